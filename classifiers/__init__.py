@@ -1,0 +1,1 @@
+"""Text to findings. Knows no policy and no HTTP."""

@@ -1,0 +1,385 @@
+"""What one policy contributes (effects) and what all of them lead to: `ringfence.decision/1`.
+
+The dataclasses are the one definition; `governance.policy.contract` derives the validators and the JSON Schemas, and
+`governance.policy.lattice` joins effects into a decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Le, Len, MaxLen
+
+from governance.facts import Count, Id, Permille
+from governance.residency import Tier
+from governance.segment import Role
+
+# A code names a reason in lower snake case; codes, rules and message ids are written by policy authors, never by callers.
+Code = Annotated[str, Len(1, 64)]
+Integer = Annotated[int, Ge(-(2**53) + 1), Le(2**53 - 1)]
+
+
+class Operator(StrEnum):
+    """What happens to a found value; weakest first, the order is the lattice (a later one wins)."""
+
+    KEEP = "keep"
+    KEEP_LAST = "keep_last"
+    GENERALISE = "generalise"
+    PSEUDONYMISE = "pseudonymise"
+    TOKENISE = "tokenise"
+    MASK = "mask"
+    REPLACE = "replace"
+    REMOVE = "remove"
+    BLOCK = "block"
+
+    @property
+    def rank(self) -> int:
+        """0 for keep."""
+        return list(Operator).index(self)
+
+
+class Action(StrEnum):
+    """What a decision amounts to. Derived from its parts, never chosen by a policy."""
+
+    ALLOW = "allow"
+    ALLOW_MODIFIED = "allow_modified"
+    DENY = "deny"
+
+
+class Mode(StrEnum):
+    """How far a policy's effects reach."""
+
+    ENFORCE = "enforce"
+    WARN = "warn"
+    SHADOW = "shadow"
+    OFF = "off"
+
+
+# --- effects -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowParams:
+    """Nothing to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenyParams:
+    """`message_params` holds numbers and closed words only."""
+
+    status: Annotated[int, Ge(400), Le(599)] = 403
+    message_id: Code = "denied"
+    message_params: Annotated[dict[Id, Integer | Id], MaxLen(16)] = field(default_factory=dict)
+    retry_after_s: Annotated[int, Ge(0), Le(86_400)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyOf:
+    """Admissible values of one dimension."""
+
+    any: tuple[Id, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyTier:
+    """Admissible tiers."""
+
+    any: tuple[Tier, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excluded:
+    """Values that are never admissible."""
+
+    countries: tuple[Id, ...] = ()
+    regions: tuple[Id, ...] = ()
+    tiers: tuple[Tier, ...] = ()
+    nodes: tuple[Id, ...] = ()
+    providers: tuple[Id, ...] = ()
+    certifications: tuple[Id, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A product set of nodes: a node is admissible when every dimension holds. None is `*`.
+
+    Countries are ISO 3166-1 alpha-2 codes or the groups EU and EEA. A node holds a set of certifications and needs
+    one of those listed.
+    """
+
+    countries: AnyOf | None = None
+    regions: AnyOf | None = None
+    tiers: AnyTier | None = None
+    nodes: AnyOf | None = None
+    providers: AnyOf | None = None
+    certifications: AnyOf | None = None
+    exclude: Excluded = field(default_factory=Excluded)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorParams:
+    """`last` for keep_last and mask (characters left), `key_id` and `format` for keyed operators."""
+
+    last: Annotated[int, Ge(0), Le(32)] | None = None
+    key_id: Id | None = None
+    format: Id | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redact:
+    """`entity` is an entity type or `*`; an empty `where` means everywhere."""
+
+    entity: Id
+    operator: Operator
+    params: OperatorParams = field(default_factory=OperatorParams)
+    where: tuple[Role, ...] = ()
+    apply: Literal["request", "response", "log"] = "request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteParams:
+    """Limits join by minimum; overrides of the same priority must be equal."""
+
+    model: Id | None = None
+    provider: Id | None = None
+    priority: Count = 0
+    max_tokens: Count | None = None
+    temperature_max: Permille | None = None
+    tools_allowed: tuple[Id, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Respond:
+    """How the answer is inspected. `entities` of `*` means all."""
+
+    inspect: Literal["none", "buffered", "stream"] = "none"
+    entities: tuple[Id, ...] = ("*",)
+    on_match: Literal["redact", "truncate", "deny"] = "redact"
+    max_buffer_bytes: Count | None = None
+    window_bytes: Count | None = None
+    on_limit: Literal["pass", "deny"] = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """Thins out optional detail only: every decision has its durable core record."""
+
+    level: Literal["none", "meta", "decision", "full_redacted"] = "decision"
+    retain_days: Count | None = None
+    retain_days_max: Count | None = None
+    sample_permille: Permille = 1000
+    alert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """Changes to the request's headers, within an allow-list of names."""
+
+    set: Annotated[dict[Id, Id], MaxLen(32)] = field(default_factory=dict)
+    remove: tuple[Id, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A remark for the record: it changes nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Effect:
+    rule: Code
+    code: Code
+    ttl_s: Annotated[int, Ge(0), Le(86_400)] | None = None
+    cacheable: bool = True
+    must: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowEffect(_Effect):
+    effect: Literal["allow"]
+    params: AllowParams = field(default_factory=AllowParams)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenyEffect(_Effect):
+    effect: Literal["deny"]
+    params: DenyParams = field(default_factory=DenyParams)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinEffect(_Effect):
+    effect: Literal["pin"]
+    params: Pin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedactEffect(_Effect):
+    effect: Literal["redact"]
+    params: Redact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteEffect(_Effect):
+    effect: Literal["route"]
+    params: RouteParams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RespondEffect(_Effect):
+    effect: Literal["respond"]
+    params: Respond
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEffect(_Effect):
+    effect: Literal["audit"]
+    params: Audit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderEffect(_Effect):
+    effect: Literal["header"]
+    params: Header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteEffect(_Effect):
+    effect: Literal["note"]
+    params: Note = field(default_factory=Note)
+
+
+Effect = (
+    AllowEffect
+    | DenyEffect
+    | PinEffect
+    | RedactEffect
+    | RouteEffect
+    | RespondEffect
+    | AuditEffect
+    | HeaderEffect
+    | NoteEffect
+)
+EffectKind = Literal["allow", "deny", "pin", "redact", "route", "respond", "audit", "header", "note"]
+FailureKind = Literal["eval", "schema", "timeout", "unsupported"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """What one policy said about one request, or the way in which it failed to say it."""
+
+    policy: Id
+    version: Id
+    mode: Mode = Mode.ENFORCE
+    effects: tuple[Effect, ...] = ()
+    failure: FailureKind | None = None
+
+
+# --- decision ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deny:
+    """Why the request is refused. `policy` is the one that won."""
+
+    status: Annotated[int, Ge(400), Le(599)]
+    code: Code
+    message_id: Code
+    policy: Id
+    message_params: dict[Id, Integer | Id] = field(default_factory=dict)
+    retry_after_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Overrides of the request's routing."""
+
+    model: Id | None = None
+    provider: Id | None = None
+    max_tokens: Count | None = None
+    temperature_max: Permille | None = None
+    tools_allowed: tuple[Id, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditObligation:
+    """What the record may leave out, and how long it is kept."""
+
+    level: Literal["none", "meta", "decision", "full_redacted"] = "decision"
+    retain_days: Count | None = None
+    sample_permille: Permille = 1000
+    alert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obligations:
+    """What has to be done with an allowed request. `must` names those that may not be ignored."""
+
+    redact: tuple[Redact, ...] = ()
+    pin: Pin = field(default_factory=Pin)
+    route: Route = field(default_factory=Route)
+    response: Respond = field(default_factory=Respond)
+    audit: AuditObligation = field(default_factory=AuditObligation)
+    headers: Header = field(default_factory=Header)
+    must: tuple[EffectKind, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One contribution to the decision; `winning` when it shaped the result."""
+
+    policy: Id
+    version: Id
+    rule: Code
+    effect: EffectKind
+    code: Code
+    winning: bool
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFailure:
+    """A policy that could not be evaluated, and what was done about it."""
+
+    policy: Id
+    kind: FailureKind
+    effect_taken: Literal["deny", "skip"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Which policies, in which version, evaluated by what."""
+
+    bundle: Id = ""
+    revision: Id = ""
+    digest: Id = ""
+    data_digest: Id = ""
+    engine: Id = ""
+    engine_version: Id = ""
+    classifiers_digest: Id = ""
+    eval_us: Count = 0
+    input_digest: Id = ""
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer of policy to one request."""
+
+    # Holds for everything inside: a key that is not declared is an error, and nothing is converted.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    schema: Literal["ringfence.decision/1"]
+    decision_id: Id
+    phase: Literal["request", "response", "stream"]
+    action: Action
+    deny: Deny | None
+    obligations: Obligations
+    ttl_s: Count
+    cacheable: bool
+    vary: tuple[Id, ...]
+    reasons: tuple[Reason, ...]
+    shadow: tuple[Reason, ...]
+    shadow_action: Action | None
+    errors: tuple[PolicyFailure, ...]
+    provenance: Provenance

@@ -1,0 +1,72 @@
+"""What a detector saw in the segments of a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from governance.segment import Span
+
+
+class DetectionStatus(StrEnum):
+    """How far detection came. Anything but complete makes the sensitivity level unknown."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    TIMEOUT = "timeout"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """An entity in segment number `segment`. Names are Presidio's.
+
+    `validated` means that a checksum or structure was verified; `country` is ISO 3166-1 alpha-2 where the value
+    itself points to one; `permille` is the score times 1,000.
+    """
+
+    segment: int
+    entity_type: str
+    span: Span
+    permille: int
+    detector: str
+    country: str | None = None
+    validated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What a text is about (health, credentials, ...)."""
+
+    name: str
+    permille: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jurisdiction:
+    """Evidence that a data subject belongs to `code` (ISO 3166-1 alpha-2), read from the content."""
+
+    code: str
+    permille: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorRun:
+    """Which detector ran, in which version, and how it ended."""
+
+    id: str
+    version: str
+    status: DetectionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """The result of detection over all segments of one request. Findings are sorted by segment, then start."""
+
+    status: DetectionStatus
+    findings: tuple[Finding, ...] = ()
+    labels: tuple[Label, ...] = ()
+    jurisdictions: tuple[Jurisdiction, ...] = ()
+    residency_labels: tuple[str, ...] = ()
+    detectors: tuple[DetectorRun, ...] = ()

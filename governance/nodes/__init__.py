@@ -1,0 +1,1 @@
+"""The nodes that serve inference, as the operator declares them."""

@@ -1,0 +1,169 @@
+"""What the audit log holds. Every string is an id from a registry, a closed word, a digest or a template.
+
+There is no field that could carry text of a request. Integers only (RFC 8785 numbers below 2^53); times are
+microseconds. The log adds the envelope (`v`, `kind`, `seq`, `ts`, `mono`, `origin`, `boot`) when it appends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Len, Le, MaxLen
+
+from governance.decision import Action
+from governance.facts import Count, Facts, Id, Permille
+from governance.finding import DetectionStatus
+from governance.inference import Operation
+from governance.residency import Level, Tier
+from governance.segment import Role
+
+Digest = Annotated[str, Len(0, 64)]
+Place = Annotated[str, MaxLen(256)]
+
+
+class OutcomeStatus(StrEnum):
+    """How a forwarded or refused request ended."""
+
+    SERVED = "served"
+    REFUSED = "refused"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Op:
+    """What was asked."""
+
+    protocol: Id
+    name: Operation
+    stream: bool
+    size_in: Count
+    messages: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingCount:
+    """Findings of one type: counts, never values."""
+
+    type: Id
+    n: Count
+    max_permille: Permille
+    where: tuple[Role, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedactionCount:
+    """Values changed, by type and operator."""
+
+    type: Id
+    operator: Id
+    n: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRecord:
+    """Where the request may go. `allowed` are node ids, at most 64; `allowed_overflow` counts the rest."""
+
+    pool: Id
+    cell: Id
+    allowed: Annotated[tuple[Id, ...], MaxLen(64)]
+    allowed_overflow: Count = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRecord:
+    """Which policy decided: same input and same bundle give the same decision."""
+
+    bundle: Id
+    revision: Id
+    digest: Digest
+    data_digest: Digest
+    engine: Id
+    input_digest: Digest
+    rules: tuple[Id, ...]
+    failures: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Perf:
+    """Microseconds spent on the path."""
+
+    us_total: Count
+    us_detect: Count
+    us_policy: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """The intent, durable before any answer. `facts` is the projected policy input, kept for replay."""
+
+    id: Id
+    tenant: Id
+    actor: Id
+    op: Op
+    model: Id
+    action: Action
+    code: Id
+    status: Annotated[int, Ge(0), Le(599)]
+    level: Level
+    detection: DetectionStatus
+    findings: tuple[FindingCount, ...]
+    labels: tuple[Id, ...]
+    jurisdictions: tuple[Id, ...]
+    uninspected: tuple[Id, ...]
+    redaction: tuple[RedactionCount, ...]
+    masked: tuple[Place, ...]
+    route: RouteRecord | None
+    policy: PolicyRecord | None
+    obligations: tuple[Id, ...]
+    commit_in: Digest
+    commit_out: Digest
+    config_version: Id
+    perf: Perf
+    facts: Facts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeRecord:
+    """How the request named by `ref` ended. `contained` is False when the serving node lies outside the allow-set."""
+
+    ref: Id
+    status: OutcomeStatus
+    code: Annotated[int, Ge(0), Le(599)] = 0
+    node: Id = ""
+    tier: Tier | None = None
+    country: Id = ""
+    contained: bool = True
+    attempts: Count = 0
+    tokens_in: Count | None = None
+    tokens_out: Count | None = None
+    size_out: Count = 0
+    us_total: Count = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """An act of the logger itself. `count` is what `kind` counts (records lost in a gap, requests in a reconcile)."""
+
+    kind: Literal["start", "stop", "gap", "heartbeat", "config", "policy_load", "reconcile", "access"]
+    digest: Digest = ""
+    code: Id = ""
+    count: Count = 0
+    against: Count = 0
+
+
+Record = DecisionRecord | OutcomeRecord | EventRecord
+
+
+def kind_of(record: Record) -> str:
+    """The `kind` of the record as it stands in the log."""
+    match record:
+        case DecisionRecord():
+            return "decision"
+        case OutcomeRecord():
+            return "outcome"
+        case EventRecord():
+            return record.kind

@@ -1,0 +1,48 @@
+"""A piece of text inside a request, and a change to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from governance.sensitive import SensitiveText
+
+
+class Role(StrEnum):
+    """Whose words a segment holds; `where` in the policy input and in redact obligations."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+    ARGS = "args"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Half-open range of code points into a segment's text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSegment:
+    """One text-bearing scalar of a request, decoded.
+
+    `place` is a template of a JSON Pointer (RFC 6901) in which list positions and free keys are `*`
+    (`/messages/*/content`), so that it can stand in a record: it never holds a byte of the request.
+    """
+
+    role: Role
+    place: str
+    text: SensitiveText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """Replace `span` of segment number `segment` (position in `InferenceRequest.segments`) by `replacement`."""
+
+    segment: int
+    span: Span
+    replacement: str
