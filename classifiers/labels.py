@@ -1,0 +1,180 @@
+"""What a text is about, and the residency markings it carries.
+
+Health is scored by distinct terms: a strong term counts three points, a weak one (words that other trades use as
+well) one. A text that speaks of a person scores higher than a general question:
+
+    points      general   about a person
+    0 to 2      none      none
+    3 to 5      300       700
+    6 to 8      450       850
+    9 and more  550       950
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import final
+
+from classifiers.anchors import BLOCK, Meter, sweep
+from governance.finding import Finding, Label
+
+_GENERAL = (0, 300, 450, 550)
+_PERSONAL = (0, 700, 850, 950)
+_ENTITY_LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "IBAN_CODE": "financial",
+        "CREDIT_CARD": "financial",
+        "API_KEY": "credentials",
+        "PRIVATE_KEY": "credentials",
+        "JWT": "credentials",
+    }
+)
+
+# Starts of words, casefolded; `$` ends a whole word. English, German, French, Spanish.
+_STRONG = """
+    abortion$ abtreibung adhs$ adipos allergi alzheim amputat anaemi anämie anemi anorex antibioti
+    antidepress aphasi arthrit arthros arthrose asthm autis avortement blutdruck blutzucker brustkrebs
+    bulimi cancer$ cancerous cancéreu cáncer carcinom cardiolog cardiopat chemotherap chimiothérap
+    cholesterin cholesterol cirrhos cirros colitis crohn$ darmkrebs demenz dementia démence demencia
+    dépression$ depresión depressiv depressionen$ diabet diabèt dialys diálisis embarazad embaraz enceinte$ endometrio epilep épilep
+    esclerosis fehlgeburt fibromyalg fibrosis$ fibrom glaukom glaucom grossesse haemophil hémophil hemofil hepatit
+    hépatit herpes herzinfarkt herzinsuffizienz hiv$ hpv$ hypertens hypertonie hypothyr infarct infarkt
+    insulin insulina krankenhaus krankgeschrieben krankschreib krebs$ krebserkrank leukaem leukäm leukem
+    leucém lungenkrebs lupus$ lymphom magersucht melanom meningit metastas métastas metástas migraine migräne migrañ
+    miscarriag neurodermit neuropath obesity$ oncolog onkolog ostéopor osteopor parkinson pflegegrad
+    pneumoni prostatakr psoria psychiat psychother psicoter psiquiát psychos quimioterap radiotherap radiothérap
+    rheuma rhumati schizophren schizophrèn schlaganfall schwanger schwerbehinder sclerosis$ sclérose suizid suicidal
+    sida$ suchtkrank thrombos trombos thyroid tuberkul tubercul tumeur tumor$ tumoren tumour vih$ zuckerkrank
+"""
+_WEAK = """
+    ansteck arzt$ ärztin ärztlich atteste befund behandlung$ beschwerden blood clinic$ clinical$ clinique chronic
+    chronisch chronique crónic cirug depression$ diagnos diagnós dolor$ doctor$ docteur$ douleur dosage$ dosis$
+    enfermedad erkrank hospital hôpital hôpitaux infection infektion klinik krank$ krankheit maladie médecin$
+    médic medic$ medicine$ medication medikament médicament medicament mutuelle$ nausea neurolog ordonnance$
+    paciente patient pregnan$ pregnant prescri rezept$ schmerz surgery surgical surgeon symptom symptôm síntoma
+    santé$ therap thérap terapia traitement$ tratamiento untersuchung vaccin vacun impfung
+"""
+_PERSON = frozenset(
+    """
+    my mine his her hers he she mr mrs ms patient patients patientin mein meine meinen meinem meiner meines herr frau
+    mon ma mes il elle monsieur madame mi mis ella señor señora tengo tiene padezco paciente patiente vater mutter
+    sohn tochter wife husband daughter father mother brother sister employee mitarbeiter mitarbeiterin kollegin kollege
+    """.split()
+)
+_FIRST_PERSON = (
+    *("i have", "i had", "i am ", "i'm ", "i've", "i was", "i take", "i suffer", "i feel", "i got"),
+    *(
+        "ich habe",
+        "ich hatte",
+        "ich bin",
+        "ich leide",
+        "ich nehme",
+        "j'ai",
+        "je suis",
+        "je prends",
+        "je souffre",
+    ),
+    *("estoy", "sufro"),
+)
+# Splitting at these is five times as fast as a pattern for words.
+_PUNCTUATION = str.maketrans(
+    dict.fromkeys("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~\u00a0«»\u2018\u2019\u201a“”„\u2026\u2013\u2014", " ")
+)
+_NON_WORD = re.compile(r"\W")
+_HEAD = 3
+
+# Markings as their schemes write them: FIRST TLP 2.0, UK Government Security Classifications, German VSA, US CUI
+# programme and ITAR (22 CFR 120-130). Case counts: `itar` is a word of Portuguese, `cui` one of French.
+_MARKING = re.compile(
+    r"(?:EU[- ]ONLY|ITAR|CUI|NOFORN|OFFICIAL[- ]SENSITIVE|VS-NfD|"
+    r"TLP:(?:RED|AMBER\+STRICT|AMBER|GREEN|CLEAR|WHITE))(?![\w+]|-\w)"
+)
+
+
+def _by_head() -> Mapping[str, tuple[tuple[str, int], ...]]:
+    table: dict[str, tuple[tuple[str, int], ...]] = {}
+    for stems, points in ((_STRONG, 3), (_WEAK, 1)):
+        for stem in sorted(set(stems.split())):
+            table[stem[:_HEAD]] = (*table.get(stem[:_HEAD], ()), (stem, points))
+    return MappingProxyType(table)
+
+
+def _begins(word: str, stem: str) -> bool:
+    return word == stem[:-1] if stem[-1] == "$" else word.startswith(stem)
+
+
+@final
+class HealthLexicon:
+    """Scores text for health; built once, since the table is."""
+
+    __slots__ = ("_table",)
+
+    def __init__(self) -> None:
+        self._table = _by_head()
+
+    def permille(self, text: str, meter: Meter) -> int:
+        """The score of `text` by the table above; 0 where it is not about health."""
+        terms: set[tuple[str, int]] = set()
+        personal = False
+        for folded in _blocks(text, meter):
+            words = set(folded.translate(_PUNCTUATION).split())
+            found = self._terms(words)
+            if found:
+                terms |= found
+                personal = (
+                    personal
+                    or not words.isdisjoint(_PERSON)
+                    or any(part in folded.replace("\u2019", "'") for part in _FIRST_PERSON)
+                )
+        rank = min(3, sum(points for _, points in terms) // 3)
+        return (_PERSONAL if personal else _GENERAL)[rank]
+
+    def _terms(self, words: set[str]) -> set[tuple[str, int]]:
+        heads = self._table
+        likely = [word for word in words if word[:_HEAD] in heads]
+        return {term for word in likely for term in heads[word[:_HEAD]] if _begins(word, term[0])}
+
+
+def _concerns_a_person(words: set[str], folded: str) -> bool:
+    plain = folded.replace("\u2019", "'")
+    return not words.isdisjoint(_PERSON) or any(part in plain for part in _FIRST_PERSON)
+
+
+def _blocks(text: str, meter: Meter) -> Iterator[str]:
+    """`text` casefolded, in blocks that end between words unless a word is over 64 characters."""
+    position = 0
+    while position < len(text):
+        meter.check_clock()
+        limit = min(len(text), position + BLOCK)
+        boundary = _NON_WORD.search(text, limit, limit + 64)
+        limit = boundary.start() if boundary else limit
+        yield text[position:limit].casefold()
+        position = limit
+
+
+def markings(text: str, meter: Meter) -> tuple[str, ...]:
+    """Residency markings in `text` as whole tokens, sorted, with hyphens for spaces."""
+    found = set()
+    for match in sweep(_MARKING, text, meter):
+        start = match.start()
+        before = text[start - 1] if start else " "
+        if not (before.isalnum() or before in "_-"):
+            found.add(match[0].replace(" ", "-"))
+    return tuple(sorted(found))
+
+
+def labels(findings: Iterable[Finding], health: int) -> tuple[Label, ...]:
+    """Labels with their highest score, sorted by name."""
+    scores = {"health": health} if health else {}
+    for finding in findings:
+        name = _ENTITY_LABELS.get(finding.entity_type)
+        if name is not None:
+            scores[name] = max(scores.get(name, 0), finding.permille)
+    return tuple(Label(name=name, permille=scores[name]) for name in sorted(scores))
+
+
+def lexicon_version() -> str:
+    """All that decides about labels and markings, as one text to be digested."""
+    return "\n".join([_STRONG, _WEAK, " ".join(sorted(_PERSON)), *_FIRST_PERSON, _MARKING.pattern])

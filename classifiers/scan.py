@@ -1,0 +1,137 @@
+"""`ringfence scan`: texts in, findings out. Shows offsets and types, never the text that was found.
+
+JSON lines: one object `{"id", "text"}` per line in, one line out for each, in order, flushed at once:
+
+    {"id": ..., "findings": [{"entity_type", "start", "end", "score", "detector", "country"}],
+     "sensitivity": [{"label", "score"}], "jurisdictions": [{"code", "score"}], "residency_labels": []}
+
+`id` is a string or an integer and comes back as it came. Offsets are code points, half open; scores are 0 to 1.
+A line that cannot be read gives `{"id": null, "line": <number, from 1>, "error": ...}`; a text that was not read to
+its end has a further key `status` (`partial` or `timeout`). After either the exit code is 1, once all lines are done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+
+from classifiers.detector import PatternDetector
+from governance.errors import DetectorUnavailable
+from governance.finding import Detection, DetectionStatus
+from governance.segment import Role, TextSegment
+from governance.sensitive import SensitiveText
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+MAX_LINE_BYTES = 16 * 1024 * 1024
+DEADLINE_MS = 30_000
+
+
+class _BadLine(Exception):
+    """The line holds no text; the message quotes nothing of it."""
+
+
+def scan_stream(source: BinaryIO, sink: TextIO, *, detector: PatternDetector | None = None) -> int:
+    """Answers every line of `source` on `sink`; returns the exit code: 0, or 1 after a bad or unfinished line."""
+    detector = detector or PatternDetector()
+    exit_code = 0
+    for number, line in enumerate(_lines(source), start=1):
+        try:
+            answer = _answer(line, detector)
+        except (_BadLine, DetectorUnavailable) as bad:
+            answer = {"id": None, "line": number, "error": str(bad)}
+        if "error" in answer or "status" in answer:
+            exit_code = 1
+        sink.write(json.dumps(answer, separators=(",", ":")) + "\n")
+        sink.flush()
+    return exit_code
+
+
+def scan_text(text: str, *, title: str = "", detector: PatternDetector | None = None) -> RenderableType:
+    """A table of what `text` holds: types, offsets, scores; labels, countries and markings below it."""
+    from rich.table import Table  # noqa: PLC0415 - only people need it
+
+    detection = _detect(text, detector or PatternDetector())
+    table = Table(title=title or None, caption=_caption(detection), caption_justify="left")
+    for heading in ("entity", "start", "end", "score", "country", "validated", "detector"):
+        table.add_column(heading, justify="right" if heading in ("start", "end", "score") else "left")
+    for finding in detection.findings:
+        table.add_row(
+            finding.entity_type,
+            str(finding.span.start),
+            str(finding.span.end),
+            f"{finding.permille / 1000:.2f}",
+            finding.country or "",
+            "yes" if finding.validated else "",
+            finding.detector,
+        )
+    return table
+
+
+def _lines(source: BinaryIO) -> Iterator[bytes | None]:
+    """Lines without their end; None for one over the limit, of which no more than the limit is ever held."""
+    while line := source.readline(MAX_LINE_BYTES + 1):
+        if len(line) <= MAX_LINE_BYTES or line.endswith(b"\n"):
+            yield line.rstrip(b"\r\n")
+            continue
+        while line and not line.endswith(b"\n"):
+            line = source.readline(MAX_LINE_BYTES)
+        yield None
+
+
+def _answer(line: bytes | None, detector: PatternDetector) -> dict[str, Any]:
+    text_id, text = _parse(line)
+    detection = _detect(text, detector)
+    answer: dict[str, Any] = {
+        "id": text_id,
+        "findings": [
+            {
+                "entity_type": finding.entity_type,
+                "start": finding.span.start,
+                "end": finding.span.end,
+                "score": finding.permille / 1000,
+                "detector": finding.detector,
+                "country": finding.country,
+            }
+            for finding in detection.findings
+        ],
+        "sensitivity": [{"label": label.name, "score": label.permille / 1000} for label in detection.labels],
+        "jurisdictions": [{"code": each.code, "score": each.permille / 1000} for each in detection.jurisdictions],
+        "residency_labels": list(detection.residency_labels),
+    }
+    if detection.status is not DetectionStatus.COMPLETE:
+        answer["status"] = detection.status.value
+    return answer
+
+
+def _parse(line: bytes | None) -> tuple[str | int, str]:
+    if line is None:
+        raise _BadLine(f"line is over {MAX_LINE_BYTES} bytes")
+    try:
+        value = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise _BadLine("line is not utf-8") from None
+    except (ValueError, RecursionError):
+        raise _BadLine("line is not a json document") from None
+    if not isinstance(value, dict):
+        raise _BadLine("line is not a json object")
+    text_id, text = value.get("id"), value.get("text")
+    if not isinstance(text_id, str | int) or isinstance(text_id, bool):
+        raise _BadLine("`id` is not a string or an integer")
+    if not isinstance(text, str):
+        raise _BadLine("`text` is not a string")
+    return text_id, text
+
+
+def _detect(text: str, detector: PatternDetector) -> Detection:
+    segment = TextSegment(role=Role.USER, place="/text", text=SensitiveText(text))
+    return detector.detect_now([segment], deadline_ms=DEADLINE_MS)
+
+
+def _caption(detection: Detection) -> str:
+    parts = [f"status: {detection.status.value}"]
+    parts += [f"{label.name} {label.permille / 1000:.2f}" for label in detection.labels]
+    parts += [f"{each.code} {each.permille / 1000:.2f}" for each in detection.jurisdictions]
+    return ", ".join([*parts, *detection.residency_labels])
