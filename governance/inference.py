@@ -40,10 +40,11 @@ class Unread(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestHead:
-    """Method, path without query, and headers of a request. Header names are lower case, in order of arrival."""
+    """Method, path, query and headers of a request. Header names are lower case, in order of arrival."""
 
     method: str
     path: str
+    query: str = field(default="", repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
 
     def header(self, name: str) -> str | None:

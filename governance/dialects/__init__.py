@@ -1,0 +1,1 @@
+"""One provider API per file: bytes to request, segments and edits, and the shape of a refusal."""
