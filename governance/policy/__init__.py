@@ -1,0 +1,1 @@
+"""Policy engines behind one Protocol, bundle loading, and the join of effects."""

@@ -1,0 +1,364 @@
+"""The components of a decision, one settling function each: from every voice at once to one value.
+
+Each takes the voices in any order and gives the value, who shaped it, and the denials that conflicts amount to.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+import orjson
+
+from governance.decision import (
+    AnyOf,
+    AnyTier,
+    AuditEffect,
+    AuditObligation,
+    DenyEffect,
+    DenyParams,
+    Effect,
+    Excluded,
+    FailureKind,
+    Header,
+    HeaderEffect,
+    Mode,
+    Operator,
+    OperatorParams,
+    Pin,
+    PinEffect,
+    Redact,
+    RedactEffect,
+    Respond,
+    RespondEffect,
+    Route,
+    RouteEffect,
+    RouteParams,
+)
+from governance.residency import Tier, expand
+from governance.segment import Role
+
+_RANK: Mapping[Operator, int] = MappingProxyType({operator: rank for rank, operator in enumerate(Operator)})
+_INSPECT = ("none", "buffered", "stream")
+_ON_MATCH = ("redact", "truncate", "deny")
+_AUDIT_LEVEL = ("none", "meta", "decision", "full_redacted")
+# What holds where no policy speaks; made once, because most decisions hold all of it.
+UNPINNED = Pin()
+UNROUTED = Route()
+UNCHANGED = Header()
+UNINSPECTED = Respond()
+_AUDITED = AuditObligation()
+
+E = TypeVar("E", bound=Effect)
+V_co = TypeVar("V_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """One effect of one policy. Voices are equal when policy, version, mode and the effect's canonical text are.
+
+    A failed policy has one voice, which denies with 503 `policy_error`; a voice of ours has the policy "".
+    """
+
+    policy: str
+    version: str
+    mode: Mode
+    text: bytes
+    failure: FailureKind | None = None
+    effect: Effect = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part(Generic[V_co]):
+    """One component, settled: who shaped it, and the denials that its conflicts amount to."""
+
+    value: V_co
+    winners: Collection[Voice] = ()
+    conflicts: tuple[Voice, ...] = ()
+
+
+def voice_of(policy: str, version: str, mode: Mode, effect: Effect, failure: FailureKind | None = None) -> Voice:
+    """The voice that says `effect`; its text is the same for equal effects."""
+    text = orjson.dumps(effect, option=orjson.OPT_SORT_KEYS)
+    return Voice(policy=policy, version=version, mode=mode, text=text, failure=failure, effect=effect)
+
+
+def spoken(kind: type[E], voices: Iterable[Voice]) -> list[tuple[Voice, E]]:
+    """The voices with an effect of `kind`, in their order."""
+    return [(voice, voice.effect) for voice in voices if isinstance(voice.effect, kind)]
+
+
+def denial_of(code: str, *, status: int = 403) -> DenyEffect:
+    """A denial of ours. Only that of a failed policy may pass, hence not be kept."""
+    params = DenyParams(status=status, message_id=code)
+    return DenyEffect(effect="deny", rule=code, code=code, cacheable=code != "policy_error", params=params)
+
+
+def _conflict(code: str, parties: Sequence[Voice], disputed: bool) -> tuple[Voice, ...]:
+    """The denial in the name of the party with the lowest policy id, if there is a dispute."""
+    if not disputed:
+        return ()
+    first = min(parties, key=lambda voice: (voice.policy, voice.version))
+    mode = Mode.SHADOW if any(voice.mode is Mode.SHADOW for voice in parties) else Mode.ENFORCE
+    return (voice_of(first.policy, first.version, mode, denial_of(code)),)
+
+
+# --- redact --------------------------------------------------------------------------------------------------------
+
+
+def settle_redact(voices: Sequence[Voice]) -> Part[tuple[Redact, ...]]:
+    """One row per entity, place of application and settled operator, over the roles that settle alike."""
+    rows: defaultdict[Redact, set[Role]] = defaultdict(set)
+    winners: set[Voice] = set()
+    for roles, said in _cells(spoken(RedactEffect, voices)):
+        settled, deciding = _strongest([row for _, row in said])
+        rows[settled].update(roles)
+        winners.update(voice for voice, row in said if row.operator in deciding)
+    merged = [replace(row, where=_where(roles)) for row, roles in rows.items()]
+    return Part(value=tuple(sorted(merged, key=_row_order)), winners=winners)
+
+
+_Said = list[tuple[Voice, Redact]]
+
+
+def _cells(effects: Iterable[tuple[Voice, RedactEffect]]) -> Iterator[tuple[list[Role], _Said]]:
+    """Who speaks of one entity and place of application, and the roles for which exactly they do."""
+    targets: defaultdict[tuple[str, str], _Said] = defaultdict(list)
+    for voice, effect in effects:
+        targets[effect.params.entity, effect.params.apply].append((voice, effect.params))
+    for said in targets.values():
+        speaking: defaultdict[tuple[int, ...], list[Role]] = defaultdict(list)
+        for role in Role:
+            speaking[tuple(i for i, (_, row) in enumerate(said) if not row.where or role in row.where)].append(role)
+        yield from ((roles, [said[i] for i in indices]) for indices, roles in speaking.items() if indices)
+
+
+def _strongest(rows: Sequence[Redact]) -> tuple[Redact, set[Operator]]:
+    """The row (without roles) that one cell settles to, and the operators that led there.
+
+    A conflict of parameters means `remove`, and keeps meaning it when a stronger operator below `remove` joins later:
+    else adding that policy would loosen the decision.
+    """
+    params: defaultdict[Operator, set[OperatorParams]] = defaultdict(set)
+    for row in rows:
+        params[row.operator].add(_significant(row.operator, row.params))
+    top = max(params, key=_RANK.__getitem__)
+    disputed = {operator for operator, said in params.items() if len({(one.key_id, one.format) for one in said}) > 1}
+    if disputed and _RANK[top] < _RANK[Operator.REMOVE]:
+        return replace(rows[0], operator=Operator.REMOVE, params=OperatorParams(), where=()), disputed
+    # Equal but for `last` by now. None leaves no character, as 0 does.
+    fewest = min(params[top], key=lambda one: (one.last or 0, one.last is not None))
+    return replace(rows[0], operator=top, params=fewest, where=()), {top}
+
+
+def _significant(operator: Operator, params: OperatorParams) -> OperatorParams:
+    match operator:
+        case Operator.KEEP | Operator.REMOVE | Operator.BLOCK:
+            return OperatorParams()
+        case Operator.KEEP_LAST | Operator.MASK:
+            return params
+        case _:
+            return OperatorParams(key_id=params.key_id, format=params.format)
+
+
+def _where(roles: set[Role]) -> tuple[Role, ...]:
+    return () if len(roles) == len(Role) else tuple(role for role in Role if role in roles)
+
+
+def _row_order(row: Redact) -> tuple[str, str, int, bytes]:
+    return row.entity, row.apply, _RANK[row.operator], orjson.dumps(row)
+
+
+# --- pin -----------------------------------------------------------------------------------------------------------
+
+
+def join_pins(pins: Iterable[Pin]) -> Pin:
+    """The intersection of `pins` per dimension and the union of what they exclude; groups of countries are expanded.
+
+    LIMIT: certifications intersect as lists, so a node that meets two pins by two different certifications is left out.
+    """
+    pins = tuple(pins)
+    tiers = [frozenset(pin.tiers.any) for pin in pins if pin.tiers]
+    return Pin(
+        countries=_narrowed(AnyOf(any=tuple(_countries(pin.countries.any))) for pin in pins if pin.countries),
+        regions=_narrowed(pin.regions for pin in pins if pin.regions),
+        tiers=AnyTier(any=_nearest_first(frozenset.intersection(*tiers))) if tiers else None,
+        nodes=_narrowed(pin.nodes for pin in pins if pin.nodes),
+        providers=_narrowed(pin.providers for pin in pins if pin.providers),
+        certifications=_narrowed(pin.certifications for pin in pins if pin.certifications),
+        exclude=Excluded(
+            countries=_united(_countries(pin.exclude.countries) for pin in pins),
+            regions=_united(pin.exclude.regions for pin in pins),
+            tiers=_nearest_first(tier for pin in pins for tier in pin.exclude.tiers),
+            nodes=_united(pin.exclude.nodes for pin in pins),
+            providers=_united(pin.exclude.providers for pin in pins),
+            certifications=_united(pin.exclude.certifications for pin in pins),
+        ),
+    )
+
+
+def settle_pin(voices: Sequence[Voice]) -> Part[Pin]:
+    """The intersection of all pins; `placement_impossible` where it admits nothing in any fleet."""
+    said = spoken(PinEffect, voices)
+    if not said:
+        return Part(value=UNPINNED)
+    pin = join_pins(effect.params for _, effect in said)
+    winners = [voice for voice, effect in said if effect.params != UNPINNED]
+    return Part(value=pin, winners=winners, conflicts=_conflict("placement_impossible", winners, _is_impossible(pin)))
+
+
+def _is_impossible(pin: Pin) -> bool:
+    """Whether some dimension admits nothing, in any fleet."""
+    exclude = pin.exclude
+    # A node has one value in each of these, and several certifications: an excluded one says nothing of the others.
+    single: tuple[tuple[AnyOf | AnyTier | None, Iterable[str]], ...] = (
+        (pin.countries, exclude.countries),
+        (pin.regions, exclude.regions),
+        (pin.tiers, exclude.tiers),
+        (pin.nodes, exclude.nodes),
+        (pin.providers, exclude.providers),
+        (pin.certifications, ()),
+    )
+    return any(wanted is not None and not set(wanted.any) - set(excluded) for wanted, excluded in single)
+
+
+def _countries(codes: Iterable[str]) -> frozenset[str]:
+    return expand(code.upper() for code in codes)
+
+
+def _narrowed(dimension: Iterable[AnyOf]) -> AnyOf | None:
+    sets = [frozenset(admissible.any) for admissible in dimension]
+    return AnyOf(any=tuple(sorted(frozenset.intersection(*sets)))) if sets else None
+
+
+def _united(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(sorted({value for values in lists for value in values}))
+
+
+def _nearest_first(tiers: Iterable[Tier]) -> tuple[Tier, ...]:
+    found = set(tiers)
+    return tuple(tier for tier in Tier if tier in found)
+
+
+# --- route and headers ---------------------------------------------------------------------------------------------
+
+
+def settle_route(voices: Sequence[Voice]) -> Part[Route]:
+    """Overrides at their highest priority, least limits, tools in every list."""
+    said = [(voice, effect.params) for voice, effect in spoken(RouteEffect, voices)]
+    if not said:
+        return Part(value=UNROUTED)
+    models = _overriding([(voice, params.priority, params.model) for voice, params in said])
+    providers = _overriding([(voice, params.priority, params.provider) for voice, params in said])
+    tools = [frozenset(params.tools_allowed) for _, params in said if params.tools_allowed is not None]
+    route = Route(
+        model=_single(models.values()),
+        provider=_single(providers.values()),
+        max_tokens=_least(params.max_tokens for _, params in said),
+        temperature_max=_least(params.temperature_max for _, params in said),
+        tools_allowed=tuple(sorted(frozenset.intersection(*tools))) if tools else None,
+    )
+    disputing = [voice for values in (models, providers) if len(set(values.values())) > 1 for voice in values]
+    limiting = [voice for voice, params in said if _limits(params, route)]
+    return Part(
+        value=route,
+        winners={*models, *providers, *limiting},
+        conflicts=_conflict("route_conflict", disputing, bool(disputing)),
+    )
+
+
+def _overriding(said: Iterable[tuple[Voice, int, str | None]]) -> dict[Voice, str]:
+    """Who asks for which value at the highest priority of those that ask at all."""
+    asking = [(voice, priority, value) for voice, priority, value in said if value is not None]
+    highest = max((priority for _, priority, _ in asking), default=0)
+    return {voice: value for voice, priority, value in asking if priority == highest}
+
+
+def _single(values: Iterable[str]) -> str | None:
+    found = set(values)
+    return found.pop() if len(found) == 1 else None
+
+
+def _least(values: Iterable[int | None]) -> int | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+def _limits(params: RouteParams, route: Route) -> bool:
+    return (
+        params.tools_allowed is not None
+        or (params.max_tokens is not None and params.max_tokens == route.max_tokens)
+        or (params.temperature_max is not None and params.temperature_max == route.temperature_max)
+    )
+
+
+def settle_headers(voices: Sequence[Voice]) -> Part[Header]:
+    """Names in lower case. Removal beats any value; of two values neither is set."""
+    said = [(voice, effect.params) for voice, effect in spoken(HeaderEffect, voices)]
+    if not said:
+        return Part(value=UNCHANGED)
+    removed = {name.lower() for _, header in said for name in header.remove}
+    values: defaultdict[str, set[str]] = defaultdict(set)
+    for _, header in said:
+        for name, value in header.set.items():
+            if name.lower() not in removed:
+                values[name.lower()].add(value)
+    disputed = {name for name, found in values.items() if len(found) > 1}
+    return Part(
+        value=Header(
+            set={name: min(values[name]) for name in sorted(values.keys() - disputed)}, remove=tuple(sorted(removed))
+        ),
+        winners=[voice for voice, header in said if header.remove or _sets(header, values)],
+        conflicts=_conflict(
+            "header_conflict", [voice for voice, header in said if _sets(header, disputed)], bool(disputed)
+        ),
+    )
+
+
+def _sets(header: Header, names: Collection[str]) -> bool:
+    return any(name.lower() in names for name in header.set)
+
+
+# --- response and audit --------------------------------------------------------------------------------------------
+
+
+def settle_response(voices: Sequence[Voice]) -> Part[Respond]:
+    """The strictest inspection, over all entities named, within the least buffers."""
+    said = [(voice, effect.params) for voice, effect in spoken(RespondEffect, voices)]
+    if not said:
+        return Part(value=UNINSPECTED)
+    entities = {entity for _, one in said for entity in one.entities}
+    settled = Respond(
+        inspect=max((one.inspect for _, one in said), key=_INSPECT.index),
+        entities=("*",) if "*" in entities else tuple(sorted(entities)),
+        on_match=max((one.on_match for _, one in said), key=_ON_MATCH.index),
+        max_buffer_bytes=_least(one.max_buffer_bytes for _, one in said),
+        window_bytes=_least(one.window_bytes for _, one in said),
+        on_limit="deny" if any(one.on_limit == "deny" for _, one in said) else "pass",
+    )
+    shaping = [v for v, one in said if settled.inspect == one.inspect or settled.on_match == one.on_match]
+    return Part(value=settled, winners=shaping)
+
+
+def settle_audit(voices: Sequence[Voice]) -> Part[AuditObligation]:
+    """The most detail asked for. A cap on retention beats any demand, and alone it is the retention."""
+    said = [(voice, effect.params) for voice, effect in spoken(AuditEffect, voices)]
+    if not said:
+        return Part(value=_AUDITED)
+    longest = max((one.retain_days for _, one in said if one.retain_days is not None), default=None)
+    settled = AuditObligation(
+        level=max((one.level for _, one in said), key=_AUDIT_LEVEL.index),
+        retain_days=_least((longest, *(one.retain_days_max for _, one in said))),
+        sample_permille=max(one.sample_permille for _, one in said),
+        alert=any(one.alert for _, one in said),
+    )
+    shaping = [
+        voice
+        for voice, one in said
+        if one.level == settled.level
+        or one.alert
+        or (settled.retain_days is not None and settled.retain_days in (one.retain_days, one.retain_days_max))
+    ]
+    return Part(value=settled, winners=shaping)

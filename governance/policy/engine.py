@@ -1,0 +1,308 @@
+"""The policy engine of the path: choose policies, project the input, ask, join, remember.
+
+A policy sees the input projected on the read set of the bundle, so a decision is a function of what is recorded and
+cached, by construction. The cache belongs to one bundle and goes with it; only decisions are kept, never failures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, Protocol
+
+import orjson
+
+from governance.decision import Contribution, Decision, Provenance
+from governance.errors import ConfigInvalid, GovernanceError
+from governance.facts import DetectorFact, Facts, Phase
+from governance.policy import embedded
+from governance.policy.bundle import Bundle, ReadSet
+from governance.policy.contract import facts_bytes
+from governance.policy.embedded import EmbeddedEngine
+from governance.policy.lattice import combine
+from governance.policy.opa import OpaEngine
+from governance.policy.sample import samples
+from governance.policy.trial import try_out
+
+# Above this many rows an evaluation would hold up the other requests of the event loop.
+_INLINE_ROWS = 20
+_DEFAULT_CACHE = 4096
+
+
+class Engine(Protocol):
+    """Asks policies. Real engines: regopy in this process, an OPA server."""
+
+    name: str
+    version: str
+
+    async def evaluate(self, policies: Sequence[str], document: bytes, *, rows: int) -> tuple[Contribution, ...]:
+        """One contribution for each of `policies`, in order. Raises PolicyUnavailable."""
+        ...
+
+    async def close(self) -> None:
+        """Frees what the engine holds."""
+        ...
+
+
+class InProcess:
+    """regopy: small inputs on the caller's thread, large ones on one thread with an interpreter of its own."""
+
+    name = EmbeddedEngine.name
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._here = EmbeddedEngine(bundle, rehearsals=samples())
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="policy")
+        self._there: EmbeddedEngine | None = None
+        self.version = embedded.version()
+
+    async def evaluate(self, policies: Sequence[str], document: bytes, *, rows: int) -> tuple[Contribution, ...]:
+        """One contribution for each of `policies`, in order."""
+        if rows <= _INLINE_ROWS:
+            return self._here.evaluate(policies, document)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._evaluate_there, policies, document)
+
+    async def close(self) -> None:
+        """Lets the thread finish what it does and end."""
+        self._thread.shutdown(wait=False)
+
+    def _evaluate_there(self, policies: Sequence[str], document: bytes) -> tuple[Contribution, ...]:
+        if self._there is None:
+            self._there = EmbeddedEngine(self._bundle)
+        return self._there.evaluate(policies, document)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    decision: Decision
+    until: float
+
+
+class _Cache:
+    """The decisions last used, at most `size`, each until its time is over."""
+
+    def __init__(self, size: int, clock: Callable[[], float]) -> None:
+        self._size, self._clock = size, clock
+        self._kept: OrderedDict[tuple[Phase, bytes], _Kept] = OrderedDict()
+
+    def get(self, key: tuple[Phase, bytes]) -> Decision | None:
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        if kept.until <= self._clock():
+            del self._kept[key]
+            return None
+        self._kept.move_to_end(key)
+        return kept.decision
+
+    def put(self, key: tuple[Phase, bytes], decision: Decision) -> None:
+        """Keeps `decision` unless it forbids that. A failure may be over with the next request."""
+        if not decision.cacheable or decision.ttl_s <= 0 or decision.errors or self._size <= 0:
+            return
+        self._kept[key] = _Kept(decision, self._clock() + decision.ttl_s)
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Active:
+    """A bundle in force with what belongs to it alone. Each decision takes one reference at its start."""
+
+    bundle: Bundle
+    engine: Engine
+    cache: _Cache
+    project: Callable[[bytes], bytes]
+    chosen: Mapping[Phase, tuple[str, ...]]
+    provenance: Provenance = field(default_factory=Provenance)
+
+
+class Decider:
+    """Implements `governance.interfaces.PolicyEngine`. Used on one event loop, the one it was opened on."""
+
+    def __init__(
+        self,
+        active: _Active,
+        *,
+        make: Callable[[Bundle], Awaitable[Engine]],
+        cache_size: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._active = active
+        self._make = make
+        self._cache_size, self._clock = cache_size, clock
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        bundle: Bundle,
+        engine: str = EmbeddedEngine.name,
+        opa_url: str | None = None,
+        *,
+        deadline_ms: int = 500,
+        push: bool = True,
+        cache_size: int = _DEFAULT_CACHE,
+        clock: Callable[[], float] = time.monotonic,
+        trial: Callable[[Bundle], None] = try_out,
+    ) -> AsyncIterator[Decider]:
+        """A decider on regopy (`embedded`) or on the OPA server at `opa_url` (`opa`).
+
+        `trial` raises ConfigInvalid for a bundle that must not be compiled in this process.
+        Raises ConfigInvalid where the bundle cannot be used, PolicyUnavailable where the server cannot be reached.
+        """
+
+        async def make(candidate: Bundle) -> Engine:
+            if engine == EmbeddedEngine.name:
+                await asyncio.to_thread(trial, candidate)
+                return InProcess(candidate)
+            if engine != OpaEngine.name or opa_url is None:
+                raise ConfigInvalid("an engine is `embedded`, or `opa` with the URL of a server")
+            return await OpaEngine(candidate, url=opa_url, deadline_ms=deadline_ms, push=push).start()
+
+        decider = cls(
+            _activate(bundle, await make(bundle), _Cache(cache_size, clock)),
+            make=make,
+            cache_size=cache_size,
+            clock=clock,
+        )
+        try:
+            yield decider
+        finally:
+            await decider.close()
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle in force."""
+        return self._active.bundle
+
+    def projected(self, document: bytes) -> bytes:
+        """The part of `document` that the bundle in force reads: what a decision is a function of."""
+        return self._active.project(document)
+
+    async def decide(self, facts: Facts, *, decision_id: str) -> Decision:
+        """The decision on `facts`. A failing policy denies inside the decision. Raises PolicyUnavailable."""
+        started = time.perf_counter_ns()
+        active = self._active
+        document = active.project(facts_bytes(facts))
+        digest = hashlib.sha256(document)
+        key = (facts.phase, digest.digest())
+        known = active.cache.get(key)
+        if known is not None:
+            return _again(known, facts, decision_id, started)
+        chosen = active.chosen[facts.phase]
+        contributions = await active.engine.evaluate(chosen, document, rows=_rows(facts))
+        provenance = replace(
+            active.provenance,
+            classifiers_digest=_classifiers(facts.classification.detectors),
+            eval_us=_us_since(started),
+            input_digest=digest.hexdigest(),
+        )
+        decision = combine(contributions, decision_id=decision_id, phase=facts.phase, provenance=provenance)
+        active.cache.put(key, decision)
+        return decision
+
+    async def reload(self, bundle: Bundle) -> None:
+        """Puts `bundle` in force at once. Raises as `open` does; then the last good one stays."""
+        last = self._active
+        try:
+            engine = await self._make(bundle)
+        except GovernanceError:
+            if last.engine.name == OpaEngine.name:
+                # The server may hold half of the candidate, and refuses until it holds a whole bundle again.
+                self._active = replace(last, engine=await self._make(last.bundle))
+                await last.engine.close()
+            raise
+        self._active = _activate(bundle, engine, _Cache(self._cache_size, self._clock))
+        await last.engine.close()
+
+    async def close(self) -> None:
+        """Frees the engine."""
+        await self._active.engine.close()
+
+
+def _activate(bundle: Bundle, engine: Engine, cache: _Cache) -> _Active:
+    phases: tuple[Phase, ...] = ("request", "response", "stream")
+    return _Active(
+        bundle=bundle,
+        engine=engine,
+        cache=cache,
+        project=projection(bundle.read_set),
+        chosen={phase: tuple(policy.id for policy in bundle.applicable(phase)) for phase in phases},
+        provenance=Provenance(
+            bundle=bundle.id,
+            revision=bundle.revision,
+            digest=bundle.digest,
+            data_digest=bundle.data_digest,
+            engine=engine.name,
+            engine_version=engine.version,
+        ),
+    )
+
+
+def _again(known: Decision, facts: Facts, decision_id: str, started: int) -> Decision:
+    provenance = replace(
+        known.provenance,
+        cached=True,
+        classifiers_digest=_classifiers(facts.classification.detectors),
+        eval_us=_us_since(started),
+    )
+    return replace(known, decision_id=decision_id, provenance=provenance)
+
+
+def _us_since(started: int) -> int:
+    return (time.perf_counter_ns() - started) // 1000
+
+
+def _rows(facts: Facts) -> int:
+    classification, request = facts.classification, facts.request
+    lists = (classification.entities, classification.labels, classification.detectors, request.tools)
+    return sum(map(len, lists)) + len(facts.principal.groups) + len(facts.origin.subject_jurisdictions)
+
+
+@lru_cache(maxsize=64)
+def _classifiers(detectors: tuple[DetectorFact, ...]) -> str:
+    """A digest of which detectors in which version ran."""
+    names = "\n".join(sorted(f"{detector.id} {detector.version}" for detector in detectors))
+    return hashlib.sha256(names.encode()).hexdigest() if detectors else ""
+
+
+# --- projection ----------------------------------------------------------------------------------------------------
+
+_Tree = dict[str, "_Tree | None"]
+
+
+def projection(read_set: ReadSet) -> Callable[[bytes], bytes]:
+    """The function that keeps of a document in canonical JSON what `read_set` names, as canonical JSON."""
+    if read_set.paths is None:
+        return bytes
+    tree: _Tree = {}
+    for path in read_set.paths:
+        at = tree
+        for part in path[:-1]:
+            at = at.setdefault(part, {})  # type: ignore[assignment]
+        at[path[-1]] = None
+
+    def project(document: bytes) -> bytes:
+        return orjson.dumps(_kept(orjson.loads(document), tree), option=orjson.OPT_SORT_KEYS)
+
+    return project
+
+
+def _kept(value: Any, tree: _Tree) -> Any:
+    # What is no object where a path goes on is kept whole: a policy can tell it from an object.
+    if type(value) is not dict:
+        return value
+    kept = {}
+    for name, below in tree.items():
+        if name in value:
+            kept[name] = value[name] if below is None else _kept(value[name], below)
+    return kept

@@ -1,0 +1,252 @@
+"""Loading policies: what a bundle says about itself, and what is refused before it is in force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from governance.decision import Mode
+from governance.errors import ConfigInvalid
+from governance.policy.bundle import ReadSet, library, load_bundle
+from governance.residency import EEA, Level
+from tests.bundles import ALLOW, bundle_of, one_policy, policy, write
+
+
+def refusal(top: Path, files: dict[str, str]) -> str:
+    with pytest.raises(ConfigInvalid) as caught:
+        bundle_of(top, files)
+    return str(caught.value).removeprefix(f"{top}/")
+
+
+def test_library_holds_one_obligation_per_policy() -> None:
+    """The library that comes along has the baseline and five policies, all enforced."""
+    bundle = load_bundle(["builtin"])
+
+    assert [(one.id, one.mode) for one in bundle.policies] == [
+        ("baseline", Mode.ENFORCE),
+        ("credentials", Mode.ENFORCE),
+        ("health_data", Mode.ENFORCE),
+        ("payment_cards", Mode.ENFORCE),
+        ("personal_data_third_country", Mode.ENFORCE),
+        ("uninspected_content", Mode.ENFORCE),
+    ]
+
+
+def test_library_table_of_the_eea_is_that_of_the_engine() -> None:
+    """Policy data and placement agree on which countries the EEA is."""
+    codes = load_bundle(["builtin"]).data["ringfence"]["jurisdictions"]["eea"]["codes"]
+
+    assert EEA | {"EU", "EEA"} == set(codes)
+
+
+def test_library_lists_the_source_of_every_adequate_country() -> None:
+    """No country is adequate without a decision of the Commission."""
+    adequate = load_bundle(["builtin"]).data["ringfence"]["jurisdictions"]["adequate"]
+
+    assert set(adequate["decisions"]) == set(adequate["codes"])
+
+
+def test_levels_come_from_data() -> None:
+    """The table of levels is policy data, read into the engine's words."""
+    levels = load_bundle(["builtin"]).levels
+
+    assert (levels["US_SSN"], levels["EMAIL_ADDRESS"]) == (Level.RESTRICTED, Level.CONFIDENTIAL)
+
+
+def test_metadata_of_a_policy_is_read(tmp_path: Path) -> None:
+    """Id, version, mode, phases and title come from the METADATA block."""
+    text = policy("p", version="2.1.0", mode="shadow", on_error="skip", phases="[response, request]")
+
+    (found,) = bundle_of(tmp_path, {"p.rego": text}).policies
+
+    assert (
+        found.id,
+        found.version,
+        found.mode,
+        found.phases,
+        found.title,
+        found.entrypoint,
+    ) == ("p", "2.1.0", Mode.SHADOW, ("request", "response"), "The policy p", "ringfence/policy/p/effects")
+
+
+def test_mode_can_be_overridden(tmp_path: Path) -> None:
+    """Configuration decides how far a policy reaches; `off` leaves it out."""
+    bundle = bundle_of(tmp_path, {"p.rego": policy("p"), "q.rego": policy("q")}, p=Mode.OFF, q=Mode.WARN)
+
+    assert [(one.id, one.mode) for one in bundle.applicable("request")] == [("q", Mode.WARN)]
+
+
+def test_phase_selects_policies(tmp_path: Path) -> None:
+    """A policy is asked in the phases that it names."""
+    bundle = bundle_of(tmp_path, {"p.rego": policy("p"), "q.rego": policy("q", phases="[response]")})
+
+    assert tuple([one.id for one in bundle.applicable(phase)] for phase in ("request", "response", "stream")) == (
+        ["p"],
+        ["q"],
+        [],
+    )
+
+
+def test_digest_is_of_names_and_contents(tmp_path: Path) -> None:
+    """Equal files are an equal bundle wherever they lie; any change of what is evaluated is another one."""
+    files = {"p.rego": policy("p"), "data.json": '{"a": 1}'}
+    first = bundle_of(tmp_path / "1", files)
+    same = bundle_of(tmp_path / "2", {**files, "p_test.rego": "package ringfence.policy.p_test\n"})
+    other = bundle_of(tmp_path / "3", {**files, "data.json": '{"a": 2}'})
+
+    assert (
+        len(first.digest),
+        first.digest == same.digest,
+        first.digest == other.digest,
+        first.data_digest == other.data_digest,
+    ) == (64, True, False, False)
+
+
+def test_revision_is_the_manifests_or_short_digest(tmp_path: Path) -> None:
+    """A `.manifest` names the revision, as in an OPA bundle."""
+    named = bundle_of(tmp_path / "1", {"p.rego": policy("p"), ".manifest": '{"revision": "2026-11"}'})
+    unnamed = bundle_of(tmp_path / "2", {"p.rego": policy("p")})
+
+    assert ("2026-11", unnamed.digest[:12]) == (named.revision, unnamed.revision)
+
+
+def test_directories_are_one_bundle(tmp_path: Path) -> None:
+    """A user's directory stands beside the library, and data of both is merged by path."""
+    mine = write(tmp_path, {"p.rego": policy("p"), "ringfence/data.yaml": "mine: {a: [1, x]}\n"})
+
+    bundle = load_bundle(["builtin", mine])
+
+    assert (
+        bundle.data["ringfence"]["mine"],
+        "levels" in bundle.data["ringfence"],
+        len(bundle.policies),
+    ) == ({"a": [1, "x"]}, True, 7)
+
+
+def test_library_is_a_directory_of_the_package() -> None:
+    """The library is found without a path of this checkout."""
+    assert (library() / "policies").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ("effects contains {} if input.request.model == data.x.y", (("request", "model"),)),
+        (
+            "effects contains {} if { some e in input.classification.entities\n e.type }",
+            (("classification", "entities"),),
+        ),
+        ('effects contains {} if input.request["model"]', (("request",),)),
+        ("effects contains {} if input.request[_] == 1", (("request",),)),
+        ("import input.origin as o\n\neffects contains {} if o.basis", (("origin", "basis"),)),
+        ("effects contains {} if { input.origin\n input.origin.basis }", (("origin",),)),
+        ("effects contains {} if { x := input\n x.origin }", None),
+        ("effects contains {} if f(input)\nf(x) if x.phase", None),
+        ('effects contains {} if input["phase"]', None),
+        ("import input\n\neffects contains {} if input.phase", (("phase",),)),
+        ("effects contains {} if { some k\n input[k] }", None),
+        ("effects contains {} if walk(input, [_, 1])", None),
+        ('# input.phase\neffects contains {"input.a": "input"}', ()),
+    ],
+)
+def test_read_set_covers_what_rules_refer_to(
+    tmp_path: Path, rules: str, expected: tuple[tuple[str, ...], ...] | None
+) -> None:
+    """The read set is static and errs towards everything."""
+    bundle = one_policy(tmp_path, rules, {"x/data.json": '{"y": 1}'})
+
+    assert ReadSet(paths=expected) == bundle.read_set
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("effects contains {} if {", "p.rego:8: this is unclosed"),
+        ('effects contains {} if http.send({"url": "x"})', "p.rego:8: `http.send` is not allowed in a policy"),
+        ("effects contains {} if opa.runtime().env", "p.rego:8: `opa.runtime` is not allowed in a policy"),
+        ('effects contains {} if rand.intn("a", 3) == 1', "p.rego:8: `rand.intn` is not allowed in a policy"),
+        ('effects contains {} if uuid.rfc4122("a")', "p.rego:8: `uuid.rfc4122` is not allowed in a policy"),
+        (
+            "effects contains {} if time.now_ns() > 1",
+            "p.rego:8: `time.now_ns` is not allowed in a policy: use `input.context.time`",
+        ),
+        ('effects contains {} if trace("x")', "p.rego:8: `trace` is not allowed in a policy"),
+        ('effects contains {} if print("x")', "p.rego:8: `print` is not allowed in a policy"),
+        (
+            "effects contains {} if io.jwt.encode_sign({}, {}, {})",
+            "p.rego:8: `io.jwt.encode_sign` is not allowed in a policy",
+        ),
+        (
+            'effects contains {} if net.cidr_contains("10.0.0.0/8", "a")',
+            "p.rego:8: unknown function `net.cidr_contains`",
+        ),
+        ("effects contains {} if\nnet.cidr_is_valid(input.phase)", "p.rego:9: unknown function `net.cidr_is_valid`"),
+        ("effects contains {} if cuont(input.phase) == 1", "p.rego:8: unknown function `cuont`"),
+        ("effects contains {} if object.union({}, {})", "p.rego:8: `object.union` is not the same on every engine"),
+        (
+            "effects contains {} if data.ringfence.policy.q.x",
+            "p.rego:8: nothing is defined at `data.ringfence.policy.q.x`",
+        ),
+        ("import data.ringfence.lib.l\n\neffects contains {} if l.f(1)", "p.rego:10: unknown function `l.f`"),
+        ("effects contains {} if {\n\tx := 1\n\tx := 2\n}", "p.rego:10: `x` is assigned twice in one block"),
+        ("effects contains {} if input.phase with input as {}", "p.rego:8: `with` belongs to tests"),
+        ('effects contains {} if $"{input.phase}"', "p.rego:8: string interpolation is not allowed: use `sprintf`"),
+        ("import future.x.y as data\nimport rogue.x\n", "p.rego:8: an import names a path under `data` or `input`"),
+        ("x := 1", "p.rego:6: a policy has a rule `effects`"),
+    ],
+)
+def test_broken_rule_is_refused_with_its_line(tmp_path: Path, body: str, expected: str) -> None:
+    """What one engine would take for undefined, and another for an error, is an error before it is in force."""
+    assert expected == refusal(tmp_path, {"p.rego": policy("p", body)})
+
+
+def test_directory_without_policies_is_refused(tmp_path: Path) -> None:
+    """An empty directory would deny everything without a word: it is refused instead."""
+    assert f"{tmp_path}: no policy found" == refusal(tmp_path, {})
+
+
+def test_missing_directory_is_refused(tmp_path: Path) -> None:
+    """A directory that is not there is named."""
+    with pytest.raises(ConfigInvalid, match="policy directory not found"):
+        load_bundle([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"p.rego": f"package ringfence.policy.p\neffects contains {ALLOW}"}, "p.rego:1: a policy has METADATA with a `custom` block that names its id and version"),
+        ({"p.rego": policy("q").replace("policy.q", "policy.p")}, "p.rego:6: `custom.id` is the last part of the package, `p`"),
+        ({"p.rego": policy("p").replace('version: "1.0.0"', "version: 1")}, "p.rego:6: `custom.version` is a string"),
+        ({"p.rego": policy("p", mode="maybe")}, "p.rego:7: `custom.mode` is one of enforce, warn, shadow, off"),
+        ({"p.rego": policy("p", phases="[never]")}, "p.rego:7: `custom.phases` lists some of request, response, stream"),
+        ({"p.rego": policy("p", on_error="skip")}, "p.rego:1: `on_error: skip` needs mode warn or shadow"),
+        ({"p.rego": policy("p").replace("# custom:", "# custom: [")}, "p.rego:5: metadata is not valid YAML"),
+        ({"p.rego": policy("p"), "x.rego": "package other\n"}, "x.rego:1: a package lies in `ringfence.policy` or `ringfence.lib`"),
+        ({"p.rego": "x := 1\n"}, "p.rego:1: a module has one package statement"),
+        ({"p.rego": policy("p"), "data.json": '{"a": 1,\n}'}, "data.json:2: "),
+        ({"p.rego": policy("p"), "data.json": '{"a": 1, "a": 2}'}, "data.json:1: a key occurs twice"),
+        ({"p.rego": policy("p"), "data.yaml": "a: 1\na: 2\n"}, "data.yaml:1: not valid YAML"),
+        ({"p.rego": policy("p"), "data.json": '{"a": 0.1}'}, "data.json:1: data holds strings, whole numbers and booleans only"),
+        ({"p.rego": policy("p"), "data.json": '{"a": 1}', "data.yaml": "a: 2\n"}, "data.yaml:1: `a` is already defined by another data file"),
+        ({"p.rego": policy("p"), "ringfence/data.json": '{"levels": {"X": "secret"}}'}, "`data.ringfence.levels` maps entity types and labels to one of public, internal, confidential, restricted, unknown"),
+    ],
+)  # fmt: skip
+def test_broken_file_is_refused_with_its_line(tmp_path: Path, files: dict[str, str], expected: str) -> None:
+    """Every file that cannot be used is named with the line to look at."""
+    assert expected == refusal(tmp_path, files)[: len(expected)]
+
+
+def test_policy_defined_twice_is_refused(tmp_path: Path) -> None:
+    """Two directories cannot define one policy."""
+    for name in ("1", "2"):
+        write(tmp_path / name, {"p.rego": policy("p")})
+
+    with pytest.raises(ConfigInvalid, match="policy `p` is also defined in"):
+        load_bundle([tmp_path / "1", tmp_path / "2"])
+
+
+def test_mode_of_an_unknown_policy_is_refused(tmp_path: Path) -> None:
+    """A misspelt policy in the configuration must not leave the real one as it is in silence."""
+    with pytest.raises(ConfigInvalid, match="no policy is called `q`"):
+        bundle_of(tmp_path, {"p.rego": policy("p")}, q=Mode.OFF)
