@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 
 from governance.residency import Tier
+
+CELL_PREFIX = "cell-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +52,21 @@ def pool_of(nodes: Iterable[Node]) -> Pool:
     """The pool of exactly `nodes` (at least one)."""
     members = sorted(nodes, key=lambda node: node.id)
     ids = tuple(node.id for node in members)
-    countries = sorted({node.country.lower() for node in members})
     digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:32]
-    label = "-".join(countries)
-    # A cell name is an Envoy cluster name: long lists of countries are named by digest.
-    cell = label if len(countries) <= 8 else "many-" + hashlib.sha256(label.encode()).hexdigest()[:16]
-    return Pool(name=f"pool-{digest}", cell=f"cell-{cell}", nodes=ids)
+    return Pool(name=f"pool-{digest}", cell=cell_of(node.country for node in members), nodes=ids)
+
+
+def cell_of(countries: Iterable[str]) -> str:
+    """The name of the cell of `countries`: an Envoy cluster name, so long sets are named by digest."""
+    codes = sorted({country.lower() for country in countries})
+    label = "-".join(codes)
+    if len(codes) <= 8:
+        return CELL_PREFIX + label
+    return f"{CELL_PREFIX}many-{hashlib.sha256(label.encode()).hexdigest()[:16]}"
+
+
+def possible_cells(nodes: Iterable[Node], *, most: int) -> tuple[str, ...]:
+    """Every cell that `nodes` can lead to, or, where those are more than `most`, one for each country alone."""
+    countries = sorted({node.country for node in nodes})
+    sizes = range(1, len(countries) + 1) if 2 ** len(countries) - 1 <= most else (1,)
+    return tuple(sorted(cell_of(group) for size in sizes for group in combinations(countries, size)))

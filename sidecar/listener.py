@@ -1,0 +1,162 @@
+"""The listener: connection limits, header hygiene, the filter chain with exactly one ext_proc filter, and the access logs.
+
+Pure: settings in, a protobuf out.
+"""
+
+from __future__ import annotations
+
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.extensions.access_loggers.grpc.v3.als_pb2 import HttpGrpcAccessLogConfig
+from envoy.extensions.filters.http.ext_proc.v3.ext_proc_pb2 import ExternalProcessor
+from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+)
+from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import HeaderMutation
+from google.protobuf.message import Message
+
+from sidecar.clusters import WORKERS, log_name, milliseconds, pack
+from sidecar.dataplane import DECISION_NAMESPACE, POOL_NAMESPACE, DataPlane
+from sidecar.local_replies import local_replies
+from sidecar.routes import EXT_PROC, ROUTES
+from sidecar.usage import USAGE, usage_filter
+
+LISTENER = "ringfence"
+LOG_NAME = "ringfence"
+ROUTER = "envoy.filters.http.router"
+
+# Hop-by-hop and framing headers: only Envoy writes them. content-length is left to the worker, which has to set it with
+# every body it replaces (and with nothing else, or the rest of the body is read as a second request).
+_NEVER_MUTATED = "(?i)(host|transfer-encoding|connection|keep-alive|upgrade|te|trailer|proxy-.*|expect|x-envoy-.*)"
+
+# An address of TEST-NET-1, which no peer has: with no range at all Envoy takes private addresses for internal ones.
+_NOBODY = {"address_prefix": "192.0.2.0", "prefix_len": {"value": 32}}
+
+
+def listener(settings: DataPlane) -> Listener:
+    """The one listener; its routes come by RDS."""
+    manager = {"name": "envoy.filters.network.http_connection_manager", "typed_config": pack(_manager(settings))}
+    return Listener(
+        name=LISTENER,
+        address={"socket_address": {"address": settings.listen_address, "port_value": settings.listen_port}},
+        per_connection_buffer_limit_bytes={"value": settings.buffer_bytes},
+        filter_chains=[{"filters": [manager]}],
+    )
+
+
+def _manager(settings: DataPlane) -> HttpConnectionManager:
+    return HttpConnectionManager(
+        stat_prefix="ringfence",
+        rds={"route_config_name": ROUTES, "config_source": {"ads": {}, "resource_api_version": "V3"}},
+        http_filters=[_ext_proc(settings), _filter(USAGE, usage_filter()), _filter(ROUTER, _router())],
+        access_log=[_access_log(settings, worker) for worker in range(len(settings.worker_sockets))],
+        local_reply_config=local_replies(),
+        early_header_mutation_extensions=[_strip_internal_headers()],
+        # The peer is the caller; no address is believed to be internal, so no x-envoy-* request header is ever obeyed.
+        use_remote_address={"value": True},
+        internal_address_config={"cidr_ranges": [_NOBODY]},
+        skip_xff_append=True,
+        server_header_transformation="PASS_THROUGH",
+        # Paths are matched exactly by the worker: what it read is, byte for byte, what a node is asked for. Normalising
+        # would answer for a path that nobody sent; not normalising leaves any odd path to the worker's refusal.
+        normalize_path={"value": False},
+        merge_slashes=False,
+        path_with_escaped_slashes_action="REJECT_REQUEST",
+        request_timeout=milliseconds(settings.request_timeout_ms),
+        request_headers_timeout=milliseconds(min(10_000, settings.request_timeout_ms)),
+        stream_idle_timeout=milliseconds(settings.stream_idle_timeout_ms),
+        max_request_headers_kb={"value": settings.max_request_headers_kib},
+        common_http_protocol_options={
+            "idle_timeout": milliseconds(300_000),
+            "max_headers_count": {"value": 100},
+            # Some servers read `x_ringfence_pool` as `x-ringfence-pool`.
+            "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        http2_protocol_options={"max_concurrent_streams": {"value": 1024}},
+    )
+
+
+def _filter(name: str, config: Message) -> dict[str, object]:
+    return {"name": name, "typed_config": pack(config)}
+
+
+def _router() -> Router:
+    return Router(suppress_envoy_headers=True)
+
+
+def _strip_internal_headers() -> TypedExtensionConfig:
+    # Before routing and before ext_proc: nothing behind this sees a client's copy of an internal header.
+    mutations = [
+        {"remove_on_match": {"key_matcher": {"prefix": prefix, "ignore_case": True}}}
+        for prefix in ("x-ringfence-", "x-envoy-")
+    ]
+    return TypedExtensionConfig(
+        name="envoy.http.early_header_mutation.header_mutation",
+        typed_config=pack(HeaderMutation(mutations=mutations)),
+    )
+
+
+def _ext_proc(settings: DataPlane) -> dict[str, object]:
+    config = ExternalProcessor(
+        grpc_service={"envoy_grpc": {"cluster_name": WORKERS}},
+        failure_mode_allow=False,
+        processing_mode={
+            "request_header_mode": "SEND",
+            "request_body_mode": "BUFFERED",
+            "request_trailer_mode": "SKIP",
+            "response_header_mode": "SKIP",
+            "response_body_mode": "NONE",
+            "response_trailer_mode": "SKIP",
+        },
+        message_timeout=milliseconds(settings.message_timeout_ms),
+        max_message_timeout=milliseconds(settings.message_timeout_ms),
+        mutation_rules={
+            "disallow_system": {"value": True},
+            "disallow_is_error": {"value": True},
+            "disallow_expression": {"regex": _NEVER_MUTATED},
+        },
+        allow_mode_override=False,
+        route_cache_action="DEFAULT",
+        metadata_options={"receiving_namespaces": {"untyped": [POOL_NAMESPACE, DECISION_NAMESPACE]}},
+        status_on_error={"code": "ServiceUnavailable"},
+        stat_prefix="ringfence",
+    )
+    return _filter(EXT_PROC, config)
+
+
+def _access_log(settings: DataPlane, worker: int) -> dict[str, object]:
+    config = HttpGrpcAccessLogConfig(
+        common_config={
+            "log_name": LOG_NAME,
+            "transport_api_version": "V3",
+            "grpc_service": {"envoy_grpc": {"cluster_name": log_name(worker)}},
+            "buffer_flush_interval": milliseconds(settings.access_log_flush_ms),
+            "buffer_size_bytes": {"value": 4_096},
+            # Envoy names a host by IP and port; the node's own id says which node it was.
+            "custom_tags": [
+                {
+                    "tag": "node",
+                    "metadata": {
+                        "kind": {"host": {}},
+                        "metadata_key": {"key": DECISION_NAMESPACE, "path": [{"key": "node"}]},
+                    },
+                }
+            ],
+        }
+    )
+    return {
+        "name": "envoy.access_loggers.http_grpc",
+        "typed_config": pack(config),
+        "filter": {
+            "metadata_filter": {
+                "matcher": {
+                    "filter": DECISION_NAMESPACE,
+                    "path": [{"key": "worker"}],
+                    "value": {"string_match": {"exact": str(worker)}},
+                },
+                # What no worker decided on is still somebody's to count: the first one's.
+                "match_if_key_not_found": {"value": worker == 0},
+            }
+        },
+    }

@@ -1,0 +1,149 @@
+"""The route configuration: one route per cell, chosen by metadata that only a worker can write, and a default that refuses.
+
+Pure: settings and cell names in, a protobuf out. This is the outer ring of pinning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from envoy.config.route.v3.route_components_pb2 import Route
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.filters.http.ext_proc.v3.ext_proc_pb2 import ExtProcPerRoute
+from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
+from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2 import (
+    PreviousPrioritiesConfig,
+)
+
+from sidecar.clusters import milliseconds, pack
+from sidecar.dataplane import DECISION_NAMESPACE, DataPlane
+
+ROUTES = "ringfence"
+EXT_PROC = "envoy.filters.http.ext_proc"
+DECISION_ID_HEADER = "x-ringfence-decision-id"
+ACTION_HEADER = "x-ringfence-action"
+_ENDLESS = 2**63 - 1
+# Never seen by a caller: the local reply for this route takes its place.
+UNPLACED_BODY = "unplaced"
+
+# What a node has no need to know: our own markers, and who the caller is.
+_REMOVED_FROM_REQUEST = (
+    "x-ringfence-cell",
+    "x-ringfence-pool",
+    "x-forwarded-for",
+    "x-real-ip",
+    "forwarded",
+    "x-envoy-external-address",
+    "x-envoy-internal",
+)
+
+
+def answer_headers() -> list[dict[str, object]]:
+    """Our two headers on every answer, from the decision's metadata; absent where there was no decision."""
+    return [
+        {
+            "header": {"key": header, "value": f"%DYNAMIC_METADATA({DECISION_NAMESPACE}:{key})%"},
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }
+        for header, key in ((DECISION_ID_HEADER, "decision_id"), (ACTION_HEADER, "action"))
+    ]
+
+
+def route_configuration(settings: DataPlane, cells: Sequence[str]) -> RouteConfiguration:
+    """Routes to `cells`, then the refusals. Before ext_proc has spoken only the refusals can match."""
+    refusals = [*_streamed_refusals(settings), _refusal()]
+    return RouteConfiguration(
+        name=ROUTES,
+        virtual_hosts=[
+            {
+                "name": ROUTES,
+                "domains": ["*"],
+                "routes": [*(_cell_route(settings, cell) for cell in cells), *refusals],
+                "request_headers_to_remove": list(_REMOVED_FROM_REQUEST),
+                # Removed first, then added: a node cannot speak for us.
+                "response_headers_to_remove": [DECISION_ID_HEADER, ACTION_HEADER, "endpoint-load-metrics"],
+                "response_headers_to_add": answer_headers(),
+            }
+        ],
+    )
+
+
+def _cell_route(settings: DataPlane, cell: str) -> Route:
+    retries = settings.retries
+    return Route(
+        name=cell,
+        match={
+            "prefix": "/",
+            "dynamic_metadata": [
+                {
+                    "filter": DECISION_NAMESPACE,
+                    "path": [{"key": "cell"}],
+                    "value": {"string_match": {"exact": cell}},
+                }
+            ],
+        },
+        route={
+            "cluster": cell,
+            "timeout": milliseconds(settings.upstream_timeout_ms),
+            "idle_timeout": milliseconds(settings.stream_idle_timeout_ms),
+            "auto_host_rewrite": {"value": True},
+            "retry_policy": {
+                "retry_on": "connect-failure,refused-stream,reset-before-request,retriable-status-codes",
+                "retriable_status_codes": list(retries.statuses),
+                "num_retries": {"value": retries.attempts},
+                "host_selection_retry_max_attempts": 5,
+                "retry_host_predicate": [
+                    {
+                        "name": "envoy.retry_host_predicates.previous_hosts",
+                        "typed_config": pack(PreviousHostsPredicate()),
+                    }
+                ],
+                "retry_priority": {
+                    "name": "envoy.retry_priorities.previous_priorities",
+                    "typed_config": pack(PreviousPrioritiesConfig(update_frequency=1)),
+                },
+            },
+        },
+    )
+
+
+def _refusal() -> Route:
+    return Route(
+        name="refuse",
+        match={"prefix": "/"},
+        direct_response={"status": 503, "body": {"inline_string": UNPLACED_BODY}},
+    )
+
+
+def _streamed_refusals(settings: DataPlane) -> list[Route]:
+    """Where a body is not buffered: it is declared longer than the buffer, or not declared at all.
+
+    A streamed body is read by the worker to its end also when it is refused, so that the caller has sent everything
+    and reads the answer; Envoy itself would answer in between and reset the connection. The mode is taken from the
+    route chosen before ext_proc runs, which is always a refusal.
+    """
+    declared = {"name": "content-length", "range_match": {"start": settings.max_body_bytes + 1, "end": _ENDLESS}}
+    undeclared = {"name": "content-length", "present_match": False}
+    post = {"name": ":method", "string_match": {"exact": "POST"}}
+    return [_streamed("refuse-long", [declared]), _streamed("refuse-undeclared", [undeclared, post])]
+
+
+def _streamed(name: str, headers: Sequence[Mapping[str, object]]) -> Route:
+    override = ExtProcPerRoute(
+        overrides={
+            "processing_mode": {
+                "request_header_mode": "SEND",
+                "request_body_mode": "FULL_DUPLEX_STREAMED",
+                "request_trailer_mode": "SEND",
+                "response_header_mode": "SKIP",
+                "response_body_mode": "NONE",
+                "response_trailer_mode": "SKIP",
+            }
+        }
+    )
+    return Route(
+        name=name,
+        match={"prefix": "/", "headers": list(headers)},
+        direct_response={"status": 503, "body": {"inline_string": UNPLACED_BODY}},
+        typed_per_filter_config={EXT_PROC: pack(override)},
+    )
