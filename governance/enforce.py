@@ -1,0 +1,88 @@
+"""From a decision to what becomes of the request: pure. An obligation we cannot keep is a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from governance import denial, pinning
+from governance.decision import Decision, Deny, Obligations, Operator, Route
+from governance.enforcement import Answer, Enforcement, Forward, Refuse
+from governance.errors import MalformedRequest
+from governance.finding import Detection
+from governance.inference import InferenceRequest, Operation
+from governance.nodes.node import Node, pool_of
+from governance.redaction import redact
+from governance.segment import Edit
+from governance.sensitive import SensitiveBytes
+
+# Names that only this program or the HTTP stack may write (dataplane.md 3: smuggling, spoofed pins).
+_RESERVED_NAMES = frozenset(
+    "host content-length content-type content-encoding transfer-encoding connection te trailer upgrade".split()
+)
+# Operators that are part of the contract but not built: tokenise and generalise need a vault, block a per-value refusal.
+_UNSUPPORTED = frozenset({Operator.TOKENISE, Operator.GENERALISE, Operator.BLOCK})
+_RESERVED_PREFIXES = (":", "x-ringfence-", "x-envoy-", "x-forwarded-")
+
+
+def enforce(
+    request: InferenceRequest,
+    detection: Detection,
+    decision: Decision,
+    nodes: Sequence[Node],
+    *,
+    key: bytes,
+    arrived: SensitiveBytes,
+) -> Enforcement:
+    """What the decision amounts to for this request. Raises GovernanceError when an edit cannot be made.
+
+    `arrived` is the body on the wire; where the dialect read a decoded form of it, that form is what goes on.
+    """
+    if decision.deny is not None:
+        return Refuse(denial=denial.of_decision(decision.deny))
+    if not _can_keep(decision.obligations):
+        return _refuse(501, "obligation_unsupported")
+    if request.operation is Operation.LIST_MODELS:
+        return Answer(models=tuple(sorted({model for node in nodes for model in node.models})))
+    serving = [node for node in nodes if request.model in node.models and node.protocol == request.protocol]
+    if not serving:
+        return _refuse(404, "model_not_found")
+    admissible = pinning.admissible(decision.obligations.pin, serving, model=request.model)
+    if not admissible:
+        return _refuse(403, "placement_impossible")
+    redaction = redact(request.segments, detection, decision.obligations.redact, key=key)
+    body = _edited(request, redaction.edits)
+    headers = decision.obligations.headers
+    return Forward(
+        pool=pool_of(admissible),
+        body=body if body != arrived else None,
+        redacted=redaction.redacted,
+        masked=redaction.masked,
+        set_headers=tuple(sorted(headers.set.items())),
+        remove_headers=headers.remove,
+    )
+
+
+def _edited(request: InferenceRequest, edits: tuple[Edit, ...]) -> SensitiveBytes:
+    if not edits:
+        return request.body
+    if request.document is None:
+        raise MalformedRequest("there is nothing to edit", code="obligation_unsupported")
+    return SensitiveBytes(request.document.apply(edits))
+
+
+def _can_keep(obligations: Obligations) -> bool:
+    names = (*obligations.headers.set, *obligations.headers.remove)
+    return (
+        obligations.route == Route()
+        and obligations.response.inspect == "none"
+        and not any(rule.operator in _UNSUPPORTED or rule.apply != "request" for rule in obligations.redact)
+        and not any(_reserved(name.lower()) for name in names)
+    )
+
+
+def _reserved(name: str) -> bool:
+    return name in _RESERVED_NAMES or name.startswith(_RESERVED_PREFIXES)
+
+
+def _refuse(status: int, code: str) -> Refuse:
+    return Refuse(denial=denial.of_decision(Deny(status=status, code=code, message_id=code, policy="")))

@@ -1,0 +1,134 @@
+"""Facts from what the dialect read and the detector found. Pure: time, caller and levels come in as values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from governance.facts import (
+    Classification,
+    DetectorFact,
+    EntityFact,
+    Facts,
+    LabelFact,
+    Origin,
+    Parse,
+    Principal,
+    Request,
+    SubjectJurisdiction,
+    Surroundings,
+    Time,
+    UninspectedCount,
+)
+from governance.finding import Detection, DetectionStatus, Finding
+from governance.inference import InferenceRequest
+from governance.residency import Level
+from governance.segment import TextSegment
+
+# Bytes of English text per token, the rule of thumb of https://help.openai.com/en/articles/4936856 (about 4).
+_BYTES_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, from where, through which installation."""
+
+    principal: Principal
+    jurisdiction: str
+    env: str
+
+
+def gather(
+    request: InferenceRequest, detection: Detection, caller: Caller, levels: Mapping[str, Level], now_us: int
+) -> Facts:
+    """The policy input for one request. Equal arguments give equal facts; `now_us` is UTC in microseconds."""
+    return Facts(
+        schema="ringfence.input/1",
+        phase="request",
+        principal=caller.principal,
+        origin=Origin(
+            jurisdiction=caller.jurisdiction,
+            subject_jurisdictions=tuple(
+                SubjectJurisdiction(code=found.code, permille=found.permille, basis="content")
+                for found in sorted(detection.jurisdictions, key=lambda found: found.code)
+            ),
+            basis="default",
+        ),
+        request=_request(request),
+        classification=_classification(request.segments, detection, levels),
+        context=Surroundings(env=caller.env, route=request.operation.value, time=_time(now_us)),
+    )
+
+
+def _request(request: InferenceRequest) -> Request:
+    reasons = Counter(part.reason for part in request.uninspected)
+    size = len(request.body)
+    return Request(
+        protocol=request.protocol,
+        operation=request.operation,
+        model=request.model,
+        provider="",
+        purpose="",
+        stream=request.stream,
+        tools=tuple(sorted(set(request.tools))),
+        bytes=size,
+        tokens_est=size // _BYTES_PER_TOKEN,
+        messages=request.messages,
+        parse=Parse(status="partial" if reasons else "ok", reason=min(reasons).value if reasons else ""),
+        media=tuple(sorted(set(request.media))),
+        uninspected=tuple(UninspectedCount(reason=reason, count=reasons[reason]) for reason in sorted(reasons)),
+    )
+
+
+def _classification(
+    segments: tuple[TextSegment, ...], detection: Detection, levels: Mapping[str, Level]
+) -> Classification:
+    entities = _entities(segments, detection.findings)
+    labels = tuple(
+        LabelFact(name=label.name, permille=label.permille)
+        for label in sorted(detection.labels, key=lambda label: label.name)
+    )
+    level = _level(detection.status, [row.type for row in entities] + [row.name for row in labels], levels)
+    return Classification(
+        status=detection.status,
+        level=level,
+        level_rank=level.rank,
+        entities=entities,
+        labels=labels,
+        residency_labels=tuple(sorted(set(detection.residency_labels))),
+        detectors=tuple(DetectorFact(id=run.id, version=run.version, status=run.status) for run in detection.detectors),
+    )
+
+
+def _entities(segments: tuple[TextSegment, ...], findings: tuple[Finding, ...]) -> tuple[EntityFact, ...]:
+    rows: dict[str, list[Finding]] = {}
+    for finding in findings:
+        rows.setdefault(finding.entity_type, []).append(finding)
+    return tuple(
+        EntityFact(
+            type=entity,
+            count=len(found),
+            max_permille=max(finding.permille for finding in found),
+            validated=any(finding.validated for finding in found),
+            where=tuple(sorted({segments[finding.segment].role for finding in found})),
+        )
+        for entity, found in sorted(rows.items())
+    )
+
+
+def _level(status: DetectionStatus, names: list[str], levels: Mapping[str, Level]) -> Level:
+    if status is not DetectionStatus.COMPLETE:
+        return Level.UNKNOWN
+    return max((levels.get(name, Level.INTERNAL) for name in names), key=lambda level: level.rank, default=Level.PUBLIC)
+
+
+def _time(now_us: int) -> Time:
+    now = datetime.fromtimestamp(now_us // 1_000_000, UTC)
+    return Time(
+        utc_minute=now_us // 60_000_000,
+        hour=now.hour,
+        weekday=now.isoweekday(),
+        date=now.date().isoformat(),
+    )

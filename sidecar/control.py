@@ -1,0 +1,117 @@
+"""The control process: ADS for Envoy, pool registration for the workers, health and metrics for people."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import structlog
+import uvloop
+from aiohttp import web
+from pydantic import TypeAdapter, ValidationError
+
+from governance import telemetry
+from governance.config import load
+from governance.errors import PlacementUnavailable
+from governance.settings import Config
+from sidecar import sockets
+from sidecar.ads import AdsServer
+from sidecar.fleet import FleetState
+from sidecar.self_test import SelfTest
+from sidecar.signals import until_stopped
+from sidecar.sites import serving
+
+_LOG = structlog.get_logger("ringfence.control")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What a worker sends: node ids, one list per pool."""
+
+    pools: list[list[str]]
+
+
+_REGISTRATION = TypeAdapter(Registration)
+
+
+def main(config_file: Path) -> None:
+    """Runs the control process until SIGTERM. Raises GovernanceError when it cannot start."""
+    telemetry.configure_logging("control")
+    uvloop.run(_serve(load(config_file)))
+
+
+async def _serve(config: Config) -> None:
+    metrics = telemetry.ControlMetrics()
+    async with AsyncExitStack() as stack:
+        ads = AdsServer(f"unix:{sockets.clear(sockets.ads(config.state_directory))}")
+        fleet = FleetState(config, ads)
+        await fleet.publish()
+        await ads.start()
+        stack.push_async_callback(ads.stop)
+        refresh = asyncio.create_task(fleet.refresh())
+        stack.callback(refresh.cancel)
+        probe = SelfTest(config.listen.address, config.listen.port)
+        await stack.enter_async_context(serving(_pool_routes(fleet), sockets.control(config.state_directory)))
+        await stack.enter_async_context(
+            serving(_admin_routes(config, ads, probe, metrics), (config.admin.address, config.admin.port))
+        )
+        _LOG.info("control_ready", nodes=len(config.nodes))
+        await until_stopped()
+
+
+async def alive(_: web.Request) -> web.Response:
+    """200 for as long as the event loop turns."""
+    return web.json_response({"status": "alive"})
+
+
+def _pool_routes(fleet: FleetState) -> list[web.RouteDef]:
+    async def register(request: web.Request) -> web.Response:
+        try:
+            pools = _REGISTRATION.validate_json(await request.read()).pools
+            routed = await fleet.register(pools)
+        except ValidationError:
+            return web.json_response({"error": "not a registration"}, status=400)
+        except PlacementUnavailable as error:
+            return web.json_response({"error": str(error)}, status=503)
+        return web.json_response({"pools": len(pools)}, status=200 if routed else 202)
+
+    return [web.post("/pools", register), web.get("/healthz", alive)]
+
+
+def _admin_routes(
+    config: Config, ads: AdsServer, probe: SelfTest, metrics: telemetry.ControlMetrics
+) -> list[web.RouteDef]:
+    async def ready(_: web.Request) -> web.Response:
+        checks = {
+            "envoy_configured": any(stream.accepted for stream in ads.status().streams),
+            "path_inspects": await probe.passed(),
+        }
+        return web.json_response(
+            {"status": "ready" if all(checks.values()) else "not ready", **checks},
+            status=200 if all(checks.values()) else 503,
+        )
+
+    async def scrape(_: web.Request) -> web.Response:
+        parts = {"control": telemetry.render(metrics.registry)}
+        for index in range(config.workers):
+            if (text := await _worker_metrics(sockets.metrics(config.state_directory, index))) is not None:
+                parts[f"worker-{index}"] = text
+        return web.Response(body=telemetry.merge(parts), headers={"content-type": telemetry.CONTENT_TYPE})
+
+    return [web.get("/healthz", alive), web.get("/readyz", ready), web.get("/metrics", scrape)]
+
+
+async def _worker_metrics(path: Path) -> bytes | None:
+    try:
+        async with (
+            aiohttp.ClientSession(
+                connector=aiohttp.UnixConnector(path=str(path)), timeout=aiohttp.ClientTimeout(total=2)
+            ) as session,
+            session.get("http://worker/metrics") as response,
+        ):
+            return await response.read()
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return None

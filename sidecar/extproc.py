@@ -1,0 +1,88 @@
+"""The ext_proc gRPC service: a thin edge around `Exchange` and the pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import structlog
+from envoy.service.ext_proc.v3 import external_processor_pb2_grpc
+
+from governance.errors import GovernanceError
+from governance.judgement import Arrival
+from governance.pipeline import Admission, Runtime, Unrecorded, admit
+from governance.sensitive import SensitiveBytes
+from governance.telemetry import WorkerMetrics
+from sidecar import messages
+from sidecar.exchange import Exchange, ExchangeBroken, Judge
+
+_LOG = structlog.get_logger("ringfence.extproc")
+
+
+class _Aborted(GovernanceError):
+    code = "exchange_aborted"
+
+
+class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
+    """Serves one stream per request. `runtime()` is read once at the start of each exchange."""
+
+    def __init__(
+        self,
+        runtime: Callable[[], Runtime],
+        *,
+        worker: str,
+        max_body_bytes: int,
+        max_streamed_bytes: int | None,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._runtime = runtime
+        self._worker = worker
+        self._max_body_bytes = max_body_bytes
+        self._max_streamed_bytes = max_streamed_bytes
+        self._metrics = metrics
+        self._aborting: set[asyncio.Task[Any]] = set()
+
+    async def Process(self, request_iterator: Any, context: Any) -> None:  # noqa: N802  gRPC's name
+        """Speaks for one request. Ends its stream normally only after the verdict was sent.
+
+        A stream that ends normally before the verdict would make Envoy deliver the original body (dataplane.md 3),
+        so every other end is an error; Envoy then refuses, as failure_mode_allow is false.
+        """
+        exchange = Exchange(max_body_bytes=self._max_body_bytes, max_streamed_bytes=self._max_streamed_bytes)
+        runtime = self._runtime()
+        try:
+            while (message := await context.read()) is not grpc.aio.EOF:
+                reaction = exchange.receive(messages.event(message))
+                if isinstance(reaction, Judge):
+                    reaction = exchange.conclude(await self._admit(reaction.arrival, runtime))
+                if reaction is not None:
+                    for response in messages.responses(reaction, worker=self._worker):
+                        await context.write(response)
+            if exchange.is_open:
+                raise ExchangeBroken("the stream ended before the body")
+        except ExchangeBroken as broken:
+            _LOG.warning("exchange_broken", reason=str(broken))
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "exchange broken")
+        finally:
+            if exchange.is_open and exchange.head is not None:
+                self._record_abort(Arrival(head=exchange.head, body=SensitiveBytes(b""), problem=_Aborted()), runtime)
+
+    async def _admit(self, arrival: Arrival, runtime: Runtime) -> Admission | Unrecorded:
+        started = time.perf_counter()
+        verdict = await admit(arrival, runtime)
+        self._metrics.decided(verdict, seconds=time.perf_counter() - started)
+        return verdict
+
+    def _record_abort(self, arrival: Arrival, runtime: Runtime) -> None:
+        """An exchange that Envoy or the client ended early is still a decision: refused, and on disk."""
+        task = asyncio.get_running_loop().create_task(self._admit(arrival, runtime))
+        self._aborting.add(task)
+        task.add_done_callback(self._aborting.discard)
+
+    async def drained(self) -> None:
+        """Returns when the records of aborted exchanges are written."""
+        if self._aborting:
+            await asyncio.wait(self._aborting, timeout=5)

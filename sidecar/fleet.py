@@ -1,0 +1,135 @@
+"""The live pools and what Envoy is offered for them; nodes given by name are resolved here."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from governance.errors import PlacementUnavailable
+from governance.nodes.node import Node, Pool, pool_of, possible_cells
+from governance.settings import Config
+from sidecar import sockets
+from sidecar.ads import AdsServer
+from sidecar.clusters import ip_of, split_address
+from sidecar.dataplane import DataPlane, HealthCheck, Retries
+from sidecar.pools import MAX_CELLS, PoolTable
+from sidecar.resources import build
+
+_LOG = structlog.get_logger("ringfence.fleet")
+_ACK_S = 5.0
+_RESOLVE_S = 30.0
+_IDLE_POOL_S = 900.0
+
+
+class FleetState:
+    """The pools that are live, and the snapshot Envoy was given. All changes go through `publish`, one at a time."""
+
+    def __init__(self, config: Config, ads: AdsServer) -> None:
+        self._config = config
+        self._settings = data_plane(config)
+        self._ads = ads
+        self._nodes: Mapping[str, Node] = {node.id: node for node in config.nodes}
+        self._table = PoolTable.of(config.nodes, base=_base_pools(config.nodes))
+        self._routed = possible_cells(config.nodes, most=MAX_CELLS)
+        self._addresses: dict[str, tuple[str, ...]] = {}
+        self._lock = asyncio.Lock()
+
+    async def register(self, pools: Sequence[Sequence[str]]) -> bool:
+        """True when Envoy routes to every pool, False when it will for requests that begin from now on.
+
+        Raises PlacementUnavailable for unknown nodes, a full table or a missing ACK.
+        """
+        now = asyncio.get_running_loop().time()
+        async with self._lock:
+            table = self._table
+            before = {cell.name for cell in table.cells} | set(self._routed)
+            for ids in pools:
+                table = table.add(self._pool(ids), now_s=now)
+            self._table = table
+            version = self._offer()
+        # A later change may take this version's place before Envoy has answered; it then holds these pools as well.
+        while not await self._ads.wait_acked(version, _ACK_S):
+            if self._ads.snapshot is None or self._ads.snapshot.version == version:
+                raise PlacementUnavailable("Envoy has not acknowledged the configuration")
+            version = self._ads.snapshot.version
+        return {cell.name for cell in table.cells} <= before
+
+    async def publish(self) -> None:
+        """Resolves names and offers the snapshot of now to Envoy. Raises ConfigInvalid when lint refuses it."""
+        addresses = await _resolve(tuple(self._nodes.values()), self._addresses)
+        async with self._lock:
+            self._addresses = addresses
+            self._offer()
+
+    def _offer(self) -> str:
+        return self._ads.publish(
+            build(
+                self._settings,
+                self._table.cells,
+                self._addresses,
+                routed=self._routed,
+                previous=self._ads.snapshot,
+            )
+        )
+
+    async def refresh(self) -> None:
+        """Runs for ever: resolves names again and drops idle pools."""
+        while True:
+            await asyncio.sleep(_RESOLVE_S)
+            now = asyncio.get_running_loop().time()
+            async with self._lock:
+                self._table = self._table.collect(now_s=now, idle_s=_IDLE_POOL_S)
+            await self.publish()
+
+    def _pool(self, ids: Sequence[str]) -> Pool:
+        unknown = [node for node in ids if node not in self._nodes]
+        if unknown or not ids:
+            raise PlacementUnavailable("the pool holds a node that is not declared")
+        return pool_of(self._nodes[node] for node in ids)
+
+
+def data_plane(config: Config) -> DataPlane:
+    """The data plane's settings that the configuration leads to."""
+    return DataPlane(
+        worker_sockets=tuple(str(sockets.worker(config.state_directory, index)) for index in range(config.workers)),
+        listen_address=config.listen.address,
+        listen_port=config.listen.port,
+        max_body_bytes=config.limits.max_body_bytes,
+        streamed_body_bytes=config.limits.streamed_body_bytes,
+        message_timeout_ms=config.limits.message_timeout_ms,
+        upstream_timeout_ms=config.limits.request_timeout_ms,
+        health_check=HealthCheck(
+            path=config.health_check.path,
+            interval_ms=config.health_check.interval_ms,
+            timeout_ms=config.health_check.timeout_ms,
+            unhealthy_threshold=config.health_check.unhealthy_threshold,
+            healthy_threshold=config.health_check.healthy_threshold,
+        ),
+        retries=Retries(attempts=config.retries),
+    )
+
+
+def _base_pools(nodes: Sequence[Node]) -> list[Pool]:
+    """For each model the pool of all nodes that serve it: what an unpinned request goes to."""
+    models = sorted({model for node in nodes for model in node.models})
+    pools = {pool_of([node for node in nodes if model in node.models]) for model in models}
+    return sorted(pools, key=lambda pool: pool.name)
+
+
+async def _resolve(nodes: Sequence[Node], known: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """IP addresses of the nodes that are given by name. A name that does not resolve keeps its last addresses."""
+    loop = asyncio.get_running_loop()
+    found = dict(known)
+    for node in nodes:
+        host, port = split_address(node.address)
+        if ip_of(host) is not None:
+            continue
+        try:
+            rows = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found[node.id] = tuple(sorted({str(row[4][0]) for row in rows}))
+        except OSError:
+            _LOG.warning("node_not_resolved", node=node.id)
+    return found

@@ -1,0 +1,154 @@
+"""Envoy's ext_proc messages to and from the exchange's events and reactions. Pure translation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.extensions.filters.http.ext_proc.v3.processing_mode_pb2 import ProcessingMode
+from envoy.service.ext_proc.v3.external_processor_pb2 import (
+    BodyMutation,
+    BodyResponse,
+    CommonResponse,
+    HeaderMutation,
+    HeadersResponse,
+    HttpHeaders,
+    ImmediateResponse,
+    ProcessingRequest,
+    ProcessingResponse,
+    StreamedBodyResponse,
+)
+from envoy.type.v3.http_status_pb2 import HttpStatus
+from google.protobuf.struct_pb2 import Struct, Value
+
+from governance.dialects.routes import Reply
+from governance.inference import RequestHead
+from sidecar.dataplane import ANSWERED_DETAILS, DECISION_NAMESPACE, POOL_KEY, POOL_NAMESPACE, REFUSED_DETAILS
+from sidecar.exchange import BodyChunk, Event, ExchangeBroken, Head, Place, ReadOn, Release, Respond, Trailers
+
+# Larger single answers have been refused (gateway-api-inference-extension#854).
+_CHUNK_BYTES = 60_000
+
+_READ_ON = ProcessingResponse(request_headers=HeadersResponse(response=CommonResponse()))
+
+
+def event(message: ProcessingRequest) -> Event:
+    """The event that `message` is. Raises ExchangeBroken for phases that were not asked for."""
+    match message.WhichOneof("request"):
+        case "request_headers":
+            mode = message.protocol_config.request_body_mode
+            return Head(
+                head=_head(message.request_headers),
+                end_of_stream=message.request_headers.end_of_stream,
+                duplex=mode == ProcessingMode.FULL_DUPLEX_STREAMED,
+            )
+        case "request_body":
+            return BodyChunk(data=message.request_body.body, end_of_stream=message.request_body.end_of_stream)
+        case "request_trailers":
+            return Trailers()
+        case phase:
+            raise ExchangeBroken(f"unexpected phase {phase}")
+
+
+def _head(message: HttpHeaders) -> RequestHead:
+    pairs = tuple(
+        (row.key.lower(), (row.raw_value or row.value.encode()).decode("latin-1")) for row in message.headers.headers
+    )
+    pseudo = {key: value for key, value in pairs if key.startswith(":")}
+    path, _, query = pseudo.get(":path", "").partition("?")
+    return RequestHead(
+        method=pseudo.get(":method", ""),
+        path=path,
+        query=query,
+        headers=tuple(pair for pair in pairs if not pair[0].startswith(":")),
+    )
+
+
+def responses(reaction: ReadOn | Release | Respond, *, worker: str) -> Iterator[ProcessingResponse]:
+    """What to send to Envoy, in order. The first message is the answer to the message that is open."""
+    match reaction:
+        case ReadOn():
+            yield _READ_ON
+        case Respond(reply=reply):
+            yield _immediate(reply)
+        case Release():
+            yield from _release(reaction, worker)
+
+
+def _immediate(reply: Reply) -> ProcessingResponse:
+    return ProcessingResponse(
+        immediate_response=ImmediateResponse(
+            status=HttpStatus(code=reply.status),
+            headers=HeaderMutation(set_headers=[_header(name, value) for name, value in reply.headers]),
+            body=reply.body,
+            # The local reply rules leave answers with these details as they are.
+            details=REFUSED_DETAILS if reply.status >= 400 else ANSWERED_DETAILS,
+        )
+    )
+
+
+def _release(release: Release, worker: str) -> Iterator[ProcessingResponse]:
+    body = release.forward.body
+    metadata = _metadata(release, worker)
+    mutation = _mutation(release, with_length=release.place is Place.BODY)
+    # The route is chosen anew by the metadata; Envoy ignores the request to do so without a header mutation
+    # (envoyproxy/envoy#26388).
+    common = CommonResponse(header_mutation=mutation, clear_route_cache=True)
+    match release.place:
+        case Place.BODY:
+            if body is not None:
+                common.body_mutation.CopyFrom(BodyMutation(body=body.reveal()))
+            yield ProcessingResponse(request_body=BodyResponse(response=common), dynamic_metadata=metadata)
+        case Place.HEADERS:
+            yield ProcessingResponse(request_headers=HeadersResponse(response=common), dynamic_metadata=metadata)
+        case Place.STREAM:
+            yield ProcessingResponse(request_headers=HeadersResponse(response=common), dynamic_metadata=metadata)
+            yield from _streamed((body or release.body).reveal())
+
+
+def _streamed(body: bytes) -> Iterator[ProcessingResponse]:
+    for start in range(0, max(len(body), 1), _CHUNK_BYTES):
+        chunk = StreamedBodyResponse(
+            body=body[start : start + _CHUNK_BYTES], end_of_stream=start + _CHUNK_BYTES >= len(body)
+        )
+        yield ProcessingResponse(
+            request_body=BodyResponse(response=CommonResponse(body_mutation=BodyMutation(streamed_response=chunk)))
+        )
+
+
+def _mutation(release: Release, *, with_length: bool) -> HeaderMutation:
+    forward = release.forward
+    mutation = HeaderMutation(
+        set_headers=[_header("x-ringfence-decision-id", release.decision_id)]
+        + [_header(name, value) for name, value in forward.set_headers],
+        remove_headers=list(forward.remove_headers),
+    )
+    if forward.body is not None:
+        mutation.remove_headers.append("content-encoding")
+        # Without the new length Envoy refuses; with a length but no new body the upstream would be smuggled to.
+        if with_length:
+            mutation.set_headers.append(_header("content-length", str(len(forward.body))))
+    return mutation
+
+
+def _metadata(release: Release, worker: str) -> Struct:
+    pool = release.forward.pool
+    return Struct(
+        fields={
+            POOL_NAMESPACE: _fields(**{POOL_KEY: pool.name}),
+            DECISION_NAMESPACE: _fields(
+                decision_id=release.decision_id, action=release.action.value, worker=worker, cell=pool.cell
+            ),
+        }
+    )
+
+
+def _fields(**values: str) -> Value:
+    return Value(struct_value=Struct(fields={name: Value(string_value=value) for name, value in values.items()}))
+
+
+def _header(name: str, value: str) -> HeaderValueOption:
+    return HeaderValueOption(
+        header=HeaderValue(key=name, raw_value=value.encode("latin-1", "replace")),
+        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+    )

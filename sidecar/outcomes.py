@@ -1,0 +1,130 @@
+"""Outcomes from Envoy's gRPC access log: who really served a request, and whether that node was allowed to.
+
+The access log is Envoy's own account of the request after retries and failover. It is buffered and may be lost with
+the process; a decision whose entry never comes is closed as `unknown` by the audit log (audit.md 7.3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import grpc
+import structlog
+from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
+from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
+from google.protobuf.struct_pb2 import Struct
+
+from governance.errors import AuditUnavailable
+from governance.interfaces import AuditSink
+from governance.nodes.node import Node, Pool
+from governance.record import OutcomeRecord, OutcomeStatus
+from governance.telemetry import WorkerMetrics
+from sidecar.dataplane import DECISION_NAMESPACE, POOL_KEY, POOL_NAMESPACE, USAGE_NAMESPACE
+
+_LOG = structlog.get_logger("ringfence.outcomes")
+
+
+def outcome(
+    entry: HTTPAccessLogEntry, nodes: Mapping[str, Node], pool_of: Callable[[str], Pool | None]
+) -> OutcomeRecord | None:
+    """The outcome that `entry` tells, or None when it belongs to no decision that was released.
+
+    `contained` is False when a node outside the pool served, or when the pool or the node is not known.
+    """
+    metadata = entry.common_properties.metadata.filter_metadata
+    decision_id = _text(metadata, DECISION_NAMESPACE, "decision_id")
+    if not decision_id:
+        return None
+    properties = entry.common_properties
+    node = nodes.get(properties.custom_tags.get("node", ""))
+    pool = pool_of(_text(metadata, POOL_NAMESPACE, POOL_KEY))
+    code = entry.response.response_code.value
+    return OutcomeRecord(
+        ref=decision_id,
+        status=_status(entry, node),
+        code=code,
+        node=node.id if node else "",
+        tier=node.tier if node else None,
+        country=node.country if node else "",
+        contained=_contained(entry, node, pool),
+        attempts=properties.upstream_request_attempt_count,
+        tokens_in=_count(metadata, "prompt_tokens"),
+        tokens_out=_count(metadata, "completion_tokens"),
+        size_out=entry.response.response_body_bytes,
+        us_total=properties.time_to_last_downstream_tx_byte.ToMicroseconds(),
+    )
+
+
+def reached_upstream(entry: HTTPAccessLogEntry) -> bool:
+    """True when Envoy picked an upstream host for the request."""
+    return bool(entry.common_properties.upstream_remote_address.ListFields())
+
+
+def _contained(entry: HTTPAccessLogEntry, node: Node | None, pool: Pool | None) -> bool:
+    if not reached_upstream(entry):
+        return True
+    return node is not None and pool is not None and node.id in pool.nodes
+
+
+def _status(entry: HTTPAccessLogEntry, node: Node | None) -> OutcomeStatus:
+    flags = entry.common_properties.response_flags
+    if flags.downstream_connection_termination:
+        return OutcomeStatus.ABORTED
+    if node is None or entry.response.response_code.value >= 500:
+        return OutcomeStatus.FAILED
+    return OutcomeStatus.SERVED
+
+
+def _text(metadata: Mapping[str, Struct], namespace: str, key: str) -> str:
+    fields = metadata[namespace].fields if namespace in metadata else {}
+    return fields[key].string_value if key in fields else ""
+
+
+def _count(metadata: Mapping[str, Struct], key: str) -> int | None:
+    fields = metadata[USAGE_NAMESPACE].fields if USAGE_NAMESPACE in metadata else {}
+    if key not in fields:
+        return None
+    value = fields[key]
+    number = value.number_value if value.HasField("number_value") else float(value.string_value or 0)
+    return min(int(number), 2**53 - 1) if number >= 0 else None
+
+
+class AccessLog(als_pb2_grpc.AccessLogServiceServicer):
+    """Receives the entries of this worker's decisions and appends an outcome record for each."""
+
+    def __init__(
+        self,
+        audit: AuditSink,
+        nodes: Mapping[str, Node],
+        pool_of: Callable[[str], Pool | None],
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._audit = audit
+        self._nodes = nodes
+        self._pool_of = pool_of
+        self._metrics = metrics
+
+    async def StreamAccessLogs(self, request_iterator: Any, context: Any) -> als_pb2.StreamAccessLogsResponse:  # noqa: N802
+        """Reads until Envoy closes the stream. An entry that cannot be recorded is counted, not retried."""
+        while (message := await context.read()) is not grpc.aio.EOF:
+            # Together, so that one commit serves them all.
+            await asyncio.gather(*(self._take(entry) for entry in message.http_logs.log_entry))
+        return als_pb2.StreamAccessLogsResponse()
+
+    async def _take(self, entry: HTTPAccessLogEntry) -> None:
+        record = outcome(entry, self._nodes, self._pool_of)
+        if record is None:
+            escaped = reached_upstream(entry)
+            self._metrics.unmatched(reached_upstream=escaped)
+            if escaped:
+                _LOG.error("request_reached_upstream_without_decision")
+            return
+        self._metrics.outcome(record)
+        if not record.contained:
+            _LOG.error("served_outside_allow_set", decision_id=record.ref, node=record.node)
+        try:
+            await self._audit.append(record)
+        except AuditUnavailable:
+            _LOG.warning("outcome_not_recorded", decision_id=record.ref)

@@ -1,0 +1,93 @@
+"""`ringfence up`: the control process, the workers and Envoy of one configuration, under one supervisor.
+
+Start order is control, workers, Envoy, so that nobody can send a request before it can be inspected; stop order is the
+reverse, so that Envoy has answered what it holds before the workers go.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from governance import state, telemetry
+from governance.config import load
+from governance.policy.bundle import load_bundle
+from governance.settings import Config
+from sidecar import bootstrap, envoy_binary, probes, sockets
+from sidecar.supervisor import Child, Supervisor
+
+_DRAIN_S = 10.0
+
+
+async def run(config_file: Path) -> int:
+    """0 after SIGTERM. Raises GovernanceError when the configuration, a policy, a port or a binary is no good."""
+    telemetry.configure_logging("supervisor")
+    config = load(config_file)
+    load_bundle(config.policy.directories, modes=config.policy.modes)
+    binary = envoy_binary.locate(config.envoy.binary)
+    envoy_binary.require(envoy_binary.version(binary))
+    probes.require_free(config.listen.address, config.listen.port, setting="listen.port")
+    probes.require_free(config.admin.address, config.admin.port, setting="admin.port")
+    state.prepare(config)
+    for purpose in state.Key:
+        state.key(config, purpose)
+    await Supervisor(stages(config, binary)).run()
+    return 0
+
+
+def stages(config: Config, binary: Path) -> list[list[Child]]:
+    """The processes of `config`, in the order in which they start."""
+    env = _chosen_ports(config)
+    own = (sys.executable, "-m", "governance.cli")
+    file = ("--config", str(config.file))
+    directory = config.state_directory
+    control = Child(
+        name="control",
+        argv=(*own, "control", *file),
+        env=env,
+        ready=functools.partial(probes.serves, sockets.control(directory), "/healthz"),
+    )
+    workers = [
+        Child(
+            name=f"worker-{index}",
+            argv=(*own, "worker", *file, "--index", str(index)),
+            env=env,
+            ready=functools.partial(probes.serves, sockets.metrics(directory, index), "/metrics"),
+            reloads=True,
+        )
+        for index in range(config.workers)
+    ]
+    return [[control], workers, [_envoy(config, binary)]]
+
+
+def _envoy(config: Config, binary: Path) -> Child:
+    directory = config.state_directory
+    admin = sockets.envoy_admin(directory)
+    process = bootstrap.EnvoyProcess(
+        node_id="ringfence",
+        ads_socket=str(sockets.ads(directory)),
+        admin_socket=str(admin),
+        protocol=config.envoy.xds,
+        concurrency=config.envoy.concurrency,
+    )
+    file = directory / "envoy.json"
+    bootstrap.write(file, bootstrap.bootstrap(process))
+    sockets.clear(admin)
+    return Child(
+        name="envoy",
+        argv=bootstrap.command(binary, file, process),
+        ready=functools.partial(probes.serves, admin, "/ready"),
+        drain=functools.partial(probes.drain_envoy, admin, limit_s=_DRAIN_S),
+    )
+
+
+def _chosen_ports(config: Config) -> Mapping[str, str]:
+    """Ports left to us (0) as environment variables, so that every process uses the same ones."""
+    chosen = {}
+    if config.listen.port == 0:
+        chosen["RINGFENCE_LISTEN_PORT"] = str(probes.free_port(config.listen.address))
+    if config.admin.port == 0:
+        chosen["RINGFENCE_ADMIN_PORT"] = str(probes.free_port(config.admin.address))
+    return chosen

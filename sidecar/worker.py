@@ -1,0 +1,162 @@
+"""One sidecar worker: ext_proc and the access log on one Unix socket, one audit log, one policy engine."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hmac
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import structlog
+import uvloop
+from aiohttp import web
+from envoy.service.accesslog.v3 import als_pb2_grpc
+from envoy.service.ext_proc.v3 import external_processor_pb2_grpc
+
+from classifiers.detector import PatternDetector
+from governance import state, telemetry
+from governance.audit.journal import Limits as AuditLimits
+from governance.audit.log import AuditLog
+from governance.caller import identify
+from governance.config import load
+from governance.dialects.routes import Limits
+from governance.errors import GovernanceError
+from governance.pipeline import Runtime
+from governance.policy.bundle import Bundle, load_bundle
+from governance.policy.engine import Decider
+from governance.record import EventRecord
+from governance.sensitive import SensitiveBytes
+from governance.settings import Config
+from sidecar import sockets
+from sidecar.extproc import ExternalProcessor
+from sidecar.outcomes import AccessLog
+from sidecar.placement import Placement
+from sidecar.signals import until_stopped
+from sidecar.sites import serving
+
+_LOG = structlog.get_logger("ringfence.worker")
+# Envoy's message is the body and a frame around it; gRPC's own default would refuse above 4 MiB.
+_MESSAGE_SLACK = 1024 * 1024
+_GRACE_S = 5.0
+_HEARTBEAT_S = 60.0
+
+
+def main(config_file: Path, index: int) -> None:
+    """Runs worker `index` until SIGTERM. Raises GovernanceError when it cannot start."""
+    telemetry.configure_logging(f"worker-{index}")
+    uvloop.run(_serve(load(config_file), index))
+
+
+async def _serve(config: Config, index: int) -> None:
+    bundle = load_bundle(config.policy.directories, modes=config.policy.modes)
+    metrics = telemetry.WorkerMetrics()
+    async with AsyncExitStack() as stack:
+        policy = await stack.enter_async_context(Decider.open(bundle, config.policy.engine, config.policy.opa_url))
+        audit = await stack.enter_async_context(
+            AuditLog.open(
+                config.audit.directory / f"worker-{index}",
+                origin=f"ringfence/worker-{index}",
+                digest=config.config_digest,
+                limits=AuditLimits(segment_bytes=config.audit.segment_bytes),
+                heartbeat_s=_HEARTBEAT_S,
+            )
+        )
+        fleet = await stack.enter_async_context(Placement(config.nodes, str(sockets.control(config.state_directory))))
+        current = _Current(_runtime(config, bundle, policy, audit, fleet), config, policy)
+        processor = ExternalProcessor(
+            current.runtime,
+            worker=str(index),
+            max_body_bytes=config.limits.max_body_bytes,
+            max_streamed_bytes=config.limits.streamed_body_bytes,
+            metrics=metrics,
+        )
+        log = AccessLog(audit, {node.id: node for node in config.nodes}, fleet.pool, metrics)
+        server = await _listen(config, index, processor, log)
+        stack.push_async_callback(processor.drained)
+        stack.push_async_callback(server.stop, _GRACE_S)
+        await stack.enter_async_context(
+            serving(_metrics_routes(metrics), sockets.metrics(config.state_directory, index))
+        )
+        _LOG.info("worker_ready", index=index, policies=len(bundle.policies), revision=bundle.revision)
+        await until_stopped(current.reload)
+        _LOG.info("worker_draining", index=index)
+
+
+class _Current:
+    """The runtime that new exchanges take. A reload swaps it whole; running exchanges keep theirs."""
+
+    def __init__(self, runtime: Runtime, config: Config, policy: Decider) -> None:
+        self._runtime = runtime
+        self._config = config
+        self._policy = policy
+
+    def runtime(self) -> Runtime:
+        """The runtime of now."""
+        return self._runtime
+
+    async def reload(self) -> None:
+        """Loads the policy directories again. A bundle that cannot be used changes nothing: the last good one stays."""
+        try:
+            bundle = load_bundle(self._config.policy.directories, modes=self._config.policy.modes)
+            await self._policy.reload(bundle)
+        except GovernanceError as error:
+            _LOG.error("policy_reload_refused", code=error.code, reason=str(error))
+            return
+        self._runtime = replace(self._runtime, levels=bundle.levels)
+        await self._runtime.audit.append(EventRecord(kind="policy_load", digest=bundle.digest))
+        _LOG.info("policy_reloaded", revision=bundle.revision, policies=len(bundle.policies))
+
+
+def _runtime(config: Config, bundle: Bundle, policy: Decider, audit: AuditLog, fleet: Placement) -> Runtime:
+    redaction = state.key(config, state.Key.REDACTION)
+    return Runtime(
+        version=config.config_digest,
+        detector=PatternDetector(),
+        policy=policy,
+        audit=audit,
+        fleet=fleet,
+        identify=functools.partial(
+            identify,
+            key=_derived(redaction, "caller"),
+            tenant=config.origin.tenant,
+            jurisdiction=config.origin.jurisdiction,
+            env=config.origin.env,
+        ),
+        levels=bundle.levels,
+        limits=Limits(
+            max_body_bytes=config.limits.streamed_body_bytes or config.limits.max_body_bytes,
+            max_decoded_bytes=config.limits.max_decoded_bytes,
+            max_values=config.limits.max_values,
+        ),
+        detection_deadline_ms=config.limits.detection_deadline_ms,
+        redaction_key=_derived(redaction, "placeholder"),
+        commitment_key=_derived(state.key(config, state.Key.AUDIT), "commitment"),
+    )
+
+
+def _derived(secret: SensitiveBytes, purpose: str) -> bytes:
+    """One key per purpose, so that digests made for one cannot be compared with those of another."""
+    return hmac.digest(secret.reveal(), purpose.encode(), "sha256")
+
+
+async def _listen(config: Config, index: int, processor: ExternalProcessor, log: AccessLog) -> grpc.aio.Server:
+    longest = max(config.limits.max_body_bytes, config.limits.streamed_body_bytes or 0) + _MESSAGE_SLACK
+    server = grpc.aio.server(
+        options=[("grpc.max_receive_message_length", longest), ("grpc.max_send_message_length", longest)]
+    )
+    external_processor_pb2_grpc.add_ExternalProcessorServicer_to_server(processor, server)
+    als_pb2_grpc.add_AccessLogServiceServicer_to_server(log, server)
+    path = sockets.clear(sockets.worker(config.state_directory, index))
+    server.add_insecure_port(f"unix:{path}")
+    await server.start()
+    return server
+
+
+def _metrics_routes(metrics: telemetry.WorkerMetrics) -> list[web.RouteDef]:
+    async def scrape(_: web.Request) -> web.Response:
+        return web.Response(body=telemetry.render(metrics.registry))
+
+    return [web.get("/metrics", scrape)]

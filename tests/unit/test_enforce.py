@@ -1,0 +1,93 @@
+"""What a decision amounts to for a request."""
+
+from __future__ import annotations
+
+import pytest
+
+from governance.decision import AnyOf, Deny, Header, Obligations, Operator, Pin, Redact, Respond, Route
+from governance.enforce import enforce
+from governance.enforcement import Answer, Enforcement, Forward, Refuse
+from governance.inference import InferenceRequest, Operation
+from governance.nodes.node import Node, pool_of
+from governance.sensitive import SensitiveBytes
+from tests.builders import chat, decision, detection, node
+
+KEY = b"k" * 32
+GERMAN, AMERICAN = node("de"), node("us", country="US")
+
+
+def run(
+    obligations: Obligations | None = None,
+    *,
+    request: InferenceRequest | None = None,
+    nodes: tuple[Node, ...] = (GERMAN, AMERICAN),
+    deny: Deny | None = None,
+    arrived: bytes = b"x" * 40,
+) -> Enforcement:
+    decided = decision(deny, obligations=obligations or Obligations())
+    return enforce(request or chat("hello"), detection(), decided, nodes, key=KEY, arrived=SensitiveBytes(arrived))
+
+
+def code(enforcement: Enforcement) -> tuple[int, str]:
+    assert isinstance(enforcement, Refuse)
+    return enforcement.denial.status, enforcement.denial.code
+
+
+def test_a_denied_request_is_refused_with_the_policys_code() -> None:
+    """Status and code come from the decision; obligations do not matter then."""
+    deny = Deny(status=451, code="credentials_found", message_id="credentials_found", policy="p")
+
+    assert code(run(Obligations(response=Respond(inspect="stream")), deny=deny)) == (451, "credentials_found")
+
+
+def test_an_allowed_request_goes_to_every_node_with_its_model() -> None:
+    """Without a pin the pool is all nodes that serve the model; the bytes go on as they came."""
+    assert run() == Forward(pool=pool_of([GERMAN, AMERICAN]))
+
+
+def test_a_pin_narrows_the_pool() -> None:
+    """Only nodes inside the pin are in the pool."""
+    assert run(Obligations(pin=Pin(countries=AnyOf(any=("EU",))))) == Forward(pool=pool_of([GERMAN]))
+
+
+def test_a_pin_without_a_node_is_refused() -> None:
+    """Nothing admissible is a refusal, never the rest of the fleet."""
+    assert code(run(Obligations(pin=Pin(countries=AnyOf(any=("FR",)))))) == (403, "placement_impossible")
+
+
+def test_a_model_that_no_node_serves_is_not_found() -> None:
+    """The caller learns that the model is unknown."""
+    assert code(run(request=chat("a", model="other"))) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize(
+    "obligations",
+    [
+        Obligations(route=Route(model="m2")),
+        Obligations(response=Respond(inspect="buffered")),
+        Obligations(headers=Header(set={"Content-Length": "1"})),
+        Obligations(headers=Header(set={"x-ringfence-cell": "cell-us"})),
+        Obligations(headers=Header(remove=("Host",))),
+        Obligations(redact=(Redact(entity="*", operator=Operator.TOKENISE),)),
+    ],
+)
+def test_an_obligation_that_cannot_be_kept_is_a_refusal(obligations: Obligations) -> None:
+    """What we cannot do, or must not write, is never skipped in silence."""
+    assert code(run(obligations)) == (501, "obligation_unsupported")
+
+
+def test_listing_is_answered_with_every_model_sorted() -> None:
+    """The listing never reaches a node."""
+    nodes = (node("a", models=("z", "m")), node("b", models=("a",)))
+
+    assert run(request=chat(operation=Operation.LIST_MODELS, model=""), nodes=nodes) == Answer(models=("a", "m", "z"))
+
+
+def test_a_body_that_was_encoded_goes_on_decoded() -> None:
+    """What was inspected is what is sent: the identity form replaces the compressed one."""
+    request = chat("hello", body=SensitiveBytes(b"decoded"))
+
+    forward = run(request=request, arrived=b"compressed")
+
+    assert isinstance(forward, Forward)
+    assert forward.body == SensitiveBytes(b"decoded")

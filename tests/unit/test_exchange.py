@@ -1,0 +1,220 @@
+"""The ext_proc exchange: which reaction follows which message, and what can never follow."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from governance.denial import Denial
+from governance.describe import decision_record
+from governance.enforcement import Answer, Forward, Refuse
+from governance.errors import RequestTooLarge, UnsupportedOperation
+from governance.interfaces import Receipt
+from governance.judgement import Arrival, Judgement
+from governance.nodes.node import pool_of
+from governance.pipeline import Admission, Unrecorded
+from governance.sensitive import SensitiveBytes
+from sidecar.exchange import (
+    DRAIN_BYTES,
+    BodyChunk,
+    Event,
+    Exchange,
+    ExchangeBroken,
+    Head,
+    Judge,
+    Place,
+    ReadOn,
+    Release,
+    Respond,
+    Trailers,
+)
+from tests.builders import head, node
+
+DENIAL = Denial(status=403, code="denied", message="no")
+FORWARD = Forward(pool=pool_of([node()]))
+RECORD = decision_record(
+    Judgement(decision_id="d", arrival=Arrival(head=head(), body=SensitiveBytes(b""))),
+    config_version="",
+    commitment_key=b"k",
+    us_total=0,
+)
+
+
+def exchange(max_body_bytes: int = 100, max_streamed_bytes: int | None = None) -> Exchange:
+    return Exchange(max_body_bytes=max_body_bytes, max_streamed_bytes=max_streamed_bytes)
+
+
+def start(duplex: bool = False, end_of_stream: bool = False, **headers: str) -> Head:
+    return Head(head=head(**headers), end_of_stream=end_of_stream, duplex=duplex)
+
+
+def admitted(enforcement: object) -> Admission:
+    return Admission(
+        record=RECORD,
+        enforcement=enforcement,  # type: ignore[arg-type]
+        receipt=Receipt(origin="o", seq=0),
+    )
+
+
+def chunk(data: bytes = b"{}", end_of_stream: bool = True) -> BodyChunk:
+    return BodyChunk(data=data, end_of_stream=end_of_stream)
+
+
+def test_a_buffered_request_is_judged_with_its_body_and_released_at_the_body() -> None:
+    """Headers let the body come; the body is judged; an admission releases."""
+    subject = exchange()
+
+    assert subject.receive(start()) == ReadOn()
+    judge = subject.receive(chunk(b"body"))
+    assert isinstance(judge, Judge)
+    assert (judge.arrival.body.reveal(), judge.arrival.problem) == (b"body", None)
+    release = subject.conclude(admitted(FORWARD))
+    assert isinstance(release, Release)
+    assert (release.place, release.forward) == (Place.BODY, FORWARD)
+
+
+def test_a_streamed_request_is_held_whole_and_released_at_its_headers() -> None:
+    """No chunk is answered before the verdict; the bytes are kept for the release."""
+    subject = exchange(max_streamed_bytes=100)
+
+    reactions = [subject.receive(event) for event in (start(duplex=True), chunk(b"ab", False))]
+
+    assert reactions == [None, None]
+    assert isinstance(subject.receive(chunk(b"c")), Judge)
+    release = subject.conclude(admitted(FORWARD))
+    assert isinstance(release, Release)
+    assert (release.place, release.body.reveal()) == (Place.STREAM, b"abc")
+
+
+def test_trailers_end_a_streamed_body() -> None:
+    """A streamed body that ends in trailers is judged there."""
+    subject = exchange()
+    subject.receive(start(duplex=True))
+    subject.receive(chunk(b"ab", False))
+
+    assert isinstance(subject.receive(Trailers()), Judge)
+
+
+def test_an_upgrade_is_refused_at_its_headers() -> None:
+    """A request that may never end is not waited for."""
+    judge = exchange().receive(start(upgrade="websocket"))
+
+    assert isinstance(judge, Judge)
+    assert isinstance(judge.arrival.problem, UnsupportedOperation)
+
+
+def test_an_unknown_path_is_refused_after_its_body_which_is_thrown_away() -> None:
+    """The client has sent all it had to say, so it reads the answer; nothing of the body is kept."""
+    subject = exchange()
+
+    assert subject.receive(Head(head=head("/v2/other"), end_of_stream=False, duplex=False)) == ReadOn()
+    judge = subject.receive(chunk(b"body"))
+
+    assert isinstance(judge, Judge)
+    assert isinstance(judge.arrival.problem, UnsupportedOperation)
+    assert len(judge.arrival.body) == 0
+
+
+@pytest.mark.parametrize("length", [str(DRAIN_BYTES + 1), "9" * 400])
+def test_a_declared_length_that_is_not_worth_reading_is_refused_at_the_headers(length: str) -> None:
+    """A body that says it is far too long is not read at all."""
+    judge = exchange().receive(start(duplex=True, content_length=length))
+
+    assert isinstance(judge, Judge)
+    assert isinstance(judge.arrival.problem, RequestTooLarge)
+    assert judge.arrival.problem.limit == 100
+
+
+@pytest.mark.parametrize("headers", [{"content_length": "250"}, {}], ids=["declared", "undeclared"])
+def test_a_streamed_body_over_the_limit_is_read_to_its_end_and_none_of_it_kept(headers: dict[str, str]) -> None:
+    """Memory stays bounded, and the refusal comes when the client listens."""
+    subject = exchange(max_streamed_bytes=200)
+    subject.receive(start(duplex=True, **headers))
+
+    assert [subject.receive(chunk(b"x" * 150, False)), subject.receive(chunk(b"x" * 51, False))] == [None, None]
+    judge = subject.receive(chunk(b"x" * 49))
+
+    assert isinstance(judge, Judge)
+    assert isinstance(judge.arrival.problem, RequestTooLarge)
+    assert len(judge.arrival.body) == 0
+
+
+def test_a_body_without_end_is_refused_where_reading_stops() -> None:
+    """An undeclared body is drained so far and no further; what follows the verdict is ignored."""
+    subject = exchange()
+    subject.receive(start(duplex=True))
+    piece = chunk(b"x" * (DRAIN_BYTES // 2 + 1), False)
+
+    assert subject.receive(piece) is None
+    assert isinstance(subject.receive(piece), Judge)
+    subject.conclude(admitted(Refuse(denial=DENIAL)))
+    assert subject.receive(chunk(b"x")) is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status"),
+    [
+        (admitted(Refuse(denial=DENIAL)), 403),
+        (admitted(Answer(models=("m",))), 200),
+        (Unrecorded(record=RECORD, denial=Denial(status=503, code="audit_unavailable", message="no")), 503),
+    ],
+)
+def test_what_is_not_forwarded_is_answered_by_us(verdict: Admission | Unrecorded, status: int) -> None:
+    """Refusals, listings and unrecorded decisions are replies that carry the decision id."""
+    subject = exchange()
+    path = "/v1/models" if status == 200 else "/v1/chat/completions"
+    method = "GET" if status == 200 else "POST"
+    subject.receive(Head(head=head(path, method), end_of_stream=True, duplex=False))
+
+    respond = subject.conclude(verdict)
+
+    assert isinstance(respond, Respond)
+    assert respond.reply.status == status
+    assert dict(respond.reply.headers)["x-ringfence-decision-id"] == "d"
+
+
+def test_a_repeated_end_of_body_after_the_verdict_is_ignored() -> None:
+    """Envoy may deliver the last chunk twice; it is answered once."""
+    subject = exchange()
+    subject.receive(start())
+    subject.receive(chunk())
+    subject.conclude(admitted(FORWARD))
+
+    assert subject.receive(chunk()) is None
+    assert not subject.is_open
+
+
+def test_a_verdict_cannot_be_used_twice() -> None:
+    """The second release of one request breaks the exchange."""
+    subject = exchange()
+    subject.receive(start(end_of_stream=True))
+    subject.conclude(admitted(Refuse(denial=DENIAL)))
+
+    with pytest.raises(ExchangeBroken):
+        subject.conclude(admitted(FORWARD))
+
+
+EVENTS = st.one_of(
+    st.builds(start, duplex=st.booleans(), end_of_stream=st.booleans()),
+    st.builds(chunk, st.binary(max_size=120), st.booleans()),
+    st.just(Trailers()),
+)
+
+
+@given(st.lists(EVENTS, max_size=12))
+def test_no_order_of_events_releases_without_a_verdict_or_reacts_after_it(events: list[Event]) -> None:
+    """Whatever Envoy sends: no Release comes from an event, at most one Judge, and silence after the verdict."""
+    subject, judged = exchange(), 0
+    for event in events:
+        try:
+            reaction = subject.receive(event)
+        except ExchangeBroken:
+            return
+        assert not isinstance(reaction, Release)
+        if isinstance(reaction, Judge):
+            judged += 1
+            assert isinstance(subject.conclude(admitted(FORWARD)), Release)
+        elif judged:
+            assert reaction is None
+    assert judged <= 1

@@ -1,0 +1,201 @@
+"""The path as a whole, with fakes at its edges: whatever breaks ends in a recorded refusal."""
+
+from __future__ import annotations
+
+import functools
+
+import orjson
+import pytest
+
+from governance.caller import identify
+from governance.decision import Action, Deny, Obligations, Operator, Redact
+from governance.dialects.routes import Limits
+from governance.enforcement import Answer, Forward, Refuse
+from governance.errors import GovernanceError, RequestTooLarge
+from governance.finding import Detection
+from governance.inference import RequestHead
+from governance.judgement import Arrival
+from governance.pipeline import Admission, Runtime, Unrecorded, admit, decision_id
+from governance.record import DecisionRecord
+from governance.sensitive import SensitiveBytes
+from tests.builders import decision, detection, finding, head, node
+from tests.fakes import FAILURES, FakeAudit, FakeDetector, FakeFleet, FakePolicy
+
+TEXT = "mail anna@example.com"
+BODY = orjson.dumps({"model": "m", "messages": [{"role": "user", "content": TEXT}]})
+
+
+def runtime(
+    found: Detection | None = None, *, audit: FakeAudit | None = None, fleet: FakeFleet | None = None, **parts: object
+) -> Runtime:
+    values = {
+        "version": "v1",
+        "detector": FakeDetector(found or detection()),
+        "policy": FakePolicy(decision()),
+        "audit": audit or FakeAudit(),
+        "fleet": fleet or FakeFleet((node(),)),
+        "identify": functools.partial(identify, key=b"c" * 32, tenant="t", jurisdiction="DE", env="test"),
+        "levels": {},
+        "limits": Limits(),
+        "detection_deadline_ms": 1000,
+        "redaction_key": b"r" * 32,
+        "commitment_key": b"k" * 32,
+    }
+    return Runtime(**{**values, **parts})  # type: ignore[arg-type]
+
+
+def arrival(
+    body: bytes = BODY, request_head: RequestHead | None = None, problem: GovernanceError | None = None
+) -> Arrival:
+    return Arrival(head=request_head or head(), body=SensitiveBytes(body), problem=problem)
+
+
+def refused(verdict: Admission | Unrecorded) -> tuple[int, str]:
+    assert isinstance(verdict, Admission)
+    assert isinstance(verdict.enforcement, Refuse)
+    return verdict.enforcement.denial.status, verdict.enforcement.denial.code
+
+
+async def test_a_clean_request_is_recorded_and_forwarded_as_it_came() -> None:
+    """The admission carries the receipt of the record that names the pool's nodes."""
+    audit = FakeAudit()
+
+    verdict = await admit(arrival(), runtime(audit=audit))
+
+    assert isinstance(verdict, Admission)
+    assert isinstance(verdict.enforcement, Forward)
+    assert verdict.enforcement.body is None
+    [record] = audit.records
+    assert isinstance(record, DecisionRecord)
+    assert record.route is not None
+    assert (record.id, record.action, record.route.allowed) == (verdict.record.id, Action.ALLOW, ("a",))
+
+
+async def test_a_redaction_changes_the_body_and_is_counted_in_the_record() -> None:
+    """The node gets the placeholder, the record gets counts and two commitments, nobody gets the value."""
+    audit = FakeAudit()
+    found = detection(finding("EMAIL_ADDRESS", 5, 21))
+    policy = FakePolicy(
+        decision(
+            action=Action.ALLOW_MODIFIED,
+            obligations=Obligations(redact=(Redact(entity="EMAIL_ADDRESS", operator=Operator.REPLACE),)),
+        )
+    )
+
+    verdict = await admit(arrival(), runtime(found, audit=audit, policy=policy))
+
+    assert isinstance(verdict, Admission)
+    assert isinstance(verdict.enforcement, Forward)
+    assert verdict.enforcement.body == SensitiveBytes(BODY.replace(b"anna@example.com", b"<EMAIL_ADDRESS_1>"))
+    [record] = audit.records
+    assert isinstance(record, DecisionRecord)
+    assert [(change.type, change.operator, change.n) for change in record.redaction] == [
+        ("EMAIL_ADDRESS", "replace", 1)
+    ]
+    assert record.commit_in != record.commit_out
+    assert "anna" not in repr(record)
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
+@pytest.mark.parametrize("part", ["detector", "policy"])
+async def test_a_part_that_fails_ends_in_a_recorded_refusal(part: str, failure: Exception) -> None:
+    """Neither a known error nor a bug lets a request through or its message out."""
+    audit = FakeAudit()
+    parts = {"detector": FakeDetector(detection()), "policy": FakePolicy(decision())}
+    parts[part].broken = failure
+
+    verdict = await admit(arrival(), runtime(audit=audit, **parts))
+
+    status, code = refused(verdict)
+    assert (status, code) == (503, failure.code) if isinstance(failure, GovernanceError) else (500, "internal_error")
+    [record] = audit.records
+    assert isinstance(record, DecisionRecord)
+    assert (record.action, record.code) == (Action.DENY, code)
+    assert "canary" not in repr(verdict) + repr(record)
+
+
+@pytest.mark.parametrize("persists", [False, True], ids=["lost", "persisted"])
+async def test_a_record_that_is_not_durable_leaves_only_a_refusal(persists: bool) -> None:
+    """Also when the bytes did reach the disk: without a receipt nothing is admitted."""
+    audit = FakeAudit(broken=True, persists_before_failing=persists)
+
+    verdict = await admit(arrival(), runtime(audit=audit))
+
+    assert isinstance(verdict, Unrecorded)
+    assert (verdict.denial.status, verdict.denial.code) == (503, "audit_unavailable")
+
+
+async def test_a_pool_that_is_not_routed_yet_is_a_refusal_with_retry_after() -> None:
+    """The caller may try again in a second; the record says that nothing was sent."""
+    audit = FakeAudit()
+
+    verdict = await admit(arrival(), runtime(audit=audit, fleet=FakeFleet((node(),), broken=True)))
+
+    assert refused(verdict) == (503, "placement_pending")
+    assert isinstance(verdict, Admission)
+    assert isinstance(verdict.enforcement, Refuse)
+    assert verdict.enforcement.denial.retry_after_s == 1
+    [record] = audit.records
+    assert isinstance(record, DecisionRecord)
+    assert record.route is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (arrival(b"{"), (400, "malformed_request")),
+        (arrival(b""), (400, "malformed_request")),
+        (arrival(b'{"model": "m", "model": "n", "messages": []}'), (400, "duplicate_key")),
+        (arrival(request_head=head("/v1/other")), (404, "unsupported_operation")),
+        (arrival(request_head=head(upgrade="websocket")), (404, "upgrade_refused")),
+        (arrival(problem=RequestTooLarge(limit=10)), (413, "request_too_large")),
+    ],
+)
+async def test_a_request_that_cannot_be_read_is_refused_and_recorded(sent: Arrival, expected: tuple[int, str]) -> None:
+    """What the dialect refuses has its own status, and a record without facts."""
+    audit = FakeAudit()
+
+    assert refused(await admit(sent, runtime(audit=audit))) == expected
+    [record] = audit.records
+    assert isinstance(record, DecisionRecord)
+    assert (record.status, record.code, record.facts) == (*expected, None)
+
+
+async def test_a_denial_of_policy_is_the_answer() -> None:
+    """The policy's status, code and name reach the refusal."""
+    policy = FakePolicy(decision(Deny(status=451, code="health", message_id="denied", policy="p")))
+
+    assert refused(await admit(arrival(), runtime(policy=policy))) == (451, "health")
+
+
+async def test_listing_is_decided_and_recorded_too() -> None:
+    """The model listing goes through policy like every request."""
+    audit = FakeAudit()
+
+    verdict = await admit(arrival(b"", head("/v1/models", "GET")), runtime(audit=audit))
+
+    assert isinstance(verdict, Admission)
+    assert verdict.enforcement == Answer(models=("m",))
+    assert len(audit.records) == 1
+
+
+async def test_the_credential_of_a_caller_is_only_a_keyed_digest() -> None:
+    """Equal credentials are one principal; the credential itself is nowhere."""
+    policy = FakePolicy(decision())
+    subject = runtime(policy=policy)
+    for credential in ("Bearer one", "Bearer one", "Bearer two"):
+        await admit(arrival(request_head=head(authorization=credential)), subject)
+
+    first, second, third = (facts.principal for facts in policy.seen)
+    assert first == second
+    assert first != third
+    assert (first.kind, len(first.id), "Bearer" in repr(policy.seen)) == ("service", 32, False)
+
+
+def test_decision_ids_are_version_7_and_sort_by_time() -> None:
+    """RFC 9562: version 7, variant 10, milliseconds first."""
+    ids = [decision_id() for _ in range(50)]
+
+    assert {(text[14], text[19] in "89ab") for text in ids} == {("7", True)}
+    assert [text[:13] for text in ids] == sorted(text[:13] for text in ids)
+    assert len(set(ids)) == 50
