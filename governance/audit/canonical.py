@@ -1,0 +1,125 @@
+"""The canonical bytes of a record: what is stored, hashed and compared. RFC 8785 over integers, strings and objects."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import orjson
+
+from governance.audit.frame import PAYLOAD_MAX
+from governance.errors import AuditUnavailable
+from governance.record import DecisionRecord, Record, kind_of
+
+VERSION = 1
+
+# UTC and monotonic time in microseconds.
+Clock = Callable[[], tuple[int, int]]
+
+# STRICT_INTEGER: RFC 8785 numbers are doubles, so an integer beyond 2^53 would not survive another reader.
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_STRICT_INTEGER
+# Where a float may stand; a string that looks so as well only costs the slow way.
+_FLOAT = re.compile(rb"[:,\[]-?[0-9]+[.eE]")
+_OPTIONS_ORDERED = orjson.OPT_STRICT_INTEGER
+
+
+def system_clock() -> tuple[int, int]:
+    """UTC and monotonic microseconds of this machine."""
+    return time.time_ns() // 1000, time.monotonic_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoder:
+    """Makes the canonical bytes of records of one log, written by one boot (128 random bits, hex)."""
+
+    origin: str
+    boot: str
+    clock: Clock = system_clock
+
+    def encode(self, record: Record, seq: int) -> bytes:
+        """The record in its envelope, at most 65,535 bytes.
+
+        Facts that do not fit are left out and counted in `facts_overflow`. Raises AuditUnavailable for a record that
+        is still too large (`record_too_large`) or holds something JSON cannot say (`record_invalid`): both are bugs.
+        """
+        ts, mono = self.clock()
+        fields = _members(record)
+        fields["v"] = VERSION
+        fields["kind"] = kind_of(record)
+        fields["origin"] = self.origin
+        fields["boot"] = self.boot
+        fields["seq"] = seq
+        fields["ts"] = ts
+        fields["mono"] = mono
+        payload = _dump(fields)
+        if len(payload) > PAYLOAD_MAX and isinstance(record, DecisionRecord) and "facts" in fields:
+            del fields["facts"]
+            fields["facts_overflow"] = 1
+            payload = _dump(fields)
+        if len(payload) > PAYLOAD_MAX:
+            raise AuditUnavailable(
+                f"a record of {len(payload)} bytes exceeds the limit of {PAYLOAD_MAX}", code="record_too_large"
+            )
+        return payload
+
+
+def canonical(value: object) -> bytes:
+    """The RFC 8785 form of a decoded JSON document without floats. Raises TypeError for anything else."""
+    return orjson.dumps(_ordered(value), option=_OPTIONS_ORDERED)
+
+
+def is_canonical(payload: bytes, value: object) -> bool:
+    """Whether `payload`, which decodes to `value`, is its canonical form. Raises TypeError where there is none."""
+    if payload.isascii() and _FLOAT.search(payload) is None:
+        return orjson.dumps(value, option=_OPTIONS) == payload
+    return canonical(value) == payload
+
+
+def _dump(fields: dict[str, Any]) -> bytes:
+    try:
+        payload = orjson.dumps(fields, _members, _OPTIONS)
+        # orjson sorts keys by code point, RFC 8785 (3.2.3) by UTF-16 unit: they differ above the BMP only, and a
+        # payload in ASCII has no such key.
+        return payload if payload.isascii() else canonical(orjson.loads(payload))
+    except TypeError:
+        # The cause could quote a value of the record.
+        raise AuditUnavailable("a record holds a value that cannot be encoded", code="record_invalid") from None
+
+
+@functools.cache
+def _plan(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]], tuple[str, ...]]:
+    fields = dataclasses.fields(kind)  # TypeError for what is not a dataclass
+    names = tuple(sorted(field.name for field in fields))
+    # Annotations are strings or types, as the module chose; `None` stands in both.
+    optional = tuple(field.name for field in fields if "None" in str(field.type))
+    # attrgetter makes a tuple only of two or more.
+    get = attrgetter(*names) if len(names) > 1 else lambda value: tuple(getattr(value, name) for name in names)
+    return names, get, optional
+
+
+def _members(value: Any) -> dict[str, Any]:
+    names, get, optional = _plan(type(value))  # type: ignore[arg-type]  # mypy takes type[Any] for unhashable
+    members = dict(zip(names, get(value)))  # noqa: B905  # equal by construction, and this is the hot path
+    for name in optional:
+        if members[name] is None:
+            del members[name]
+    return members
+
+
+def _ordered(value: object) -> object:
+    match value:
+        case dict():
+            keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
+            return {key: _ordered(value[key]) for key in keys}
+        case list():
+            return [_ordered(item) for item in value]
+        case float():
+            raise TypeError("a number is not an integer")
+        case _:
+            return value

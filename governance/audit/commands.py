@@ -1,0 +1,187 @@
+"""`ringfence audit show` and `ringfence audit verify`, as functions for the command line.
+
+Exit codes: 0 all is well; 1 problems were found; 2 the log or the request for it cannot be read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from governance.audit import verify as verification
+from governance.audit.reader import Query, logs, read
+from governance.audit.verify import Seen, Verdict
+from governance.errors import AuditUnavailable
+
+OK, PROBLEMS, UNREADABLE = 0, 1, 2
+
+_PROGRESS_AFTER_S = 2.0
+
+
+def show(
+    root: Path,
+    *,
+    decision: str | None = None,
+    action: str | None = None,
+    kind: str | None = None,
+    since: int | None = None,
+    last: int | None = 50,
+    as_json: bool = False,
+) -> int:
+    """Prints matching records, oldest first, at most the newest `last` (None: all). Returns the exit code."""
+    errors = Console(stderr=True)
+    try:
+        if not logs(root):
+            errors.print(Text(f"no audit log under `{root}`"))
+            return UNREADABLE
+        wanted = _newest(read(root, Query(decision=decision, action=action, kind=kind, since=since)), last)
+        if as_json:
+            for record in wanted:
+                sys.stdout.buffer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+            sys.stdout.flush()
+        else:
+            Console().print(_records_table(wanted))
+    except AuditUnavailable as error:
+        errors.print(Text(f"{error}; run `ringfence audit verify`"))
+        return PROBLEMS
+    except OSError as error:
+        errors.print(Text(f"cannot read `{root}`: {error.strerror}"))
+        return UNREADABLE
+    return OK
+
+
+def verify_command(root: Path, *, against: Path | None = None, as_json: bool = False) -> int:
+    """Prints the verdict on every log under `root`. Returns the exit code.
+
+    `against` is a file with the JSON output of an earlier run: what it saw must still be there.
+    """
+    errors = Console(stderr=True)
+    try:
+        seen = _earlier(against)
+        if not logs(root) and not seen:
+            errors.print(Text(f"no audit log under `{root}`"))
+            return UNREADABLE
+        with _progress(errors) as progress:
+            verdict = verification.verify(root, against=seen, progress=progress)
+    except OSError as error:
+        errors.print(Text(f"cannot read `{error.filename or root}`: {error.strerror}"))
+        return UNREADABLE
+    except ValueError:
+        errors.print(Text(f"`{against}` is not the JSON output of an earlier verification"))
+        return UNREADABLE
+    if as_json:
+        document = {"ok": verdict.ok, "logs": [dataclasses.asdict(log) for log in verdict.logs]}
+        sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
+        sys.stdout.flush()
+    else:
+        _print_verdict(verdict)
+    return OK if verdict.ok else PROBLEMS
+
+
+def _newest(records: Iterator[dict[str, Any]], last: int | None) -> Iterable[dict[str, Any]]:
+    return records if last is None else deque(records, maxlen=max(0, last))
+
+
+def _earlier(path: Path | None) -> dict[str, Seen]:
+    if path is None:
+        return {}
+    document = orjson.loads(path.read_bytes())
+    match document:
+        case {"logs": list(entries)}:
+            return dict(_seen(entry) for entry in entries)
+        case _:
+            raise ValueError("no list of logs")
+
+
+def _seen(entry: object) -> tuple[str, Seen]:
+    match entry:
+        case {"log": str(log), "last_seq": int(last_seq), "last_leaf": str(last_leaf)}:
+            return log, Seen(last_seq=last_seq, last_leaf=last_leaf)
+        case _:
+            raise ValueError("an entry names no last record")
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[verification.Progress]:
+    """A bar that appears only where the work takes longer than two seconds."""
+    columns = (TextColumn("verifying"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task("verifying", total=None)
+    begin = time.monotonic()
+
+    def advance(done: int, total: int) -> None:
+        if time.monotonic() - begin > _PROGRESS_AFTER_S:
+            bar.start()
+            bar.update(task, completed=done, total=total)
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
+
+
+def _records_table(records: Iterable[dict[str, Any]]) -> Table:
+    table = Table("seq", "time (UTC)", "log", "kind", "id", "what", box=None, header_style="bold")
+    for record in records:
+        when = datetime.fromtimestamp(record.get("ts", 0) / 1e6, tz=UTC)
+        cells = (
+            str(record["seq"]),
+            f"{when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03d}",
+            str(record.get("origin", "")),
+            str(record.get("kind", "")),
+            str(record.get("id") or record.get("ref") or ""),
+            _what(record),
+        )
+        table.add_row(*map(_cell, cells))
+    return table
+
+
+def _cell(value: str) -> Text:
+    """Text, not markup, without control characters: no value of a file may speak to the terminal."""
+    return Text("".join(letter if letter.isprintable() else "\ufffd" for letter in value))
+
+
+def _what(record: dict[str, Any]) -> str:
+    match record.get("kind"):
+        case "decision":
+            found = ", ".join(f"{finding['type']} x{finding['n']}" for finding in record.get("findings", ()))
+            pool = (record.get("route") or {}).get("pool", "")
+            parts: tuple[Any, ...] = (record.get("action"), record.get("code"), record.get("level"), found, pool)
+        case "outcome":
+            outside = "" if record.get("contained", True) else "OUTSIDE THE ALLOW-SET"
+            parts = (record.get("status"), str(record.get("code") or ""), record.get("node"), outside)
+        case _:
+            parts = (record.get("code"), str(record.get("count") or ""))
+    return "  ".join(part for part in parts if part)
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    console = Console()
+    table = Table("log", "origin", "segments", "records", "first", "last", "last leaf", "verdict", box=None)
+    for log in verdict.logs:
+        count = len(log.problems) + log.more_problems
+        word = Text("intact", style="green") if not count else Text(f"{count} problems", style="bold red")
+        numbers = (log.segments, log.records, log.first_seq, log.last_seq)
+        table.add_row(_cell(log.log), _cell(log.origin), *map(str, numbers), log.last_leaf[:16], word)
+    console.print(table)
+    if verdict.ok:
+        return
+    problems = Table("log", "segment", "offset", "record", "fault", "what it means", box=None)
+    for log in verdict.logs:
+        for problem in log.problems:
+            cells = (log.log, problem.segment, str(problem.offset), str(problem.seq), problem.fault, problem.meaning)
+            problems.add_row(*map(_cell, cells))
+    console.print(problems)

@@ -1,0 +1,264 @@
+"""The audit log as the path sees it: `await append(record)` returns once the record is durable.
+
+Group commit without linger: whatever was appended while one sync ran is the next batch. Serialising happens in the
+caller's thread, framing, writing and syncing in one committer thread; a batch costs one wake-up in each direction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Self
+
+from governance.audit.canonical import Clock, system_clock
+from governance.audit.intents import closes, opens
+from governance.audit.journal import Entry, Journal, Limits, batches
+from governance.audit.storage import WAL, Disk, Storage
+from governance.errors import AuditUnavailable
+from governance.interfaces import Receipt
+from governance.record import EventRecord, OutcomeRecord, OutcomeStatus, Record
+
+_RETRY_S = 1.0
+
+_Waiter = asyncio.Future[None] | None
+
+
+class AuditLog:
+    """An AuditSink on disk. Belongs to one event loop; `open` and `close` it in the same process."""
+
+    def __init__(self, journal: Journal, *, limits: Limits, queue: int, heartbeat_s: float | None) -> None:
+        self._journal = journal
+        self._limits = limits
+        self._queue_limit = queue
+        self._heartbeat_s = heartbeat_s
+        # Guards all below it; held for microseconds, by the loop's thread and the committer.
+        self._lock = threading.Lock()
+        self._queue: list[tuple[Entry, _Waiter]] = []
+        self._taken: list[tuple[Entry, _Waiter]] = []  # the committer's alone: what it is writing
+        self._next_seq = journal.next_seq
+        self._refusal: str | None = None  # a stable code: why appends are refused
+        self._refused = 0  # appends refused since the last gap record
+        self._overflowed = 0  # appends refused because the queue was full, not yet in a gap record
+        self._closing = False
+        self._cured_at = float("-inf")  # the committer's alone: when it last tried to go on after a fault
+        # A token per reason to look: queue no longer empty, closing.
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._failure: AuditUnavailable | None = None
+        self._thread = threading.Thread(target=self._run, name="audit-committer", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        origin: str,
+        digest: str = "",
+        limits: Limits | None = None,
+        queue: int = 4_096,
+        heartbeat_s: float | None = None,
+        clock: Clock = system_clock,
+        open_storage: Callable[[Path], Storage] = Disk,
+    ) -> AuditLog:
+        """The log in `directory`/wal, recovered, with its `start` record durable. Blocks; takes a second per 64 MiB.
+
+        `digest` names software and configuration in the `start` record; `queue` bounds appends that wait. Raises
+        AuditUnavailable with codes `audit_locked`, `audit_unwritable`, `audit_foreign`, `audit_corrupt`.
+        """
+        limits = limits or Limits()
+        try:
+            storage = open_storage(directory / WAL)
+        except OSError as error:
+            raise AuditUnavailable(
+                f"audit directory `{directory}` cannot be written: {error.strerror}", code="audit_unwritable"
+            ) from error
+        try:
+            journal = Journal.open(storage, origin=origin, digest=digest, limits=limits, clock=clock)
+        except AuditUnavailable as error:
+            raise AuditUnavailable(f"audit directory `{directory}`: {error}", code=error.code) from error
+        return cls(journal, limits=limits, queue=queue, heartbeat_s=heartbeat_s)
+
+    @property
+    def refusal(self) -> str | None:
+        """The stable code of what keeps the log from taking records; None while it works. For health and metrics."""
+        return self._refusal
+
+    async def append(self, record: Record) -> Receipt:
+        """Returns once `record` is durable. Raises AuditUnavailable at once while the log is faulty, closed or full.
+
+        A cancelled caller's record is written all the same.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._bind(loop)
+        waiter: asyncio.Future[None] = loop.create_future()
+        with self._lock:
+            seq = self._enqueue(record, waiter)
+        await waiter
+        return Receipt(origin=self._journal.encoder.origin, seq=seq)
+
+    async def close(self) -> None:
+        """Commits what waits, closes open decisions as unknown, writes `stop`. Raises AuditUnavailable if it cannot."""
+        with self._lock:
+            self._closing = True
+            self._refusal = self._refusal or "audit_closed"
+        self._wake.put(None)
+        await asyncio.to_thread(self._thread.join)
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # --- the loop's thread -----------------------------------------------------------------------------------------
+
+    def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is not None:
+            raise RuntimeError("an audit log belongs to one event loop")
+        self._loop = loop
+
+    def _enqueue(self, record: Record, waiter: _Waiter) -> int:
+        """The seq given to `record`. Caller holds the lock, so that seqs lie in the queue in their order."""
+        if self._refusal is not None:
+            self._refused += 1
+            raise AuditUnavailable(code=self._refusal)
+        queue = self._queue
+        if len(queue) >= self._queue_limit and waiter is not None:
+            self._overflowed += 1
+            raise AuditUnavailable("too many records wait for the disk", code="audit_queue_full")
+        seq = self._next_seq
+        payload = self._journal.encoder.encode(record, seq)
+        self._next_seq = seq + 1
+        queue.append((Entry(seq, payload, opens(record), closes(record)), waiter))
+        if len(queue) == 1:
+            self._wake.put(None)
+        return seq
+
+    # --- the committer's thread ------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while self._turn():
+                pass
+            self._finish()
+        except Exception as error:  # noqa: BLE001  # the edge of a thread: nothing may be taken that nobody writes
+            self._break(error)
+
+    def _turn(self) -> bool:
+        """One look at the queue. False once the log is closing and nothing waits."""
+        faulty = self._refusal is not None and not self._closing
+        try:
+            self._wake.get(timeout=_RETRY_S if faulty else self._heartbeat_s)
+        except Empty:
+            if faulty:
+                # Unasked, too: a process that is taken out of service for this gets no appends that could ask.
+                self._attempt(self._journal.restore)
+            else:
+                self._note(EventRecord(kind="heartbeat"))
+        with self._lock:
+            self._taken, self._queue = self._queue, []
+        if self._taken:
+            self._commit(self._taken)
+            self._taken = []
+        with self._lock:
+            return not self._closing or bool(self._queue)
+
+    def _commit(self, taken: Sequence[tuple[Entry, _Waiter]]) -> None:
+        done = 0
+        for batch in batches([entry for entry, _ in taken], self._limits.batch_bytes):
+            try:
+                self._journal.commit(batch)
+            except AuditUnavailable as error:
+                self._fail([waiter for _, waiter in taken[done:]], error)
+                return
+            self._resolve(_acknowledge, [waiter for _, waiter in taken[done : done + len(batch)]])
+            done += len(batch)
+        for ref in self._journal.excess():
+            self._note(OutcomeRecord(ref=ref, status=OutcomeStatus.UNKNOWN))
+        if self._overflowed:
+            self._note_overflow()
+
+    def _fail(self, waiters: list[_Waiter], error: AuditUnavailable) -> None:
+        # Refuse first: an append that slips in between would carry a seq that never comes.
+        with self._lock:
+            self._refusal = error.code
+            waiters += [waiter for _, waiter in self._queue]
+            self._queue = []
+            self._refused += len(waiters)
+        code, message = error.code, str(error)
+        self._resolve(lambda failed: _reject(failed, message, code), waiters)
+        if time.monotonic() - self._cured_at >= _RETRY_S:
+            self._attempt(self._journal.settle)
+
+    def _attempt(self, cure: Callable[[int], None]) -> None:
+        self._cured_at = time.monotonic()
+        with self._lock:
+            refused = self._refused
+        cured = True
+        try:
+            cure(refused)
+        except AuditUnavailable:
+            cured = False
+        with self._lock:
+            if cured:
+                self._refused -= refused
+            self._next_seq = self._journal.next_seq
+            self._refusal = "audit_closed" if self._closing else self._journal.fault
+
+    def _note(self, record: Record) -> None:
+        # While the log refuses, the gap record speaks for what is not noted here.
+        with self._lock:
+            if self._refusal is None:
+                self._enqueue(record, None)
+
+    def _note_overflow(self) -> None:
+        with self._lock:
+            if self._refusal is None:
+                self._enqueue(EventRecord(kind="gap", code="audit_queue_full", count=self._overflowed), None)
+                self._overflowed = 0
+
+    def _finish(self) -> None:
+        try:
+            self._journal.close(self._refused + self._overflowed)
+        except AuditUnavailable as error:
+            self._failure = error
+
+    def _break(self, error: Exception) -> None:
+        with self._lock:
+            self._refusal = "audit_broken"
+            waiters = [waiter for _, waiter in (*self._taken, *self._queue)]
+            self._queue = []
+        self._failure = AuditUnavailable(f"the committer failed: {type(error).__name__}", code="audit_broken")
+        self._resolve(lambda failed: _reject(failed, "the committer failed", "audit_broken"), waiters)
+
+    def _resolve(self, act: Callable[[list[_Waiter]], None], waiters: list[_Waiter]) -> None:
+        """One wake-up of the loop for a whole batch."""
+        if self._loop is not None and any(waiter is not None for waiter in waiters):
+            # A loop that is closed has nobody left who waits.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(act, waiters)
+
+
+def _acknowledge(waiters: list[_Waiter]) -> None:
+    for waiter in waiters:
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
+def _reject(waiters: list[_Waiter], message: str, code: str) -> None:
+    for waiter in waiters:
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(AuditUnavailable(message, code=code))

@@ -1,0 +1,285 @@
+"""Every change to a log is reported with its place; a log that nobody touched is intact."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+import pytest
+
+from governance.audit import verify as verification
+from governance.audit.bench import sample_record
+from governance.audit.commands import OK, PROBLEMS, UNREADABLE, show, verify_command
+from governance.audit.frame import pack, unpack
+from governance.audit.intents import closes, opens
+from governance.audit.journal import Entry, Journal, Limits
+from governance.audit.reader import Query, read, read_log
+from governance.audit.segment import read_header, segment_names, walk
+from governance.audit.storage import Disk
+from governance.audit.verify import Fault, LogVerdict, Seen, verify, verify_log
+from governance.errors import AuditUnavailable
+from governance.record import EventRecord, OutcomeRecord, OutcomeStatus, Record
+from tests.audit_fakes import FailingStorage
+
+LIMITS = Limits(segment_bytes=4_000, batch_bytes=1 << 16, reserve_bytes=64)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "_SETTLE_S", 0.0)
+
+
+def filled(disk: FailingStorage | Disk, count: int = 12, origin: str = "o") -> None:
+    """A closed log with `count` batches of a decision and its outcome, in several segments."""
+    journal = Journal.open(disk, origin=origin, limits=LIMITS)
+    for number in range(count):
+        name = f"{origin}-{number}"
+        records: tuple[Record, ...] = (
+            sample_record(name),
+            OutcomeRecord(ref=name, status=OutcomeStatus.SERVED, node="n"),
+        )
+        journal.commit(
+            [
+                Entry(seq, journal.encoder.encode(record, seq), opens(record), closes(record))
+                for seq, record in enumerate(records, journal.next_seq)
+            ]
+        )
+    journal.close()
+
+
+@pytest.fixture(scope="module")
+def image() -> Mapping[str, bytes]:
+    """The files of an intact log."""
+    disk = FailingStorage()
+    filled(disk)
+    return disk.settled()
+
+
+def verdict(image: Mapping[str, bytes], seen: Seen | None = None) -> LogVerdict:
+    """The verdict on those files."""
+    return verify_log(FailingStorage(image), "w", seen=seen)
+
+
+def faults(found: LogVerdict) -> set[Fault]:
+    """The kinds of faults in it."""
+    return {problem.fault for problem in found.problems}
+
+
+def spans(image: Mapping[str, bytes], name: str) -> list[tuple[int, int]]:
+    """Where the records of a segment lie."""
+    disk = FailingStorage(image)
+    found = read_header(disk, name)
+    assert found is not None
+    return [(frame.offset, frame.end) for frame in walk(disk, name, at=found[1], end=disk.size(name))]
+
+
+def test_an_intact_log_has_no_problems(image: Mapping[str, bytes]) -> None:
+    """Counts, first and last seq agree with what was written."""
+    found = verdict(image)
+
+    assert (found.problems, found.records, found.first_seq, found.last_seq, found.origin) == ((), 26, 0, 25, "o")
+    assert len(segment_names(FailingStorage(image))) == found.segments >= 4
+
+
+def test_every_changed_byte_is_reported(image: Mapping[str, bytes]) -> None:
+    """One bit, at every eleventh byte of every segment."""
+    rng = random.Random(3)
+    missed = []
+    for name in segment_names(FailingStorage(image)):
+        content = image[name]
+        for at in range(rng.randrange(11), len(content), 11):
+            changed = content[:at] + bytes([content[at] ^ (1 << rng.randrange(8))]) + content[at + 1 :]
+            if not verdict({**image, name: changed}).problems:
+                missed.append((name, at))
+
+    assert missed == []
+
+
+def test_a_changed_record_is_named_and_does_not_hide_the_next_fault(image: Mapping[str, bytes]) -> None:
+    """Segment, offset and seq of each."""
+    names = segment_names(FailingStorage(image))
+    first, third = names[0], names[2]
+    at, other = spans(image, first)[1][0], spans(image, third)[0][0]
+    damaged = {
+        **image,
+        first: image[first][: at + 30] + b"\0" + image[first][at + 31 :],
+        third: image[third][: other + 30] + b"\0" + image[third][other + 31 :],
+    }
+    found = verdict(damaged)
+
+    assert [(first, at, 1), (third, other, int(third[:20]))] == [
+        (problem.segment, problem.offset, problem.seq) for problem in found.problems if problem.fault is Fault.DAMAGED
+    ]
+
+
+@pytest.mark.parametrize("position", range(4))
+def test_a_removed_segment_is_reported(image: Mapping[str, bytes], position: int) -> None:
+    """The first, or one in the middle."""
+    name = segment_names(FailingStorage(image))[position]
+    rest = {other: content for other, content in image.items() if other != name}
+
+    assert Fault.MISSING in faults(verdict(rest))
+
+
+def test_removed_doubled_and_swapped_records_are_reported(image: Mapping[str, bytes]) -> None:
+    """With whole, valid frames: the seq tells."""
+    for name in segment_names(FailingStorage(image)):
+        content, places = image[name], spans(image, name)
+        for (start, middle), (_, end) in itertools.pairwise(places):
+            one, two = content[start:middle], content[middle:end]
+            for tampered in (two, one + one + two, one + two + two, two + one):
+                changed = {**image, name: content[:start] + tampered + content[end:]}
+                assert {Fault.MISPLACED, Fault.LENGTH} & faults(verdict(changed)), (name, start)
+
+
+def test_every_truncation_of_an_earlier_segment_is_reported(image: Mapping[str, bytes]) -> None:
+    """At every offset."""
+    name = segment_names(FailingStorage(image))[1]
+    missed = [
+        size for size in range(0, len(image[name]), 7) if not verdict({**image, name: image[name][:size]}).problems
+    ]
+
+    assert missed == []
+
+
+def test_a_segment_of_another_log_is_reported(image: Mapping[str, bytes]) -> None:
+    """Equal in all but the origin."""
+    disk = FailingStorage()
+    filled(disk, origin="p")
+    name = segment_names(disk)[1]
+
+    assert Fault.CHAIN in faults(verdict({**image, name: disk.settled()[name]}))
+
+
+def test_a_rewritten_record_with_valid_checksums_breaks_the_chain(image: Mapping[str, bytes]) -> None:
+    """The last record of a segment is bound by the next header."""
+    name = segment_names(FailingStorage(image))[0]
+    start, end = spans(image, name)[-1]
+    frame = unpack(image[name], start)
+    assert frame is not None
+    forged = pack([(0, b'{"x":1}')] * frame.position + [(frame.seq, frame.payload.replace(b"served", b"failed"))])
+    changed = {**image, name: image[name][:start] + forged[-(end - start) :]}
+
+    assert Fault.CHAIN in faults(verdict(changed))
+
+
+def test_a_record_that_is_not_canonical_is_reported(image: Mapping[str, bytes]) -> None:
+    """Checksums alone do not make a record."""
+    name = segment_names(FailingStorage(image))[-1]
+    start, end = spans(image, name)[0]
+    frame = unpack(image[name], start)
+    assert frame is not None
+    fields = orjson.loads(frame.payload)
+    for payload in (b'{"x":1}', b'{"x": 1}', b'{"x', orjson.dumps(dict(reversed(fields.items()))), b"[" * 60_000):
+        forged = pack([(frame.seq, payload)])
+        changed = {**image, name: image[name][:start] + forged + image[name][end:]}
+        assert verdict(changed).problems, payload[:20]
+
+
+def test_a_stray_file_and_an_empty_directory_are_reported(image: Mapping[str, bytes]) -> None:
+    """A segment under another name, and no segment at all."""
+    name = segment_names(FailingStorage(image))[0]
+
+    assert {Fault.STRAY} == faults(verdict({**image, "copy-" + name: image[name]}))
+    assert {Fault.MISSING} == faults(verdict({}))
+
+
+def test_what_an_earlier_verdict_saw_must_still_be_there(image: Mapping[str, bytes]) -> None:
+    """A cleanly cut end and a rebuilt log are reported against it, growth is not."""
+    before = verdict(image).seen
+    last = segment_names(FailingStorage(image))[-1]
+    at = spans(image, last)[-1][0]
+    rebuilt = FailingStorage()
+    filled(rebuilt, count=14)
+    grown = FailingStorage(image)
+    Journal.open(grown, origin="o", limits=LIMITS).close()
+
+    assert verdict({**image, last: image[last][:at]}).problems == ()
+    assert {Fault.SHORTER} == faults(verdict({**image, last: image[last][:at]}, before))
+    assert {Fault.REWRITTEN} == faults(verdict(rebuilt.settled(), before))
+    assert verdict(grown.settled(), before).problems == ()
+
+
+def test_an_incomplete_tail_is_reported_and_ends_reading_silently(image: Mapping[str, bytes]) -> None:
+    """`verify` says what it may be, `read` gives what is whole."""
+    last = segment_names(FailingStorage(image))[-1]
+    torn = {**image, last: image[last][:-3]}
+
+    assert {Fault.INCOMPLETE_TAIL} == faults(verdict(torn))
+    assert list(range(25)) == [record["seq"] for record in read_log(FailingStorage(torn))]
+
+
+def test_reading_past_damage_is_refused(image: Mapping[str, bytes]) -> None:
+    """Records before the place are given, then the reader raises: nothing is dropped in silence."""
+    name = segment_names(FailingStorage(image))[1]
+    at = spans(image, name)[1][0]
+    damaged = {**image, name: image[name][:at] + b"\xff" + image[name][at + 1 :]}
+    seen = []
+    with pytest.raises(AuditUnavailable) as caught:
+        seen.extend(record["seq"] for record in read_log(FailingStorage(damaged)))
+
+    assert caught.value.code == "audit_corrupt"
+    assert list(range(int(name[:20]) + 1)) == seen
+
+
+def test_several_logs_are_read_in_the_order_of_time(tmp_path: Path) -> None:
+    """One root, one log for each worker; filters reach decision and outcome."""
+    for worker in ("w0", "w1"):
+        filled(Disk(tmp_path / worker / "wal"), origin=worker)
+    everything = list(read(tmp_path))
+
+    assert len(everything) == 52
+    assert sorted(record["ts"] for record in everything) == [record["ts"] for record in everything]
+    assert [record["kind"] for record in read(tmp_path, Query(decision="w1-3"))] == ["decision", "outcome"]
+    assert len(list(read(tmp_path, Query(action="allow_modified")))) == 24
+    assert len(list(read(tmp_path, Query(kind="stop")))) == 2
+    assert list(read(tmp_path, Query(since=everything[-1]["ts"] + 1))) == []
+    assert verify(tmp_path).ok
+
+
+def test_the_commands_speak_json_and_exit_codes(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """0 when all is well, 1 for problems, 2 where nothing can be read; an earlier verdict can be held against a log."""
+    root, earlier = tmp_path / "audit", tmp_path / "verdict.json"
+    filled(Disk(root / "w0" / "wal"))
+
+    assert verify_command(root, as_json=True) == OK
+    earlier.write_bytes(capfdbinary.readouterr().out)
+    assert verify_command(root, against=earlier) == OK
+    assert b"intact" in capfdbinary.readouterr().out
+    assert show(root, decision="o-3", as_json=True) == OK
+    assert [
+        record.get("id") or record.get("ref") for record in map(orjson.loads, capfdbinary.readouterr().out.splitlines())
+    ] == ["o-3", "o-3"]
+    assert show(root, last=3) == OK
+    assert b"stop" in capfdbinary.readouterr().out
+    last = max((root / "w0" / "wal").glob("*.seg"))
+    last.unlink()
+    assert verify_command(root) == OK
+    assert verify_command(root, against=earlier) == PROBLEMS
+    assert b"shorter" in capfdbinary.readouterr().out
+    assert verify_command(tmp_path / "none") == UNREADABLE
+    assert verify_command(tmp_path / "none", as_json=True) == UNREADABLE
+    assert show(tmp_path / "none") == UNREADABLE
+    assert verify_command(root, against=last.parent / "lock") == UNREADABLE
+    assert b"not the JSON output" in capfdbinary.readouterr().err
+
+
+def test_a_vanished_log_is_reported_against_an_earlier_verdict(tmp_path: Path) -> None:
+    """One of two workers' directories is gone."""
+    filled(Disk(tmp_path / "w0" / "wal"))
+    found = verify(tmp_path, against={"w1": Seen(last_seq=3, last_leaf="0" * 64)})
+
+    assert [(log.log, bool(log.problems)) for log in found.logs] == [("w0", False), ("w1", True)]
+
+
+def test_a_live_writer_is_no_problem(tmp_path: Path) -> None:
+    """The log is open, its newest segment grows."""
+    journal = Journal.open(Disk(tmp_path / "wal"), origin="o", limits=LIMITS)
+    journal.commit([Entry(1, journal.encoder.encode(EventRecord(kind="config"), 1), None, None)])
+
+    assert verify(tmp_path).ok
+    assert [record["kind"] for record in read(tmp_path)] == ["start", "config"]
+    journal.close()
