@@ -1,0 +1,204 @@
+"""What a configuration must hold beyond types and bounds. Pure except for asking whether named files exist."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from governance.nodes.node import Node
+from governance.residency import COUNTRIES
+from governance.settings import BUILTIN, Config
+from governance.yaml_source import Place, quoted
+
+# Bytes of a socket's whole path: Linux takes 107 (unix(7), sun_path less its NUL); some room is left.
+MAX_SOCKET_PATH: Final = 100
+LONGEST_SOCKET_NAME: Final = "worker-63-metrics.sock"
+PROTOCOLS: Final = ("openai",)
+
+Problem = tuple[Place, str]
+
+_NODE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+# The characters that a request's model may have: a name outside them could never be asked for.
+_MODEL = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}", re.ASCII)
+_HOST_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+
+
+def problems(config: Config) -> Iterator[Problem]:
+    """Everything that is wrong with `config`, with the place of the setting to change."""
+    yield from _sockets(config)
+    yield from _addresses(config)
+    yield from _limits(config)
+    yield from _policy(config)
+    yield from _origin(config)
+    yield from _health(config)
+    yield from _nodes(config)
+
+
+def _sockets(config: Config) -> Iterator[Problem]:
+    size = len(os.fsencode(config.state_directory))
+    most = MAX_SOCKET_PATH - len(f"/{LONGEST_SOCKET_NAME}")
+    if size > most:
+        what = f"its absolute path has {size} bytes, and Unix sockets inside leave room for {most}; use a shorter path"
+        yield ("state_directory",), what
+
+
+def _addresses(config: Config) -> Iterator[Problem]:
+    for name, address in (("listen", config.listen.address), ("admin", config.admin.address)):
+        if not _is_ip(address):
+            yield (name, "address"), f"must be an IP address of this machine, such as 127.0.0.1, not {quoted(address)}"
+    if config.listen.port and _overlap(config):
+        yield ("admin", "port"), f"is the port of listen as well, {quoted(config.listen.port)}; choose another"
+
+
+def _overlap(config: Config) -> bool:
+    one, other = config.listen, config.admin
+    if one.port != other.port:
+        return False
+    return one.address == other.address or {one.address, other.address} & {"0.0.0.0", "::"} != set()  # noqa: S104
+
+
+def _limits(config: Config) -> Iterator[Problem]:
+    limits = config.limits
+    if limits.streamed_body_bytes is not None and limits.streamed_body_bytes <= limits.max_body_bytes:
+        what = f"must exceed max_body_bytes, {quoted(limits.max_body_bytes)}; leave it out to take no larger bodies"
+        yield ("limits", "streamed_body_bytes"), what
+    if limits.message_timeout_ms <= limits.detection_deadline_ms:
+        what = f"must exceed detection_deadline_ms, {quoted(limits.detection_deadline_ms)}, or Envoy gives up first"
+        yield ("limits", "message_timeout_ms"), what
+    if limits.request_timeout_ms < limits.message_timeout_ms:
+        what = f"must be at least message_timeout_ms, {quoted(limits.message_timeout_ms)}"
+        yield ("limits", "request_timeout_ms"), what
+
+
+def _policy(config: Config) -> Iterator[Problem]:
+    policy = config.policy
+    if policy.engine == "opa" and policy.opa_url is None:
+        yield ("policy", "opa_url"), "is required with engine `opa`; add `opa_url: http://127.0.0.1:8181`"
+    if policy.opa_url is not None and not _is_url(policy.opa_url):
+        yield ("policy", "opa_url"), f"must be an http or https URL without credentials, not {quoted(policy.opa_url)}"
+    if not policy.directories:
+        yield ("policy", "directories"), f"needs at least one directory, such as `{BUILTIN}`"
+    for index, name in _repeated(policy.directories):
+        yield ("policy", "directories", index), f"stands twice, {quoted(name)}; keep one"
+    for index, name in enumerate(policy.directories):
+        if name != BUILTIN and not Path(name).is_dir():
+            yield ("policy", "directories", index), f"no directory at {quoted(name)}; `{BUILTIN}` is the own library"
+
+
+def _origin(config: Config) -> Iterator[Problem]:
+    origin = config.origin
+    if origin.jurisdiction != "unknown":
+        yield from _country(("origin", "jurisdiction"), origin.jurisdiction, "or `unknown`")
+    yield from _word(("origin", "tenant"), origin.tenant)
+    yield from _word(("origin", "env"), origin.env)
+
+
+def _health(config: Config) -> Iterator[Problem]:
+    check = config.health_check
+    if check.path is not None and not check.path.startswith("/"):
+        yield ("health_check", "path"), f"must begin with `/`, not {quoted(check.path)}"
+    if check.timeout_ms > check.interval_ms:
+        yield ("health_check", "timeout_ms"), f"must not exceed interval_ms, {quoted(check.interval_ms)}"
+
+
+def _nodes(config: Config) -> Iterator[Problem]:
+    own = {(entry.address, str(entry.port)) for entry in (config.listen, config.admin)}
+    if not config.nodes:
+        # Asked here and not of the validator, which would not count elements that are wrong for another reason.
+        yield ("nodes",), "needs at least one node; `ringfence init` writes an example"
+    for index, name in _repeated(node.id for node in config.nodes):
+        yield ("nodes", index, "id"), f"another node is called {quoted(name)}; ids must be unique"
+    for index, node in enumerate(config.nodes):
+        yield from (((("nodes", index, *place), what)) for place, what in _node(node))
+        if _host_and_port(node.address) in own:
+            yield ("nodes", index, "address"), "is an address of Ringfence itself; requests would go round in a circle"
+
+
+def _node(node: Node) -> Iterator[Problem]:
+    if not _NODE_ID.fullmatch(node.id):
+        what = f"must be 1 to 63 of a-z, 0-9 and `-`, beginning with a letter or digit, not {quoted(node.id)}"
+        yield ("id",), what
+    if _host_and_port(node.address) is None:
+        yield (
+            ("address",),
+            f"must be `host:port` without a scheme or path, such as 10.0.0.5:8000, not {quoted(node.address)}",
+        )
+    yield from _country(("country",), node.country, "in capitals")
+    yield from _word(("region",), node.region)
+    if node.provider:
+        yield from _word(("provider",), node.provider)
+    for index, name in enumerate(node.certifications):
+        yield from _word(("certifications", index), name)
+    if node.protocol not in PROTOCOLS:
+        yield ("protocol",), f"must be one of {', '.join(PROTOCOLS)}, not {quoted(node.protocol)}"
+    if not node.models:
+        yield ("models",), "needs at least one name; add `models: [llama3]`"
+    for index, name in enumerate(node.models):
+        if not _MODEL.fullmatch(name):
+            yield ("models", index), f"must be 1 to 128 of letters, digits and `._:/@+-`, not {quoted(name)}"
+    if node.tls is not None:
+        if not _is_host_name(node.tls.server_name):
+            yield (
+                ("tls", "server_name"),
+                f"must be the host name on the certificate, not {quoted(node.tls.server_name)}",
+            )
+        if node.tls.ca_file is not None and not Path(node.tls.ca_file).is_file():
+            yield ("tls", "ca_file"), f"no file at {quoted(node.tls.ca_file)}; leave it out to use the system's store"
+
+
+def _country(place: Place, code: str, hint: str) -> Iterator[Problem]:
+    if code not in COUNTRIES:
+        better = f"; did you mean `{code.upper()}`?" if code.upper() in COUNTRIES else ""
+        better = "; the code of the United Kingdom is `GB`" if code.upper() == "UK" else better
+        yield place, f"must be an ISO 3166-1 alpha-2 code {hint}, such as DE, not {quoted(code)}{better}"
+
+
+def _word(place: Place, text: str) -> Iterator[Problem]:
+    if not _WORD.fullmatch(text):
+        what = f"must be 1 to 64 of letters, digits and `._-`, beginning with a letter or digit, not {quoted(text)}"
+        yield place, what
+
+
+def _repeated(names: Iterable[str]) -> Iterator[tuple[int, str]]:
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            yield index, name
+        seen.add(name)
+
+
+def _host_and_port(address: str) -> tuple[str, str] | None:
+    host, colon, port = address.rpartition(":")
+    if not colon or not _PORT.fullmatch(port) or int(port) > 65_535:
+        return None
+    if host.startswith("[") and host.endswith("]"):
+        return (host[1:-1], port) if ":" in host and _is_ip(host[1:-1]) else None
+    return (host, port) if ":" not in host and (_is_ip(host) or _is_host_name(host)) else None
+
+
+def _is_host_name(name: str) -> bool:
+    """RFC 1123, section 2.1; a last label of digits would be read as part of an IPv4 address."""
+    labels = name.split(".")
+    return len(name) <= 253 and all(map(_HOST_LABEL.fullmatch, labels)) and not labels[-1].isdigit()
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        return not getattr(ipaddress.ip_address(text), "scope_id", None)
+    except ValueError:
+        return False
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return False
