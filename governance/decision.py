@@ -37,7 +37,10 @@ class Operator(StrEnum):
     @property
     def rank(self) -> int:
         """0 for keep."""
-        return list(Operator).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {operator: rank for rank, operator in enumerate(Operator)}
 
 
 class Action(StrEnum):

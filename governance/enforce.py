@@ -15,7 +15,7 @@ from governance.redaction import redact
 from governance.segment import Edit
 from governance.sensitive import SensitiveBytes
 
-# Names that only this program or the HTTP stack may write (dataplane.md 3: smuggling, spoofed pins).
+# Names that only this program or the HTTP stack may write (a length without its body is smuggling; a pin is not a policy's to spoof).
 _RESERVED_NAMES = frozenset(
     "host content-length content-type content-encoding transfer-encoding connection te trailer upgrade".split()
 )

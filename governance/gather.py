@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def gather(
         ),
         request=_request(request),
         classification=_classification(request.segments, detection, levels),
-        context=Surroundings(env=caller.env, route=request.operation.value, time=_time(now_us)),
+        context=Surroundings(env=caller.env, route=request.operation.value, time=_time(now_us // 60_000_000)),
     )
 
 
@@ -124,10 +125,11 @@ def _level(status: DetectionStatus, names: list[str], levels: Mapping[str, Level
     return max((levels.get(name, Level.INTERNAL) for name in names), key=lambda level: level.rank, default=Level.PUBLIC)
 
 
-def _time(now_us: int) -> Time:
-    now = datetime.fromtimestamp(now_us // 1_000_000, UTC)
+@functools.lru_cache(maxsize=2)
+def _time(utc_minute: int) -> Time:
+    now = datetime.fromtimestamp(utc_minute * 60, UTC)
     return Time(
-        utc_minute=now_us // 60_000_000,
+        utc_minute=utc_minute,
         hour=now.hour,
         weekday=now.isoweekday(),
         date=now.date().isoformat(),

@@ -45,6 +45,10 @@ class AuditSink(Protocol):
         """Returns once `record` is durable (fdatasync succeeded). Raises AuditUnavailable; then nothing may proceed."""
         ...
 
+    def enqueue(self, record: Record) -> None:
+        """Takes a record that nothing waits for, to be durable soon. Raises AuditUnavailable."""
+        ...
+
 
 class Fleet(Protocol):
     """The nodes, and the data plane's readiness to route to a set of them."""

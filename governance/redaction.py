@@ -40,6 +40,9 @@ class Redaction:
     masked: tuple[str, ...]
 
 
+_NOTHING = Redaction(edits=(), redacted=(), masked=())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Target:
     """A span that has to change, and how."""
@@ -61,6 +64,8 @@ def redact(
     exist here, and ValueError for a finding outside its segment.
     """
     applicable = [obligation for obligation in obligations if obligation.apply == "request"]
+    if not applicable or not detection.findings:
+        return _NOTHING
     targets = _merged(_targets(segments, detection.findings, applicable))
     writers = _writers(segments, targets, key)
     edits: list[Edit] = []

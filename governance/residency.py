@@ -19,7 +19,7 @@ class Tier(StrEnum):
     @property
     def priority(self) -> int:
         """0 for the nearest tier."""
-        return list(Tier).index(self)
+        return _TIERS[self]
 
 
 class Level(StrEnum):
@@ -34,8 +34,11 @@ class Level(StrEnum):
     @property
     def rank(self) -> int:
         """0 for public, 4 for unknown."""
-        return list(Level).index(self)
+        return _LEVELS[self]
 
+
+_TIERS = {tier: priority for priority, tier in enumerate(Tier)}
+_LEVELS = {level: rank for rank, level in enumerate(Level)}
 
 # ISO 3166-1 alpha-2, officially assigned codes (249, as of 2026; the same set as tz database `iso3166.tab`).
 COUNTRIES = frozenset(

@@ -19,7 +19,7 @@ class _Sealed(Generic[T]):
     __slots__ = ("_content",)
 
     def __init__(self, content: T) -> None:
-        self._content = content
+        self._content: T = content
 
     def reveal(self) -> T:
         """The content itself. The only way out, so that every use can be found by name."""

@@ -55,6 +55,7 @@ class AdsStatus:
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Connection:
     stream: DeltaStream | SotwStream
+    answered: Callable[[str, bool], None]
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     node: str = ""
     closed: bool = False
@@ -63,8 +64,10 @@ class _Connection:
 class AdsServer:
     """Serves one snapshot to every Envoy that connects to `address` (`unix:/path` or `host:port`)."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, answered: Callable[[str, bool], None] | None = None) -> None:
+        """`answered` is told of every ACK (True) and NACK, with the type's URL."""
         self.address = address
+        self.answered = answered or (lambda _url, _accepted: None)
         self.port = 0
         self._snapshot: Snapshot | None = None
         self._published: deque[str] = deque(maxlen=1024)
@@ -160,7 +163,7 @@ class AdsServer:
         encode: Callable[[Push], Any],
     ) -> None:
         """Carries `stream` over one gRPC call until the client ends it."""
-        connection = _Connection(stream=stream)
+        connection = _Connection(stream=stream, answered=self.answered)
         if self._snapshot is not None:
             stream.publish(self._snapshot)
         self._connections.add(connection)
@@ -203,6 +206,8 @@ class _Servicer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
 def _introduce(connection: _Connection, request: Any) -> XdsType | None:
     # The node is on the first request of a stream only. It is a claim, good for display.
     connection.node = connection.node or request.node.id[:_MAX_NODE_ID]
+    if request.response_nonce:
+        connection.answered(request.type_url, not request.HasField("error_detail"))
     if request.error_detail.message:
         # Envoy's message is about our own configuration: it holds no request's content.
         _log.warning(

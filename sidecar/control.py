@@ -46,15 +46,24 @@ def main(config_file: Path) -> None:
 async def _serve(config: Config) -> None:
     metrics = telemetry.ControlMetrics()
     async with AsyncExitStack() as stack:
-        ads = AdsServer(f"unix:{sockets.clear(sockets.ads(config.state_directory))}")
+        ads = AdsServer(
+            f"unix:{sockets.clear(sockets.ads(config.state_directory))}",
+            answered=lambda url, accepted: metrics.acked(url, accepted=accepted),
+        )
         fleet = FleetState(config, ads)
+        fleet.restore()
         await fleet.publish()
         await ads.start()
         stack.push_async_callback(ads.stop)
         refresh = asyncio.create_task(fleet.refresh())
         stack.callback(refresh.cancel)
-        probe = SelfTest(config.listen.address, config.listen.port)
-        await stack.enter_async_context(serving(_pool_routes(fleet), sockets.control(config.state_directory)))
+        probe = SelfTest(
+            config.listen.address, config.listen.port, tested=lambda passed: metrics.self_tested(passed=passed)
+        )
+        metrics.nodes.set(len(config.nodes))
+        metrics.pools.follow(lambda: len(fleet.pools))
+        metrics.xds_streams.follow(lambda: len(ads.status().streams))
+        await stack.enter_async_context(serving(_pool_routes(fleet, metrics), sockets.control(config.state_directory)))
         await stack.enter_async_context(
             serving(_admin_routes(config, ads, probe, metrics), (config.admin.address, config.admin.port))
         )
@@ -67,7 +76,7 @@ async def alive(_: web.Request) -> web.Response:
     return web.json_response({"status": "alive"})
 
 
-def _pool_routes(fleet: FleetState) -> list[web.RouteDef]:
+def _pool_routes(fleet: FleetState, metrics: telemetry.ControlMetrics) -> list[web.RouteDef]:
     async def register(request: web.Request) -> web.Response:
         try:
             pools = _REGISTRATION.validate_json(await request.read()).pools
@@ -75,10 +84,15 @@ def _pool_routes(fleet: FleetState) -> list[web.RouteDef]:
         except ValidationError:
             return web.json_response({"error": "not a registration"}, status=400)
         except PlacementUnavailable as error:
+            metrics.registered(ready=False)
             return web.json_response({"error": str(error)}, status=503)
+        metrics.registered(ready=True)
         return web.json_response({"pools": len(pools)}, status=200 if routed else 202)
 
-    return [web.post("/pools", register), web.get("/healthz", alive)]
+    async def live(_: web.Request) -> web.Response:
+        return web.json_response({"pools": [pool.nodes for pool in fleet.pools]})
+
+    return [web.post("/pools", register), web.get("/pools", live), web.get("/healthz", alive)]
 
 
 def _admin_routes(
@@ -97,14 +111,14 @@ def _admin_routes(
     async def scrape(_: web.Request) -> web.Response:
         parts = {"control": telemetry.render(metrics.registry)}
         for index in range(config.workers):
-            if (text := await _worker_metrics(sockets.metrics(config.state_directory, index))) is not None:
-                parts[f"worker-{index}"] = text
+            parts[f"worker-{index}"] = await _worker_metrics(sockets.metrics(config.state_directory, index))
         return web.Response(body=telemetry.merge(parts), headers={"content-type": telemetry.CONTENT_TYPE})
 
     return [web.get("/healthz", alive), web.get("/readyz", ready), web.get("/metrics", scrape)]
 
 
-async def _worker_metrics(path: Path) -> bytes | None:
+async def _worker_metrics(path: Path) -> bytes:
+    """The worker's page; empty when it does not answer, which the merged page says of it."""
     try:
         async with (
             aiohttp.ClientSession(
@@ -114,4 +128,4 @@ async def _worker_metrics(path: Path) -> bytes | None:
         ):
             return await response.read()
     except (aiohttp.ClientError, OSError, TimeoutError):
-        return None
+        return b""

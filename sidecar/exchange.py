@@ -88,7 +88,6 @@ class Respond:
 
 
 Event = Head | BodyChunk | Trailers
-Reaction = ReadOn | Judge | Release | Respond
 
 
 class ExchangeBroken(Exception):  # noqa: N818  named for what happened
@@ -125,7 +124,7 @@ class Exchange:
         """True from the head until the verdict: an exchange that ends in between is an aborted one."""
         return self._state in (_State.READING, _State.JUDGING)
 
-    def receive(self, event: Event) -> Reaction | None:
+    def receive(self, event: Event) -> ReadOn | Judge | None:
         """The reaction to the next message from Envoy, or None. Raises ExchangeBroken out of order."""
         match self._state, event:
             case _State.DONE, _:
@@ -162,7 +161,7 @@ class Exchange:
             case _:
                 raise ExchangeBroken("verdict without enforcement")
 
-    def _start(self, event: Head) -> Reaction | None:
+    def _start(self, event: Head) -> ReadOn | Judge | None:
         self._head = event.head
         self._place = Place.STREAM if event.duplex else Place.HEADERS
         self._problem = self._screen(event.head)
@@ -197,7 +196,7 @@ class Exchange:
     def _limit(self) -> int:
         return self._max_streamed_bytes if self._place is Place.STREAM else self._max_body_bytes
 
-    def _read(self, event: BodyChunk) -> Reaction | None:
+    def _read(self, event: BodyChunk) -> ReadOn | Judge | None:
         self._received += len(event.data)
         if self._received > self._limit:
             self._problem = self._problem or RequestTooLarge(limit=self._limit)

@@ -17,7 +17,7 @@ from governance.pipeline import Admission, Runtime, Unrecorded, admit
 from governance.sensitive import SensitiveBytes
 from governance.telemetry import WorkerMetrics
 from sidecar import messages
-from sidecar.exchange import Exchange, ExchangeBroken, Judge
+from sidecar.exchange import Exchange, ExchangeBroken, Judge, Release
 
 _LOG = structlog.get_logger("ringfence.extproc")
 
@@ -43,13 +43,14 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
         self._max_body_bytes = max_body_bytes
         self._max_streamed_bytes = max_streamed_bytes
         self._metrics = metrics
+        self.released = 0
         self._aborting: set[asyncio.Task[Any]] = set()
 
     async def Process(self, request_iterator: Any, context: Any) -> None:  # noqa: N802  gRPC's name
-        """Speaks for one request. Ends its stream normally only after the verdict was sent.
+        """Speaks for one request, and ends its stream normally once the verdict was sent, never before.
 
-        A stream that ends normally before the verdict would make Envoy deliver the original body (dataplane.md 3),
-        so every other end is an error; Envoy then refuses, as failure_mode_allow is false.
+        A stream that ends normally before the verdict makes Envoy deliver the original body, by protocol; so every
+        other end is an error, and Envoy then refuses, as failure_mode_allow is false.
         """
         exchange = Exchange(max_body_bytes=self._max_body_bytes, max_streamed_bytes=self._max_streamed_bytes)
         runtime = self._runtime()
@@ -57,10 +58,14 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
             while (message := await context.read()) is not grpc.aio.EOF:
                 reaction = exchange.receive(messages.event(message))
                 if isinstance(reaction, Judge):
-                    reaction = exchange.conclude(await self._admit(reaction.arrival, runtime))
-                if reaction is not None:
-                    for response in messages.responses(reaction, worker=self._worker):
+                    verdict = exchange.conclude(await self._admit(reaction.arrival, runtime))
+                    self.released += isinstance(verdict, Release)
+                    for response in messages.responses(verdict, worker=self._worker):
                         await context.write(response)
+                    # Nothing more is asked for; waiting for Envoy to say so costs as much as a message.
+                    return
+                if reaction is not None:
+                    await context.write(messages.READ_ON)
             if exchange.is_open:
                 raise ExchangeBroken("the stream ended before the body")
         except ExchangeBroken as broken:

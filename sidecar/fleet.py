@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
+import orjson
 import structlog
 
 from governance.errors import PlacementUnavailable
@@ -36,6 +39,18 @@ class FleetState:
         self._routed = possible_cells(config.nodes, most=MAX_CELLS)
         self._addresses: dict[str, tuple[str, ...]] = {}
         self._lock = asyncio.Lock()
+        self._file = config.state_directory / "pools.json"
+
+    def restore(self) -> None:
+        """Takes up the pools of the control process before this one: workers count on them, and Envoy routes to them.
+
+        To be called before the first `publish`. What cannot be read, or names a node that is gone, is left out.
+        """
+        now = asyncio.get_running_loop().time()
+        with suppress(OSError, ValueError, TypeError):
+            for ids in orjson.loads(self._file.read_bytes()):
+                with suppress(PlacementUnavailable):
+                    self._table = self._table.add(self._pool(ids), now_s=now)
 
     async def register(self, pools: Sequence[Sequence[str]]) -> bool:
         """True when Envoy routes to every pool, False when it will for requests that begin from now on.
@@ -48,7 +63,10 @@ class FleetState:
             before = {cell.name for cell in table.cells} | set(self._routed)
             for ids in pools:
                 table = table.add(self._pool(ids), now_s=now)
+            added = table.live.keys() != self._table.live.keys()
             self._table = table
+            if added:
+                self._keep()
             version = self._offer()
         # A later change may take this version's place before Envoy has answered; it then holds these pools as well.
         while not await self._ads.wait_acked(version, _ACK_S):
@@ -75,6 +93,15 @@ class FleetState:
             )
         )
 
+    def _keep(self) -> None:
+        # A pool that is not kept is registered again by the workers that use it; no reason to refuse one now.
+        draft = self._file.with_suffix(".tmp")
+        try:
+            draft.write_bytes(orjson.dumps([live.pool.nodes for live in self._table.live.values() if not live.base]))
+            os.replace(draft, self._file)  # noqa: PTH105  one name over another, on the event loop's own small file
+        except OSError as error:
+            _LOG.warning("pools_not_kept", reason=error.strerror)
+
     async def refresh(self) -> None:
         """Runs for ever: resolves names again and drops idle pools."""
         while True:
@@ -83,6 +110,11 @@ class FleetState:
             async with self._lock:
                 self._table = self._table.collect(now_s=now, idle_s=_IDLE_POOL_S)
             await self.publish()
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """The pools that are live."""
+        return tuple(live.pool for live in self._table.live.values())
 
     def _pool(self, ids: Sequence[str]) -> Pool:
         unknown = [node for node in ids if node not in self._nodes]

@@ -132,7 +132,7 @@ def _access_log(settings: DataPlane, worker: int) -> dict[str, object]:
             "transport_api_version": "V3",
             "grpc_service": {"envoy_grpc": {"cluster_name": log_name(worker)}},
             "buffer_flush_interval": milliseconds(settings.access_log_flush_ms),
-            "buffer_size_bytes": {"value": 4_096},
+            "buffer_size_bytes": {"value": 65_536},
             # Envoy names a host by IP and port; the node's own id says which node it was.
             "custom_tags": [
                 {

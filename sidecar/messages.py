@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
@@ -21,15 +22,17 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import (
 from envoy.type.v3.http_status_pb2 import HttpStatus
 from google.protobuf.struct_pb2 import Struct, Value
 
+from governance.decision import Action
 from governance.dialects.routes import Reply
 from governance.inference import RequestHead
+from governance.nodes.node import Pool
 from sidecar.dataplane import ANSWERED_DETAILS, DECISION_NAMESPACE, POOL_KEY, POOL_NAMESPACE, REFUSED_DETAILS
-from sidecar.exchange import BodyChunk, Event, ExchangeBroken, Head, Place, ReadOn, Release, Respond, Trailers
+from sidecar.exchange import BodyChunk, Event, ExchangeBroken, Head, Place, Release, Respond, Trailers
 
 # Larger single answers have been refused (gateway-api-inference-extension#854).
 _CHUNK_BYTES = 60_000
 
-_READ_ON = ProcessingResponse(request_headers=HeadersResponse(response=CommonResponse()))
+READ_ON = ProcessingResponse(request_headers=HeadersResponse(response=CommonResponse()))
 
 
 def event(message: ProcessingRequest) -> Event:
@@ -51,9 +54,7 @@ def event(message: ProcessingRequest) -> Event:
 
 
 def _head(message: HttpHeaders) -> RequestHead:
-    pairs = tuple(
-        (row.key.lower(), (row.raw_value or row.value.encode()).decode("latin-1")) for row in message.headers.headers
-    )
+    pairs = tuple((row.key, (row.raw_value or row.value.encode()).decode("latin-1")) for row in message.headers.headers)
     pseudo = {key: value for key, value in pairs if key.startswith(":")}
     path, _, query = pseudo.get(":path", "").partition("?")
     return RequestHead(
@@ -64,15 +65,13 @@ def _head(message: HttpHeaders) -> RequestHead:
     )
 
 
-def responses(reaction: ReadOn | Release | Respond, *, worker: str) -> Iterator[ProcessingResponse]:
+def responses(verdict: Release | Respond, *, worker: str) -> Iterator[ProcessingResponse]:
     """What to send to Envoy, in order. The first message is the answer to the message that is open."""
-    match reaction:
-        case ReadOn():
-            yield _READ_ON
+    match verdict:
         case Respond(reply=reply):
             yield _immediate(reply)
         case Release():
-            yield from _release(reaction, worker)
+            yield from _release(verdict, worker)
 
 
 def _immediate(reply: Reply) -> ProcessingResponse:
@@ -88,22 +87,44 @@ def _immediate(reply: Reply) -> ProcessingResponse:
 
 
 def _release(release: Release, worker: str) -> Iterator[ProcessingResponse]:
-    body = release.forward.body
-    metadata = _metadata(release, worker)
-    mutation = _mutation(release, with_length=release.place is Place.BODY)
-    # The route is chosen anew by the metadata; Envoy ignores the request to do so without a header mutation
-    # (envoyproxy/envoy#26388).
-    common = CommonResponse(header_mutation=mutation, clear_route_cache=True)
-    match release.place:
-        case Place.BODY:
-            if body is not None:
-                common.body_mutation.CopyFrom(BodyMutation(body=body.reveal()))
-            yield ProcessingResponse(request_body=BodyResponse(response=common), dynamic_metadata=metadata)
-        case Place.HEADERS:
-            yield ProcessingResponse(request_headers=HeadersResponse(response=common), dynamic_metadata=metadata)
-        case Place.STREAM:
-            yield ProcessingResponse(request_headers=HeadersResponse(response=common), dynamic_metadata=metadata)
-            yield from _streamed((body or release.body).reveal())
+    forward, body = release.forward, release.forward.body
+    response = ProcessingResponse()
+    response.CopyFrom(_template(release.place, forward.pool, release.action, worker))
+    fields = response.dynamic_metadata.fields[DECISION_NAMESPACE].struct_value.fields
+    fields["decision_id"].string_value = release.decision_id
+    common = response.request_body.response if release.place is Place.BODY else response.request_headers.response
+    mutation = common.header_mutation
+    mutation.set_headers.append(_header("x-ringfence-decision-id", release.decision_id))
+    mutation.set_headers.extend(_header(name, value) for name, value in forward.set_headers)
+    mutation.remove_headers.extend(forward.remove_headers)
+    if body is not None:
+        mutation.remove_headers.append("content-encoding")
+        if release.place is Place.BODY:
+            # Without the new length Envoy refuses; with a length but no new body the upstream would be smuggled to.
+            mutation.set_headers.append(_header("content-length", str(len(body))))
+            common.body_mutation.body = body.reveal()
+    yield response
+    if release.place is Place.STREAM:
+        yield from _streamed((body or release.body).reveal())
+
+
+@functools.lru_cache(maxsize=1024)
+def _template(place: Place, pool: Pool, action: Action, worker: str) -> ProcessingResponse:
+    """A release without what is of one request. It is copied: building the metadata costs more than all the rest.
+
+    The route is chosen anew by the metadata; Envoy ignores the request to do so without a header mutation
+    (envoyproxy/envoy#26388), which every release has.
+    """
+    common = CommonResponse(clear_route_cache=True)
+    metadata = Struct(
+        fields={
+            POOL_NAMESPACE: _fields(**{POOL_KEY: pool.name}),
+            DECISION_NAMESPACE: _fields(action=action.value, worker=worker, cell=pool.cell),
+        }
+    )
+    if place is Place.BODY:
+        return ProcessingResponse(request_body=BodyResponse(response=common), dynamic_metadata=metadata)
+    return ProcessingResponse(request_headers=HeadersResponse(response=common), dynamic_metadata=metadata)
 
 
 def _streamed(body: bytes) -> Iterator[ProcessingResponse]:
@@ -114,33 +135,6 @@ def _streamed(body: bytes) -> Iterator[ProcessingResponse]:
         yield ProcessingResponse(
             request_body=BodyResponse(response=CommonResponse(body_mutation=BodyMutation(streamed_response=chunk)))
         )
-
-
-def _mutation(release: Release, *, with_length: bool) -> HeaderMutation:
-    forward = release.forward
-    mutation = HeaderMutation(
-        set_headers=[_header("x-ringfence-decision-id", release.decision_id)]
-        + [_header(name, value) for name, value in forward.set_headers],
-        remove_headers=list(forward.remove_headers),
-    )
-    if forward.body is not None:
-        mutation.remove_headers.append("content-encoding")
-        # Without the new length Envoy refuses; with a length but no new body the upstream would be smuggled to.
-        if with_length:
-            mutation.set_headers.append(_header("content-length", str(len(forward.body))))
-    return mutation
-
-
-def _metadata(release: Release, worker: str) -> Struct:
-    pool = release.forward.pool
-    return Struct(
-        fields={
-            POOL_NAMESPACE: _fields(**{POOL_KEY: pool.name}),
-            DECISION_NAMESPACE: _fields(
-                decision_id=release.decision_id, action=release.action.value, worker=worker, cell=pool.cell
-            ),
-        }
-    )
 
 
 def _fields(**values: str) -> Value:

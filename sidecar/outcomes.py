@@ -1,12 +1,11 @@
 """Outcomes from Envoy's gRPC access log: who really served a request, and whether that node was allowed to.
 
 The access log is Envoy's own account of the request after retries and failover. It is buffered and may be lost with
-the process; a decision whose entry never comes is closed as `unknown` by the audit log (audit.md 7.3).
+the process; a decision whose entry never comes is closed as `unknown` by the audit log.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -105,18 +104,20 @@ class AccessLog(als_pb2_grpc.AccessLogServiceServicer):
         self._nodes = nodes
         self._pool_of = pool_of
         self._metrics = metrics
+        self.forwarded = 0
 
     async def StreamAccessLogs(self, request_iterator: Any, context: Any) -> als_pb2.StreamAccessLogsResponse:  # noqa: N802
         """Reads until Envoy closes the stream. An entry that cannot be recorded is counted, not retried."""
         while (message := await context.read()) is not grpc.aio.EOF:
-            # Together, so that one commit serves them all.
-            await asyncio.gather(*(self._take(entry) for entry in message.http_logs.log_entry))
+            for entry in message.http_logs.log_entry:
+                self._take(entry)
         return als_pb2.StreamAccessLogsResponse()
 
-    async def _take(self, entry: HTTPAccessLogEntry) -> None:
+    def _take(self, entry: HTTPAccessLogEntry) -> None:
         record = outcome(entry, self._nodes, self._pool_of)
+        escaped = reached_upstream(entry)
+        self.forwarded += record is not None or escaped
         if record is None:
-            escaped = reached_upstream(entry)
             self._metrics.unmatched(reached_upstream=escaped)
             if escaped:
                 _LOG.error("request_reached_upstream_without_decision")
@@ -125,6 +126,6 @@ class AccessLog(als_pb2_grpc.AccessLogServiceServicer):
         if not record.contained:
             _LOG.error("served_outside_allow_set", decision_id=record.ref, node=record.node)
         try:
-            await self._audit.append(record)
+            self._audit.enqueue(record)
         except AuditUnavailable:
             _LOG.warning("outcome_not_recorded", decision_id=record.ref)

@@ -10,12 +10,13 @@ import aiohttp
 import structlog
 
 from governance.errors import PlacementUnavailable
-from governance.nodes.node import Node, Pool
+from governance.nodes.node import Node, Pool, pool_of
 
 _LOG = structlog.get_logger("ringfence.placement")
 _KEEP_ALIVE_S = 20.0
 # A pool nobody asked for in this time is left to the control process to collect.
 _IDLE_S = 600.0
+_MOST_KNOWN = 4096
 
 
 class Placement:
@@ -26,11 +27,13 @@ class Placement:
         self._socket_path = socket_path
         self._wait_s = wait_ms / 1_000
         self._live: dict[str, tuple[Pool, float]] = {}
+        self._known: dict[str, Pool] = {}
         self._pending: dict[str, asyncio.Task[None]] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Starts keeping pools alive."""
+        """Learns the pools that are live, and starts keeping its own alive."""
+        await self._learn()
         self._keeper = asyncio.create_task(self._keep_alive())
         return self
 
@@ -45,9 +48,8 @@ class Placement:
         return self._nodes
 
     def pool(self, name: str) -> Pool | None:
-        """The live pool of that name, or None."""
-        live = self._live.get(name)
-        return live[0] if live else None
+        """The pool of that name if it was live since this process started, or None. Long answers outlive their pool."""
+        return self._known.get(name)
 
     async def ensure(self, pool: Pool) -> None:
         """Returns once Envoy routes to `pool`. Raises PlacementUnavailable after the bounded wait."""
@@ -65,6 +67,7 @@ class Placement:
         except (TimeoutError, aiohttp.ClientError, OSError):
             raise PlacementUnavailable("the pool is not routed yet") from None
         self._live[pool.name] = (pool, now)
+        self._remember(pool)
 
     async def _keep_alive(self) -> None:
         """Runs for ever: tells the control process which pools are in use, so that a restarted one routes to them."""
@@ -77,10 +80,30 @@ class Placement:
             except (PlacementUnavailable, aiohttp.ClientError, OSError, TimeoutError):
                 _LOG.warning("pools_not_kept_alive", pools=len(self._live))
 
-    async def _register(self, pools: Sequence[Pool]) -> None:
+    async def _learn(self) -> None:
+        """A worker that takes over from a dead one is told the outcomes of requests that it did not release."""
+        nodes = {node.id: node for node in self._nodes}
+        try:
+            async with self._http().get("http://control/pools") as response:
+                for ids in (await response.json())["pools"]:
+                    self._remember(pool_of(nodes[node] for node in ids))
+        except (aiohttp.ClientError, OSError, TimeoutError, KeyError):
+            _LOG.warning("pools_not_learned")
+
+    def _remember(self, pool: Pool) -> None:
+        self._known.pop(pool.name, None)
+        self._known[pool.name] = pool
+        while len(self._known) > _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+
+    def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(connector=aiohttp.UnixConnector(path=self._socket_path))
-        async with self._session.post(
+            connector = aiohttp.UnixConnector(path=self._socket_path)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10))
+        return self._session
+
+    async def _register(self, pools: Sequence[Pool]) -> None:
+        async with self._http().post(
             "http://control/pools", json={"pools": [list(pool.nodes) for pool in pools]}
         ) as response:
             if response.status != 200:

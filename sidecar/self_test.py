@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import aiohttp
 
@@ -17,7 +18,9 @@ class SelfTest:
     kept for an hour; each one is a refused decision in the log.
     """
 
-    def __init__(self, address: str, port: int) -> None:
+    def __init__(self, address: str, port: int, *, tested: Callable[[bool], None]) -> None:
+        """`tested` is told the result of every probe."""
+        self._tested = tested
         self._url = f"http://{address}:{port}{_PATH}"
         self._proved_s: float | None = None
 
@@ -34,5 +37,6 @@ class SelfTest:
                 inspected = response.status == 404 and "x-ringfence-decision-id" in response.headers
         except (aiohttp.ClientError, TimeoutError):
             inspected = False
+        self._tested(inspected)
         self._proved_s = now if inspected else None
         return inspected

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import hmac
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from governance.audit.log import AuditLog
 from governance.caller import identify
 from governance.config import load
 from governance.dialects.routes import Limits
-from governance.errors import GovernanceError
+from governance.errors import AuditUnavailable, GovernanceError
 from governance.pipeline import Runtime
 from governance.policy.bundle import Bundle, load_bundle
 from governance.policy.engine import Decider
@@ -42,6 +43,7 @@ _LOG = structlog.get_logger("ringfence.worker")
 _MESSAGE_SLACK = 1024 * 1024
 _GRACE_S = 5.0
 _HEARTBEAT_S = 60.0
+_RECONCILE_S = 3600.0
 
 
 def main(config_file: Path, index: int) -> None:
@@ -64,6 +66,7 @@ async def _serve(config: Config, index: int) -> None:
                 heartbeat_s=_HEARTBEAT_S,
             )
         )
+        metrics.open_intents.follow(lambda: audit.open_decisions)
         fleet = await stack.enter_async_context(Placement(config.nodes, str(sockets.control(config.state_directory))))
         current = _Current(_runtime(config, bundle, policy, audit, fleet), config, policy)
         processor = ExternalProcessor(
@@ -77,9 +80,14 @@ async def _serve(config: Config, index: int) -> None:
         server = await _listen(config, index, processor, log)
         stack.push_async_callback(processor.drained)
         stack.push_async_callback(server.stop, _GRACE_S)
+        reconciler = asyncio.create_task(_reconcile(audit, processor, log))
+        stack.callback(reconciler.cancel)
         await stack.enter_async_context(
             serving(_metrics_routes(metrics), sockets.metrics(config.state_directory, index))
         )
+        # What was made so far lives as long as the process; no later collection has to walk it.
+        gc.collect()
+        gc.freeze()
         _LOG.info("worker_ready", index=index, policies=len(bundle.policies), revision=bundle.revision)
         await until_stopped(current.reload)
         _LOG.info("worker_draining", index=index)
@@ -135,6 +143,14 @@ def _runtime(config: Config, bundle: Bundle, policy: Decider, audit: AuditLog, f
         redaction_key=_derived(redaction, "placeholder"),
         commitment_key=_derived(state.key(config, state.Key.AUDIT), "commitment"),
     )
+
+
+async def _reconcile(audit: AuditLog, processor: ExternalProcessor, log: AccessLog) -> None:
+    """Every hour a record of what Envoy says it forwarded against what was released: the sums drift when either lies."""
+    while True:
+        await asyncio.sleep(_RECONCILE_S)
+        with suppress(AuditUnavailable):
+            audit.enqueue(EventRecord(kind="reconcile", count=log.forwarded, against=processor.released))
 
 
 def _derived(secret: SensitiveBytes, purpose: str) -> bytes:

@@ -64,6 +64,11 @@ class FakeAudit:
             raise AuditUnavailable("the disk is gone")
         return Receipt(origin="fake", seq=len(self.records) - 1)
 
+    def enqueue(self, record: Record) -> None:
+        if self.broken:
+            raise AuditUnavailable("the disk is gone")
+        self.records.append(record)
+
 
 @dataclass(slots=True)
 class FakeFleet:

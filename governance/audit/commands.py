@@ -29,6 +29,7 @@ from governance.errors import AuditUnavailable
 OK, PROBLEMS, UNREADABLE = 0, 1, 2
 
 _PROGRESS_AFTER_S = 2.0
+_PIPED_WIDTH = 200
 
 
 def show(
@@ -42,7 +43,7 @@ def show(
     as_json: bool = False,
 ) -> int:
     """Prints matching records, oldest first, at most the newest `last` (None: all). Returns the exit code."""
-    errors = Console(stderr=True)
+    errors = Console(stderr=True, soft_wrap=True)
     try:
         if not logs(root):
             errors.print(Text(f"no audit log under `{root}`"))
@@ -53,10 +54,12 @@ def show(
                 sys.stdout.buffer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
             sys.stdout.flush()
         else:
-            Console().print(_records_table(wanted))
+            _people().print(_records_table(wanted))
     except AuditUnavailable as error:
         errors.print(Text(f"{error}; run `ringfence audit verify`"))
         return PROBLEMS
+    except BrokenPipeError:
+        raise
     except OSError as error:
         errors.print(Text(f"cannot read `{root}`: {error.strerror}"))
         return UNREADABLE
@@ -68,7 +71,7 @@ def verify_command(root: Path, *, against: Path | None = None, as_json: bool = F
 
     `against` is a file with the JSON output of an earlier run: what it saw must still be there.
     """
-    errors = Console(stderr=True)
+    errors = Console(stderr=True, soft_wrap=True)
     try:
         seen = _earlier(against)
         if not logs(root) and not seen:
@@ -89,6 +92,11 @@ def verify_command(root: Path, *, against: Path | None = None, as_json: bool = F
     else:
         _print_verdict(verdict)
     return OK if verdict.ok else PROBLEMS
+
+
+def _people() -> Console:
+    """The console for tables; a pipe has no width of its own, and an id that was cut is of no use."""
+    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 
 
 def _newest(records: Iterator[dict[str, Any]], last: int | None) -> Iterable[dict[str, Any]]:
@@ -134,7 +142,9 @@ def _progress(console: Console) -> Iterator[verification.Progress]:
 
 
 def _records_table(records: Iterable[dict[str, Any]]) -> Table:
-    table = Table("seq", "time (UTC)", "log", "kind", "id", "what", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("seq", "time (UTC)", "log", "kind", "id", "what"):
+        table.add_column(heading, overflow="fold")
     for record in records:
         when = datetime.fromtimestamp(record.get("ts", 0) / 1e6, tz=UTC)
         cells = (
@@ -169,7 +179,7 @@ def _what(record: dict[str, Any]) -> str:
 
 
 def _print_verdict(verdict: Verdict) -> None:
-    console = Console()
+    console = _people()
     table = Table("log", "origin", "segments", "records", "first", "last", "last leaf", "verdict", box=None)
     for log in verdict.logs:
         count = len(log.problems) + log.more_problems

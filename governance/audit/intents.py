@@ -51,6 +51,10 @@ class Intents:
         """The seq from which a scan finds every open decision."""
         return next(iter(self._open.values()), None)
 
+    def __len__(self) -> int:
+        """How many decisions are open."""
+        return len(self._open)
+
     @property
     def ids(self) -> tuple[str, ...]:
         """All open decisions."""

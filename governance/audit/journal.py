@@ -157,6 +157,11 @@ class Journal:
             self._full, self.fault = False, "restored"
         self.settle(refused)
 
+    @property
+    def open_decisions(self) -> int:
+        """Decisions whose outcome is not recorded."""
+        return len(self._intents)
+
     def excess(self) -> tuple[str, ...]:
         """Open decisions beyond the limit, to be closed with outcome unknown by the caller."""
         return self._intents.excess()

@@ -25,6 +25,8 @@ from governance.interfaces import Receipt
 from governance.record import EventRecord, OutcomeRecord, OutcomeStatus, Record
 
 _RETRY_S = 1.0
+# How long a record that nobody waits for may wait for company: most commits then carry decisions and outcomes together.
+LAZY_S = 0.1
 
 _Waiter = asyncio.Future[None] | None
 
@@ -49,6 +51,10 @@ class AuditLog:
         self._cured_at = float("-inf")  # the committer's alone: when it last tried to go on after a fault
         # A token per reason to look: queue no longer empty, closing.
         self._wake: SimpleQueue[None] = SimpleQueue()
+        self._roused = False  # a token was put into `_wake` since the committer last took the queue
+        # The loop's alone: a wake-up that is on its way, after this turn or after LAZY_S.
+        self._rousing = False
+        self._later: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: AuditUnavailable | None = None
         self._thread = threading.Thread(target=self._run, name="audit-committer", daemon=True)
@@ -90,6 +96,11 @@ class AuditLog:
         """The stable code of what keeps the log from taking records; None while it works. For health and metrics."""
         return self._refusal
 
+    @property
+    def open_decisions(self) -> int:
+        """Released decisions whose outcome is not recorded yet."""
+        return self._journal.open_decisions
+
     async def append(self, record: Record) -> Receipt:
         """Returns once `record` is durable. Raises AuditUnavailable at once while the log is faulty, closed or full.
 
@@ -100,9 +111,23 @@ class AuditLog:
             self._bind(loop)
         waiter: asyncio.Future[None] = loop.create_future()
         with self._lock:
-            seq = self._enqueue(record, waiter)
+            seq = self._put(record, waiter)
+        # Not at once: the other requests that are ready in this turn of the loop come along in the same commit.
+        if not self._rousing:
+            self._rousing = True
+            loop.call_soon(self._rouse_now)
         await waiter
         return Receipt(origin=self._journal.encoder.origin, seq=seq)
+
+    def enqueue(self, record: Record) -> None:
+        """Takes a record that nobody waits for: durable with the next commit, after LAZY_S at the latest.
+
+        Raises AuditUnavailable as `append` does. Must be called on the log's event loop.
+        """
+        with self._lock:
+            self._put(record, None)
+        if self._later is None and not self._rousing:
+            self._later = asyncio.get_running_loop().call_later(LAZY_S, self._rouse_now)
 
     async def close(self) -> None:
         """Commits what waits, closes open decisions as unknown, writes `stop`. Raises AuditUnavailable if it cannot."""
@@ -130,21 +155,31 @@ class AuditLog:
             raise RuntimeError("an audit log belongs to one event loop")
         self._loop = loop
 
-    def _enqueue(self, record: Record, waiter: _Waiter) -> int:
+    def _rouse(self) -> None:
+        """Wakes the committer unless it is about to look. Caller holds the lock."""
+        if not self._roused:
+            self._roused = True
+            self._wake.put(None)
+
+    def _rouse_now(self) -> None:
+        self._rousing, self._later = False, None
+        with self._lock:
+            if self._queue:
+                self._rouse()
+
+    def _put(self, record: Record, waiter: _Waiter) -> int:
         """The seq given to `record`. Caller holds the lock, so that seqs lie in the queue in their order."""
         if self._refusal is not None:
             self._refused += 1
             raise AuditUnavailable(code=self._refusal)
         queue = self._queue
-        if len(queue) >= self._queue_limit and waiter is not None:
+        if len(queue) >= self._queue_limit and threading.current_thread() is not self._thread:
             self._overflowed += 1
             raise AuditUnavailable("too many records wait for the disk", code="audit_queue_full")
         seq = self._next_seq
         payload = self._journal.encoder.encode(record, seq)
         self._next_seq = seq + 1
         queue.append((Entry(seq, payload, opens(record), closes(record)), waiter))
-        if len(queue) == 1:
-            self._wake.put(None)
         return seq
 
     # --- the committer's thread ------------------------------------------------------------------------------------
@@ -170,6 +205,7 @@ class AuditLog:
                 self._note(EventRecord(kind="heartbeat"))
         with self._lock:
             self._taken, self._queue = self._queue, []
+            self._roused = False
         if self._taken:
             self._commit(self._taken)
             self._taken = []
@@ -222,12 +258,14 @@ class AuditLog:
         # While the log refuses, the gap record speaks for what is not noted here.
         with self._lock:
             if self._refusal is None:
-                self._enqueue(record, None)
+                self._put(record, None)
+                self._rouse()
 
     def _note_overflow(self) -> None:
         with self._lock:
             if self._refusal is None:
-                self._enqueue(EventRecord(kind="gap", code="audit_queue_full", count=self._overflowed), None)
+                self._put(EventRecord(kind="gap", code="audit_queue_full", count=self._overflowed), None)
+                self._rouse()
                 self._overflowed = 0
 
     def _finish(self) -> None:
@@ -250,6 +288,24 @@ class AuditLog:
             # A loop that is closed has nobody left who waits.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(act, waiters)
+
+
+def require_writable(directory: Path) -> None:
+    """Nothing, when a log can be opened in `directory`, which is made. Raises AuditUnavailable as `AuditLog.open` does."""
+    try:
+        storage = Disk(directory / WAL)
+        try:
+            storage.lock()
+        finally:
+            storage.close()
+    except BlockingIOError:
+        raise AuditUnavailable(
+            f"audit directory `{directory}`: another process writes to this audit log", code="audit_locked"
+        ) from None
+    except OSError as error:
+        raise AuditUnavailable(
+            f"audit directory `{directory}` cannot be written: {error.strerror}", code="audit_unwritable"
+        ) from None
 
 
 def _acknowledge(waiters: list[_Waiter]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,10 +51,14 @@ class Pool:
 
 def pool_of(nodes: Iterable[Node]) -> Pool:
     """The pool of exactly `nodes` (at least one)."""
-    members = sorted(nodes, key=lambda node: node.id)
-    ids = tuple(node.id for node in members)
+    return _pool(tuple(sorted((node.id, node.country) for node in nodes)))
+
+
+@functools.lru_cache(maxsize=1024)
+def _pool(members: tuple[tuple[str, str], ...]) -> Pool:
+    ids = tuple(name for name, _ in members)
     digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:32]
-    return Pool(name=f"pool-{digest}", cell=cell_of(node.country for node in members), nodes=ids)
+    return Pool(name=f"pool-{digest}", cell=cell_of(country for _, country in members), nodes=ids)
 
 
 def cell_of(countries: Iterable[str]) -> str:

@@ -149,9 +149,16 @@ def _strongest(rows: Sequence[Redact]) -> tuple[Redact, set[Operator]]:
     disputed = {operator for operator, said in params.items() if len({(one.key_id, one.format) for one in said}) > 1}
     if disputed and _RANK[top] < _RANK[Operator.REMOVE]:
         return replace(rows[0], operator=Operator.REMOVE, params=OperatorParams(), where=()), disputed
-    # Equal but for `last` by now. None leaves no character, as 0 does.
-    fewest = min(params[top], key=lambda one: (one.last or 0, one.last is not None))
-    return replace(rows[0], operator=top, params=fewest, where=()), {top}
+    return replace(rows[0], operator=top, params=_fewest(params[top]), where=()), {top}
+
+
+def _fewest(said: set[OperatorParams]) -> OperatorParams:
+    """Of parameters that are equal but for `last`, those that leave the fewest characters.
+
+    None is the operator's own number, which is not known here: beside any other number it counts as 0.
+    """
+    first, *others = said
+    return replace(first, last=min(one.last or 0 for one in said)) if others else first
 
 
 def _significant(operator: Operator, params: OperatorParams) -> OperatorParams:

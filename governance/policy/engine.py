@@ -10,12 +10,13 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from functools import lru_cache
-from typing import Any, Protocol
+from operator import attrgetter
+from typing import Any, Protocol, get_type_hints
 
 import orjson
 
@@ -80,6 +81,10 @@ class InProcess:
         return self._there.evaluate(policies, document)
 
 
+# Phase, and all that the bundle reads of the facts.
+_Key = tuple[Phase, Hashable]
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     decision: Decision
@@ -91,9 +96,9 @@ class _Cache:
 
     def __init__(self, size: int, clock: Callable[[], float]) -> None:
         self._size, self._clock = size, clock
-        self._kept: OrderedDict[tuple[Phase, bytes], _Kept] = OrderedDict()
+        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
 
-    def get(self, key: tuple[Phase, bytes]) -> Decision | None:
+    def get(self, key: _Key) -> Decision | None:
         kept = self._kept.get(key)
         if kept is None:
             return None
@@ -103,11 +108,12 @@ class _Cache:
         self._kept.move_to_end(key)
         return kept.decision
 
-    def put(self, key: tuple[Phase, bytes], decision: Decision) -> None:
+    def put(self, key: _Key, decision: Decision) -> None:
         """Keeps `decision` unless it forbids that. A failure may be over with the next request."""
         if not decision.cacheable or decision.ttl_s <= 0 or decision.errors or self._size <= 0:
             return
-        self._kept[key] = _Kept(decision, self._clock() + decision.ttl_s)
+        again = replace(decision, provenance=replace(decision.provenance, cached=True, eval_us=0))
+        self._kept[key] = _Kept(again, self._clock() + decision.ttl_s)
         self._kept.move_to_end(key)
         if len(self._kept) > self._size:
             self._kept.popitem(last=False)
@@ -121,6 +127,7 @@ class _Active:
     engine: Engine
     cache: _Cache
     project: Callable[[bytes], bytes]
+    reads: Callable[[Facts], Hashable]
     chosen: Mapping[Phase, tuple[str, ...]]
     provenance: Provenance = field(default_factory=Provenance)
 
@@ -192,19 +199,19 @@ class Decider:
         """The decision on `facts`. A failing policy denies inside the decision. Raises PolicyUnavailable."""
         started = time.perf_counter_ns()
         active = self._active
-        document = active.project(facts_bytes(facts))
-        digest = hashlib.sha256(document)
-        key = (facts.phase, digest.digest())
+        classifiers = _classifiers(facts.classification.detectors)
+        key = (facts.phase, active.reads(facts))
         known = active.cache.get(key)
         if known is not None:
-            return _again(known, facts, decision_id, started)
+            return _again(known, decision_id, classifiers)
+        document = active.project(facts_bytes(facts))
         chosen = active.chosen[facts.phase]
         contributions = await active.engine.evaluate(chosen, document, rows=_rows(facts))
         provenance = replace(
             active.provenance,
-            classifiers_digest=_classifiers(facts.classification.detectors),
+            classifiers_digest=classifiers,
             eval_us=_us_since(started),
-            input_digest=digest.hexdigest(),
+            input_digest=hashlib.sha256(document).hexdigest(),
         )
         decision = combine(contributions, decision_id=decision_id, phase=facts.phase, provenance=provenance)
         active.cache.put(key, decision)
@@ -236,6 +243,7 @@ def _activate(bundle: Bundle, engine: Engine, cache: _Cache) -> _Active:
         engine=engine,
         cache=cache,
         project=projection(bundle.read_set),
+        reads=reading(bundle.read_set),
         chosen={phase: tuple(policy.id for policy in bundle.applicable(phase)) for phase in phases},
         provenance=Provenance(
             bundle=bundle.id,
@@ -248,14 +256,11 @@ def _activate(bundle: Bundle, engine: Engine, cache: _Cache) -> _Active:
     )
 
 
-def _again(known: Decision, facts: Facts, decision_id: str, started: int) -> Decision:
-    provenance = replace(
-        known.provenance,
-        cached=True,
-        classifiers_digest=_classifiers(facts.classification.detectors),
-        eval_us=_us_since(started),
-    )
-    return replace(known, decision_id=decision_id, provenance=provenance)
+def _again(known: Decision, decision_id: str, classifiers: str) -> Decision:
+    """`known` as the answer to another request."""
+    if known.provenance.classifiers_digest == classifiers:
+        return replace(known, decision_id=decision_id)
+    return replace(known, decision_id=decision_id, provenance=replace(known.provenance, classifiers_digest=classifiers))
 
 
 def _us_since(started: int) -> int:
@@ -295,6 +300,30 @@ def projection(read_set: ReadSet) -> Callable[[bytes], bytes]:
         return orjson.dumps(_kept(orjson.loads(document), tree), option=orjson.OPT_SORT_KEYS)
 
     return project
+
+
+def reading(read_set: ReadSet) -> Callable[[Facts], Hashable]:
+    """The function that takes from facts what `read_set` names, or more: equal results have equal projections."""
+    if read_set.paths is None:
+        return facts_bytes
+    names = sorted({name for path in read_set.paths if (name := _attribute(path))})
+    # Attributes are a mapping and cannot be a key; attrgetter makes a tuple of two names or more.
+    if "principal" in names or any(name.startswith("principal.attributes") for name in names):
+        return facts_bytes
+    return attrgetter("phase", "schema", *names)
+
+
+def _attribute(path: tuple[str, ...]) -> str:
+    """The longest beginning of `path` that is there in all facts, dotted; empty for a path that is in none."""
+    kind: Any = Facts
+    known: list[str] = []
+    for name in path:
+        hints = get_type_hints(kind) if is_dataclass(kind) else {}
+        if name not in hints:
+            break
+        known.append(name)
+        kind = hints[name]
+    return ".".join(known)
 
 
 def _kept(value: Any, tree: _Tree) -> Any:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from governance.decision import Action, Decision
-from governance.errors import ConfigInvalid
-from governance.facts import Facts
+from governance.errors import ConfigInvalid, PolicyUnavailable
+from governance.facts import EntityFact, Facts
 from governance.policy.bundle import BUILTIN, Bundle, library, load_bundle
-from governance.policy.contract import MAX_FACTS_BYTES, decision_bytes, facts_from_bytes
+from governance.policy.contract import MAX_FACTS_BYTES, decision_bytes, facts_bytes, facts_from_bytes
 from governance.policy.embedded import EmbeddedEngine, cases_of
 from governance.policy.engine import Decider
-from governance.policy.sample import samples
+from governance.policy.sample import plain, samples
 from governance.policy.source import read_module
+from governance.segment import Role
 
 _OPA_SECONDS = 120
 
@@ -49,7 +51,10 @@ def decide_file(
         async with Decider.open(bundle, engine, opa_url) as decider:
             return await decider.decide(facts, decision_id="")
 
-    return asyncio.run(ask())
+    try:
+        return asyncio.run(ask())
+    except PolicyUnavailable as error:
+        raise PolicyUnavailable(f"{error} at {opa_url}" if engine == "opa" else str(error)) from None
 
 
 def decide_command(path: Path, directories: Sequence[str], *, engine: str, opa_url: str | None) -> int:
@@ -57,6 +62,14 @@ def decide_command(path: Path, directories: Sequence[str], *, engine: str, opa_u
     decision = decide_file(path, directories, engine=engine, opa_url=opa_url)
     print(decision_bytes(decision).decode())
     return 1 if decision.action is Action.DENY else 0
+
+
+def print_sample() -> None:
+    """Writes an input document to start from: a chat in which an address was found."""
+    found = EntityFact(type="EMAIL_ADDRESS", count=1, max_permille=900, validated=True, where=(Role.USER,))
+    facts = plain()
+    facts = replace(facts, classification=replace(facts.classification, entities=(found,)))
+    print(json.dumps(json.loads(facts_bytes(facts)), indent=2))
 
 
 def test_policies(directories: Sequence[str]) -> tuple[TestResult, ...]:
@@ -84,10 +97,11 @@ def test_command(directories: Sequence[str], *, as_json: bool) -> int:
         print(json.dumps({"results": report, "failed": len(failed)}))
         return 1 if failed or not results else 0
     from rich.console import Console  # noqa: PLC0415  (slow to import, and not needed for --json)
+    from rich.text import Text  # noqa: PLC0415
 
-    console = Console()
+    console = Console(soft_wrap=True, highlight=False)
     for result in failed:
-        console.print(f"[red]failed[/] {result.rule} on {result.engine}", highlight=False)
+        console.print("[red]failed[/]", Text(f"{result.rule} on {result.engine}"))
     engines = sorted({result.engine for result in results})
     console.print(f"{len(results) - len(failed)} passed, {len(failed)} failed on {', '.join(engines) or 'no engine'}")
     if "opa" not in engines:
@@ -97,15 +111,18 @@ def test_command(directories: Sequence[str], *, as_json: bool) -> int:
 
 def _facts(path: Path) -> Facts:
     """The facts in `path`. Raises ConfigInvalid naming the file."""
+    file = "standard input" if str(path) == "-" else str(path)
+    if file != str(path) and sys.stdin is None:
+        raise ConfigInvalid("is closed", file=file)
     try:
-        with sys.stdin.buffer if str(path) == "-" else path.open("rb") as stream:
+        with path.open("rb") if file == str(path) else contextlib.nullcontext(sys.stdin.buffer) as stream:
             raw = stream.read(MAX_FACTS_BYTES + 1)
     except OSError as error:
-        raise ConfigInvalid(f"cannot be read: {error.strerror}", file=str(path)) from None
+        raise ConfigInvalid(f"cannot be read: {(error.strerror or '').lower()}", file=file) from None
     try:
         return facts_from_bytes(raw)
     except ConfigInvalid as error:
-        raise ConfigInvalid(str(error), file=str(path)) from None
+        raise ConfigInvalid(str(error), file=file) from None
 
 
 def _on_opa(opa: str, bundle: Bundle) -> list[TestResult]:

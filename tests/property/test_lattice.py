@@ -546,7 +546,9 @@ def row(operator: Operator, entity: str = "EMAIL_ADDRESS", where: tuple[Role, ..
             [redact(Operator.MASK, last=4), redact(Operator.MASK, last=2)], [row(Operator.MASK, last=2)], id="mask min"
         ),
         pytest.param(
-            [redact(Operator.KEEP_LAST, last=4), redact(Operator.KEEP_LAST)], [row(Operator.KEEP_LAST)], id="none is 0"
+            [redact(Operator.KEEP_LAST, last=4), redact(Operator.KEEP_LAST)],
+            [row(Operator.KEEP_LAST, last=0)],
+            id="an unknown number beside a known one is 0",
         ),
         pytest.param(
             [redact(Operator.MASK, where=(Role.USER,)), redact(Operator.REMOVE, where=(Role.TOOL, Role.USER))],
