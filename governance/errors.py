@@ -7,6 +7,7 @@
      +-- DetectorUnavailable     detection failed
      +-- PolicyUnavailable       no policy could be asked
      +-- PolicyResultInvalid     a policy answered something that is not an effect
+     +-- ExchangeAborted         the caller or Envoy went away before the verdict
      +-- PlacementUnavailable    the pool is known, the data plane does not serve it yet
      +-- AuditUnavailable        the record could not be made durable
      +-- ConfigInvalid           the operator's files cannot be used
@@ -66,6 +67,12 @@ class PolicyResultInvalid(GovernanceError):
     """A policy's output is not a set of effects."""
 
     code = "policy_error"
+
+
+class ExchangeAborted(GovernanceError):
+    """The exchange ended before the request was complete or judged. For the record: nobody reads the answer."""
+
+    code = "exchange_aborted"
 
 
 class PlacementUnavailable(GovernanceError):

@@ -6,9 +6,11 @@ recorded like every other decision. Only the receipt of a durable record makes a
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from governance import denial
@@ -17,12 +19,12 @@ from governance.describe import decision_record
 from governance.dialects import routes
 from governance.enforce import enforce
 from governance.enforcement import Enforcement, Forward, Refuse
-from governance.errors import AuditUnavailable
+from governance.errors import AuditUnavailable, ExchangeAborted
 from governance.gather import Caller, gather
 from governance.inference import InferenceRequest, RequestHead
 from governance.interfaces import AuditSink, Detector, Fleet, PolicyEngine, Receipt
 from governance.judgement import REFUSED, Arrival, Judgement
-from governance.record import DecisionRecord
+from governance.record import DecisionRecord, OutcomeRecord, OutcomeStatus
 from governance.residency import Level
 
 
@@ -61,20 +63,48 @@ class Unrecorded:
 
 
 async def admit(arrival: Arrival, runtime: Runtime) -> Admission | Unrecorded:
-    """The admission of one request, after its decision record is durable. Never raises for anything it was sent."""
+    """The admission of one request, after its decision record is durable. Never raises for anything it was sent.
+
+    A caller that is cancelled leaves a record all the same: of the refusal, or of a release that nobody took.
+    """
     started = time.perf_counter_ns()
-    judgement = await _judge(arrival, runtime)
-    record = decision_record(
-        judgement,
-        config_version=runtime.version,
-        commitment_key=runtime.commitment_key,
-        us_total=_us_since(started),
-    )
+    try:
+        judgement = await _judge(arrival, runtime)
+    except asyncio.CancelledError:
+        abandon(arrival, runtime)
+        raise
+    record = _record(judgement, runtime, started)
     try:
         receipt = await runtime.audit.append(record)
     except AuditUnavailable as error:
         return Unrecorded(record=record, denial=denial.of_error(error))
+    except asyncio.CancelledError:
+        if record.route is not None:
+            _leave(OutcomeRecord(ref=record.id, status=OutcomeStatus.ABORTED), runtime)
+        raise
     return Admission(record=record, enforcement=judgement.enforcement, receipt=receipt)
+
+
+def abandon(arrival: Arrival, runtime: Runtime) -> None:
+    """Records the refusal of a request that ended before it could be judged. Nobody is left to be answered."""
+    refusal = Refuse(denial=denial.of_error(ExchangeAborted()))
+    judgement = Judgement(decision_id=decision_id(), arrival=arrival, enforcement=refusal)
+    _leave(_record(judgement, runtime, time.perf_counter_ns()), runtime)
+
+
+def _leave(record: DecisionRecord | OutcomeRecord, runtime: Runtime) -> None:
+    # While the log refuses, its gap record counts this one.
+    with suppress(AuditUnavailable):
+        runtime.audit.enqueue(record)
+
+
+def _record(judgement: Judgement, runtime: Runtime, started_ns: int) -> DecisionRecord:
+    return decision_record(
+        judgement,
+        config_version=runtime.version,
+        commitment_key=runtime.commitment_key,
+        us_total=_us_since(started_ns),
+    )
 
 
 async def _judge(arrival: Arrival, runtime: Runtime) -> Judgement:

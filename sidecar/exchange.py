@@ -22,7 +22,6 @@ from governance.judgement import Arrival
 from governance.pipeline import Admission, Unrecorded
 from governance.sensitive import SensitiveBytes
 
-
 # A refused body is read up to here, and thrown away, before the refusal is sent.
 DRAIN_BYTES = 64 * 1024 * 1024
 
@@ -90,7 +89,7 @@ class Respond:
 Event = Head | BodyChunk | Trailers
 
 
-class ExchangeBroken(Exception):  # noqa: N818  named for what happened
+class ExchangeBroken(Exception):
     """Envoy sent what the protocol does not allow here; the stream must fail, which refuses the request."""
 
 
@@ -120,9 +119,9 @@ class Exchange:
         return self._head
 
     @property
-    def is_open(self) -> bool:
-        """True from the head until the verdict: an exchange that ends in between is an aborted one."""
-        return self._state in (_State.READING, _State.JUDGING)
+    def is_reading(self) -> bool:
+        """True from the head until there is something to judge: an exchange that ends in between is an aborted one."""
+        return self._state is _State.READING
 
     def receive(self, event: Event) -> ReadOn | Judge | None:
         """The reaction to the next message from Envoy, or None. Raises ExchangeBroken out of order."""

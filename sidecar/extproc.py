@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +10,8 @@ import grpc
 import structlog
 from envoy.service.ext_proc.v3 import external_processor_pb2_grpc
 
-from governance.errors import GovernanceError
 from governance.judgement import Arrival
-from governance.pipeline import Admission, Runtime, Unrecorded, admit
+from governance.pipeline import Admission, Runtime, Unrecorded, abandon, admit
 from governance.sensitive import SensitiveBytes
 from governance.telemetry import WorkerMetrics
 from sidecar import messages
@@ -22,8 +20,10 @@ from sidecar.exchange import Exchange, ExchangeBroken, Judge, Release
 _LOG = structlog.get_logger("ringfence.extproc")
 
 
-class _Aborted(GovernanceError):
-    code = "exchange_aborted"
+async def _fail(context: Any, reason: str) -> None:
+    """Ends the stream with an error, which refuses the request. Always raises."""
+    _LOG.warning("exchange_broken", reason=reason)
+    await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "exchange broken")
 
 
 class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
@@ -44,9 +44,8 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
         self._max_streamed_bytes = max_streamed_bytes
         self._metrics = metrics
         self.released = 0
-        self._aborting: set[asyncio.Task[Any]] = set()
 
-    async def Process(self, request_iterator: Any, context: Any) -> None:  # noqa: N802  gRPC's name
+    async def Process(self, _: Any, context: Any) -> None:  # noqa: N802  gRPC's name
         """Speaks for one request, and ends its stream normally once the verdict was sent, never before.
 
         A stream that ends normally before the verdict makes Envoy deliver the original body, by protocol; so every
@@ -66,28 +65,16 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
                     return
                 if reaction is not None:
                     await context.write(messages.READ_ON)
-            if exchange.is_open:
-                raise ExchangeBroken("the stream ended before the body")
+            if exchange.is_reading:
+                await _fail(context, "the stream ended before the body")
         except ExchangeBroken as broken:
-            _LOG.warning("exchange_broken", reason=str(broken))
-            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "exchange broken")
+            await _fail(context, str(broken))
         finally:
-            if exchange.is_open and exchange.head is not None:
-                self._record_abort(Arrival(head=exchange.head, body=SensitiveBytes(b""), problem=_Aborted()), runtime)
+            if exchange.is_reading and exchange.head is not None:
+                abandon(Arrival(head=exchange.head, body=SensitiveBytes(b"")), runtime)
 
     async def _admit(self, arrival: Arrival, runtime: Runtime) -> Admission | Unrecorded:
         started = time.perf_counter()
         verdict = await admit(arrival, runtime)
         self._metrics.decided(verdict, seconds=time.perf_counter() - started)
         return verdict
-
-    def _record_abort(self, arrival: Arrival, runtime: Runtime) -> None:
-        """An exchange that Envoy or the client ended early is still a decision: refused, and on disk."""
-        task = asyncio.get_running_loop().create_task(self._admit(arrival, runtime))
-        self._aborting.add(task)
-        task.add_done_callback(self._aborting.discard)
-
-    async def drained(self) -> None:
-        """Returns when the records of aborted exchanges are written."""
-        if self._aborting:
-            await asyncio.wait(self._aborting, timeout=5)

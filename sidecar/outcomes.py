@@ -71,7 +71,15 @@ def _status(entry: HTTPAccessLogEntry, node: Node | None) -> OutcomeStatus:
     flags = entry.common_properties.response_flags
     if flags.downstream_connection_termination:
         return OutcomeStatus.ABORTED
-    if node is None or entry.response.response_code.value >= 500:
+    # A node that breaks off in a stream has said 200 long before.
+    broken = (
+        flags.upstream_connection_termination
+        or flags.upstream_remote_reset
+        or flags.upstream_protocol_error
+        or flags.upstream_request_timeout
+        or flags.stream_idle_timeout
+    )
+    if node is None or broken or entry.response.response_code.value >= 500:
         return OutcomeStatus.FAILED
     return OutcomeStatus.SERVED
 
@@ -106,7 +114,7 @@ class AccessLog(als_pb2_grpc.AccessLogServiceServicer):
         self._metrics = metrics
         self.forwarded = 0
 
-    async def StreamAccessLogs(self, request_iterator: Any, context: Any) -> als_pb2.StreamAccessLogsResponse:  # noqa: N802
+    async def StreamAccessLogs(self, _: Any, context: Any) -> als_pb2.StreamAccessLogsResponse:  # noqa: N802
         """Reads until Envoy closes the stream. An entry that cannot be recorded is counted, not retried."""
         while (message := await context.read()) is not grpc.aio.EOF:
             for entry in message.http_logs.log_entry:

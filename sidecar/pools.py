@@ -27,7 +27,7 @@ class LivePool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A node of a cell and the names of the cell's pools that hold it, sorted."""
+    """A node of a cell and the names of the cell's pools that hold it, sorted; in none, nothing is sent to it."""
 
     node: Node
     pools: tuple[str, ...]
@@ -35,7 +35,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One Envoy cluster: the nodes, by id, that are in at least one pool of exactly this set of countries."""
+    """One Envoy cluster: every node, by id, in the countries of its pools.
+
+    Also those in no pool yet: Envoy leaves a new host out until its first health check, so that a pool of nodes it has
+    never seen would refuse the request that it was made for.
+    """
 
     name: str
     members: tuple[Member, ...]
@@ -88,19 +92,21 @@ class PoolTable:
     @property
     def cells(self) -> tuple[Cell, ...]:
         """What the data plane serves, by name."""
-        pools: dict[str, dict[str, list[str]]] = {}
+        pools: dict[str, list[Pool]] = {}
         for live in self.live.values():
-            cell = pools.setdefault(live.pool.cell, {})
-            for node in live.pool.nodes:
-                cell.setdefault(node, []).append(live.pool.name)
+            pools.setdefault(live.pool.cell, []).append(live.pool)
+        return tuple(Cell(name=name, members=self._members(pools[name])) for name in sorted(pools))
+
+    def _members(self, pools: Iterable[Pool]) -> tuple[Member, ...]:
+        names: dict[str, list[str]] = {}
+        for pool in pools:
+            for node in pool.nodes:
+                names.setdefault(node, []).append(pool.name)
+        countries = {self.nodes[node].country for node in names}
         return tuple(
-            Cell(
-                name=name,
-                members=tuple(
-                    Member(node=self.nodes[node], pools=tuple(sorted(names))) for node, names in sorted(members.items())
-                ),
-            )
-            for name, members in sorted(pools.items())
+            Member(node=node, pools=tuple(sorted(names.get(name, ()))))
+            for name, node in sorted(self.nodes.items())
+            if node.country in countries
         )
 
     def including(self, live: LivePool) -> PoolTable:

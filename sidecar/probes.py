@@ -16,6 +16,8 @@ Where = Path | tuple[str, int]
 
 _TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 _POLL_S: Final = 0.1
+# Above the interval at which Envoy hands its access log over.
+_FLUSH_S: Final = 0.5
 # Envoy's admin counts the request that asks.
 _OWN_LISTENER: Final = "http.admin."
 
@@ -48,15 +50,17 @@ async def serves(where: Where, path: str = "/") -> bool:
 
 
 async def drain_envoy(admin: Where, *, limit_s: float) -> None:
-    """Tells Envoy to finish: readiness fails, connections are closed after their answer. Returns when no request is
-    open, or after `limit_s`. Raises OSError when Envoy's admin does not answer.
+    """Tells Envoy to finish: nobody new gets in, connections are closed after their answer. Returns when no request is
+    open and their log entries are handed over, or after `limit_s`. Raises OSError when Envoy's admin does not answer.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limit_s
     await _ask("POST", admin, "/healthcheck/fail")
-    await _ask("POST", admin, "/drain_listeners?graceful&skip_exit")
+    await _ask("POST", admin, "/drain_listeners")
     while loop.time() < deadline and await _open_requests(admin) > 0:  # noqa: ASYNC110  another process's state
         await asyncio.sleep(_POLL_S)
+    # What has just ended stands in a buffer of the access log, and an exit does not flush it.
+    await asyncio.sleep(_FLUSH_S)
 
 
 async def _open_requests(admin: Where) -> int:

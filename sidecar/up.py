@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from governance import state, telemetry
+from governance.audit.log import require_writable
 from governance.config import load
 from governance.policy.bundle import load_bundle
 from governance.settings import Config
@@ -22,7 +23,7 @@ _DRAIN_S = 10.0
 
 
 async def run(config_file: Path) -> int:
-    """0 after SIGTERM. Raises GovernanceError when the configuration, a policy, a port or a binary is no good."""
+    """0 after SIGTERM. Raises GovernanceError when the configuration, a policy, a port, a directory or a binary is no good."""
     telemetry.configure_logging("supervisor")
     config = load(config_file)
     load_bundle(config.policy.directories, modes=config.policy.modes)
@@ -30,10 +31,12 @@ async def run(config_file: Path) -> int:
     envoy_binary.require(envoy_binary.version(binary))
     probes.require_free(config.listen.address, config.listen.port, setting="listen.port")
     probes.require_free(config.admin.address, config.admin.port, setting="admin.port")
-    state.prepare(config)
-    for purpose in state.Key:
-        state.key(config, purpose)
-    await Supervisor(stages(config, binary)).run()
+    with state.owned(config):
+        for purpose in state.Key:
+            state.key(config, purpose)
+        for index in range(config.workers):
+            require_writable(config.audit.directory / f"worker-{index}")
+        await Supervisor(stages(config, binary)).run()
     return 0
 
 

@@ -78,7 +78,6 @@ async def _serve(config: Config, index: int) -> None:
         )
         log = AccessLog(audit, {node.id: node for node in config.nodes}, fleet.pool, metrics)
         server = await _listen(config, index, processor, log)
-        stack.push_async_callback(processor.drained)
         stack.push_async_callback(server.stop, _GRACE_S)
         reconciler = asyncio.create_task(_reconcile(audit, processor, log))
         stack.callback(reconciler.cancel)
@@ -100,6 +99,7 @@ class _Current:
         self._runtime = runtime
         self._config = config
         self._policy = policy
+        self._reloading = asyncio.Lock()
 
     def runtime(self) -> Runtime:
         """The runtime of now."""
@@ -107,6 +107,10 @@ class _Current:
 
     async def reload(self) -> None:
         """Loads the policy directories again. A bundle that cannot be used changes nothing: the last good one stays."""
+        async with self._reloading:
+            await self._reload()
+
+    async def _reload(self) -> None:
         try:
             bundle = load_bundle(self._config.policy.directories, modes=self._config.policy.modes)
             await self._policy.reload(bundle)
@@ -114,7 +118,8 @@ class _Current:
             _LOG.error("policy_reload_refused", code=error.code, reason=str(error))
             return
         self._runtime = replace(self._runtime, levels=bundle.levels)
-        await self._runtime.audit.append(EventRecord(kind="policy_load", digest=bundle.digest))
+        with suppress(AuditUnavailable):
+            await self._runtime.audit.append(EventRecord(kind="policy_load", digest=bundle.digest))
         _LOG.info("policy_reloaded", revision=bundle.revision, policies=len(bundle.policies))
 
 

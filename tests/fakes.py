@@ -22,10 +22,13 @@ class FakeDetector:
 
     detection: Detection
     broken: Exception | None = None
+    gate: asyncio.Event | None = None
     seen: list[tuple[TextSegment, ...]] = field(default_factory=list)
 
     async def detect(self, segments: Sequence[TextSegment], *, deadline_ms: int) -> Detection:
         self.seen.append(tuple(segments))
+        if self.gate is not None:
+            await self.gate.wait()
         if self.broken is not None:
             raise self.broken
         return self.detection

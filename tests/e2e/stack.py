@@ -126,7 +126,7 @@ class Stack:
 
     async def ready(self, timeout_s: float = 20.0) -> None:
         """Returns when the readiness endpoint says yes."""
-        await until(lambda: self.is_ready(), timeout_s)
+        await until(self.is_ready, timeout_s)
 
     async def is_ready(self) -> bool:
         """What the readiness endpoint says."""

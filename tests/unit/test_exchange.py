@@ -182,7 +182,7 @@ def test_a_repeated_end_of_body_after_the_verdict_is_ignored() -> None:
     subject.conclude(admitted(FORWARD))
 
     assert subject.receive(chunk()) is None
-    assert not subject.is_open
+    assert not subject.is_reading
 
 
 def test_a_verdict_cannot_be_used_twice() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 
 import orjson
@@ -16,7 +17,7 @@ from governance.finding import Detection
 from governance.inference import RequestHead
 from governance.judgement import Arrival
 from governance.pipeline import Admission, Runtime, Unrecorded, admit, decision_id
-from governance.record import DecisionRecord
+from governance.record import DecisionRecord, OutcomeRecord, OutcomeStatus
 from governance.sensitive import SensitiveBytes
 from tests.builders import decision, detection, finding, head, node
 from tests.fakes import FAILURES, FakeAudit, FakeDetector, FakeFleet, FakePolicy
@@ -166,6 +167,35 @@ async def test_a_denial_of_policy_is_the_answer() -> None:
     policy = FakePolicy(decision(Deny(status=451, code="health", message_id="denied", policy="p")))
 
     assert refused(await admit(arrival(), runtime(policy=policy))) == (451, "health")
+
+
+async def test_a_caller_that_leaves_while_it_is_judged_is_a_recorded_refusal() -> None:
+    """Cancelled before there is a decision: one record, with the code that says so."""
+    audit = FakeAudit()
+    detector = FakeDetector(detection(), gate=asyncio.Event())
+    task = asyncio.create_task(admit(arrival(), runtime(audit=audit, detector=detector)))
+    await asyncio.sleep(0)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert [(type(record), record.code) for record in audit.records] == [(DecisionRecord, "exchange_aborted")]
+
+
+async def test_a_release_that_nobody_took_is_closed_as_aborted() -> None:
+    """Cancelled while the disk works: the decision is written, and its outcome says that nothing came of it."""
+    audit = FakeAudit(gate=asyncio.Event())
+    task = asyncio.create_task(admit(arrival(), runtime(audit=audit)))
+    await asyncio.sleep(0)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    [outcome] = audit.records
+    assert isinstance(outcome, OutcomeRecord)
+    assert outcome.status is OutcomeStatus.ABORTED
 
 
 async def test_listing_is_decided_and_recorded_too() -> None:

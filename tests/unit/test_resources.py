@@ -68,22 +68,25 @@ def placed(assignment: Any) -> list[tuple[int, str, list[str]]]:
 # --- cells and pools -------------------------------------------------------------------------------------------------
 
 
-def test_cell_holds_only_nodes_of_its_own_pools_by_tier() -> None:
+def test_cell_holds_the_nodes_of_its_countries_by_tier() -> None:
     """Priorities are contiguous in the order of tiers, and each endpoint lists exactly the pools that hold it."""
     known = {one.id: one for one in FLEET}
     small, large = pool_of([known["device"]]), pool_of([known["device"], known["cloud"]])
     assignment = made(["device"], ["device", "cloud"], ["us"]).resources[XdsType.ENDPOINT]["cell-de"].message
 
-    assert [(0, "device", sorted([small.name, large.name])), (1, "cloud", [large.name])] == placed(assignment)
+    assert [(0, "device", sorted([small.name, large.name])), (1, "rack", []), (2, "cloud", [large.name])] == placed(
+        assignment
+    )
 
 
-def test_node_in_no_pool_is_in_no_cluster() -> None:
-    """A declared node that no live pool holds has no endpoint anywhere."""
-    snapshot = made(["device"])
+def test_node_in_no_pool_is_health_checked_in_its_cell_and_in_no_subset() -> None:
+    """A pool that is made later finds its nodes checked; until then no pool name leads to them, nor a cell elsewhere."""
+    pool = made(["device"]).resources[XdsType.ENDPOINT]
 
-    assert ["cell-de"] == list(snapshot.resources[XdsType.ENDPOINT])
-    assert "9000" not in str(snapshot.resources[XdsType.ENDPOINT]["cell-de"].message).replace("device", "")
-    assert ["device"] == [name for _, name, _ in placed(snapshot.resources[XdsType.ENDPOINT]["cell-de"].message)]
+    assert ["cell-de"] == list(pool)
+    assert {"device": 1, "rack": 0, "cloud": 0} == {
+        name: len(pools) for _, name, pools in placed(pool["cell-de"].message)
+    }
 
 
 def test_pool_over_two_countries_has_a_cell_of_its_own() -> None:

@@ -514,7 +514,7 @@ async def test_a_drain_waits_for_open_requests(tmp_path: Path) -> None:
         await runner.cleanup()
 
     stats = "GET /stats?filter=downstream_rq_active$"
-    assert ["POST /healthcheck/fail", "POST /drain_listeners?graceful&skip_exit", stats, stats, stats] == admin.asked
+    assert ["POST /healthcheck/fail", "POST /drain_listeners", stats, stats, stats] == admin.asked
 
 
 async def test_a_drain_is_bounded(tmp_path: Path) -> None:
