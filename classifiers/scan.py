@@ -13,11 +13,14 @@ its end has a further key `status` (`partial` or `timeout`). After either the ex
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from classifiers.detector import PatternDetector
-from governance.errors import DetectorUnavailable
+from governance.errors import ConfigInvalid, DetectorUnavailable
 from governance.finding import Detection, DetectionStatus
 from governance.segment import Role, TextSegment
 from governance.sensitive import SensitiveText
@@ -27,10 +30,27 @@ if TYPE_CHECKING:
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 DEADLINE_MS = 30_000
+STANDARD_INPUT = "-"
+
+_PIPED_WIDTH = 120
 
 
 class _BadLine(Exception):
     """The line holds no text; the message quotes nothing of it."""
+
+
+def scan_command(source: str, *, as_json: bool) -> int:
+    """Scans the file `source` (`-` for standard input) for the command line; returns the exit code.
+
+    0, or 1 when a line or the text could not be read to its end. Raises ConfigInvalid for a source that cannot be used.
+    """
+    if sys.stdout is None:
+        raise ConfigInvalid("standard output is closed; nothing could be answered")
+    with ExitStack() as opened:
+        stream = _opened(source, opened)
+        if as_json:
+            return scan_stream(opened.enter_context(_watched(stream)), sys.stdout)
+        return _scan_document(stream, source)
 
 
 def scan_stream(source: BinaryIO, sink: TextIO, *, detector: PatternDetector | None = None) -> int:
@@ -51,12 +71,74 @@ def scan_stream(source: BinaryIO, sink: TextIO, *, detector: PatternDetector | N
 
 def scan_text(text: str, *, title: str = "", detector: PatternDetector | None = None) -> RenderableType:
     """A table of what `text` holds: types, offsets, scores; labels, countries and markings below it."""
-    from rich.table import Table  # noqa: PLC0415 - only people need it
+    return _table(_detect(text, detector or PatternDetector()), title)
 
-    detection = _detect(text, detector or PatternDetector())
-    table = Table(title=title or None, caption=_caption(detection), caption_justify="left")
+
+def _scan_document(stream: BinaryIO, source: str) -> int:
+    from rich.console import Console  # noqa: PLC0415 - only people need it
+
+    raw = stream.read(MAX_LINE_BYTES + 1)
+    if len(raw) > MAX_LINE_BYTES:
+        raise ConfigInvalid(
+            f"is over {MAX_LINE_BYTES} bytes; split it, or use --json with one text a line", file=source
+        )
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid(f"is not UTF-8 at byte {error.start}; convert it first", file=source) from None
+    errors = Console(stderr=True)
+    with errors.status("reading the text"):
+        detection = _detect(text, PatternDetector())
+    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+    console.print(_table(detection, "" if source == STANDARD_INPUT else source))
+    return 0 if detection.status is DetectionStatus.COMPLETE else 1
+
+
+def _opened(source: str, opened: ExitStack) -> BinaryIO:
+    if source != STANDARD_INPUT:
+        try:
+            return opened.enter_context(Path(source).open("rb"))
+        except OSError as error:
+            raise ConfigInvalid(f"cannot be read: {(error.strerror or '').lower()}", file=source) from None
+    if sys.stdin is None:
+        raise ConfigInvalid("standard input is closed; name a file")
+    if sys.stdin.isatty():
+        print("reading standard input; end it with Ctrl-D, or name a file", file=sys.stderr)
+    return sys.stdin.buffer
+
+
+@contextmanager
+def _watched(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """`stream`; with a bar on the terminal when it is a file and the answers go elsewhere."""
+    if not stream.seekable() or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield stream
+        return
+    from rich.console import Console  # noqa: PLC0415 - only people need it
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (TextColumn("scanning"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield bar.wrap_file(stream, total=size)
+
+
+def _table(detection: Detection, title: str) -> RenderableType:
+    from rich.table import Table  # noqa: PLC0415 - only people need it
+    from rich.text import Text  # noqa: PLC0415 - only people need it
+
+    title_text, caption = (Text(title) if title else None), Text(_caption(detection))
+    table = Table(
+        title=title_text,
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
+        box=None,
+        show_header=bool(detection.findings),
+    )
     for heading in ("entity", "start", "end", "score", "country", "validated", "detector"):
-        table.add_column(heading, justify="right" if heading in ("start", "end", "score") else "left")
+        numeric = heading in ("start", "end", "score")
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for finding in detection.findings:
         table.add_row(
             finding.entity_type,
@@ -131,7 +213,8 @@ def _detect(text: str, detector: PatternDetector) -> Detection:
 
 
 def _caption(detection: Detection) -> str:
-    parts = [f"status: {detection.status.value}"]
+    found = "nothing found" if not detection.findings else f"{len(detection.findings)} found"
+    parts = [found if detection.status is DetectionStatus.COMPLETE else f"{found}, {detection.status.value}"]
     parts += [f"{label.name} {label.permille / 1000:.2f}" for label in detection.labels]
     parts += [f"{each.code} {each.permille / 1000:.2f}" for each in detection.jurisdictions]
     return ", ".join([*parts, *detection.residency_labels])

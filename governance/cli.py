@@ -1,4 +1,8 @@
-"""The command `ringfence`. Exit codes: 0 done, 1 the answer is no (refused, damaged, invalid), 2 wrong use or broken set-up.
+"""The command `ringfence`.
+
+Exit codes: 0 done; 1 the answer is no (refused, damaged, invalid, not as expected); 2 wrong use or broken set-up; 128 and
+the signal's number after a signal (130 Ctrl-C, 141 the reader of a pipe went away, 143 SIGTERM). Results go to standard
+output; an error is one line on standard error.
 
 Composition happens here and in the two processes (`sidecar.worker`, `sidecar.control`); imports are made by the
 command that needs them, so that `--help` is quick.
@@ -6,20 +10,24 @@ command that needs them, so that `--help` is quick.
 
 from __future__ import annotations
 
-import asyncio
+import os
+import signal
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from governance.errors import ConfigInvalid, GovernanceError
+
+_PIPED_WIDTH = 160
 
 app = typer.Typer(
     name="ringfence",
     help="The admission layer for AI inference: inspect, decide, redact, pin or refuse, and record it first.",
+    epilog="Start with: ringfence demo",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,33 +43,73 @@ ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configurat
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document per line instead of tables.")]
 Policies = Annotated[
     list[str] | None,
-    typer.Option("--policy", help="A directory of policies, or `builtin`. Repeat for several. Default: builtin."),
+    typer.Option("--policy", help="A directory of policies, or builtin. Repeat for several. Default: builtin."),
 ]
 
 
-@app.command()
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import importlib.metadata
+
+        print(f"ringfence {importlib.metadata.version('ringfence')}")
+        raise typer.Exit
+
+
+@app.callback()
+def ringfence(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """The admission layer for AI inference: inspect, decide, redact, pin or refuse, and record it first."""
+
+
+@app.command(
+    epilog="""Examples:
+
+  ringfence demo
+  ringfence demo --keep        # then talk to it yourself; Ctrl-C ends it
+  ringfence demo --json | jq -r '[.request, .action] | @tsv'
+"""
+)
 def demo(
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave all of it running and print how to talk to it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Starts everything on free loopback ports, sends ten requests, and shows what became of each."""
+    """Starts everything on free loopback ports, sends ten requests, and shows what became of each.
+
+    Exit code 1 when one did not end as it should, or the audit log does not verify.
+    """
     from sidecar.demo.run import demo as run
 
-    # A log has no width of its own; the table needs one in which its cells can be read.
-    console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 160)
-    raise typer.Exit(asyncio.run(run(console, keep=keep, as_json=as_json)))
+    raise typer.Exit(_finished(run(_console(as_json=as_json), keep=keep, as_json=as_json)))
 
 
-@app.command()
+@app.command(
+    epilog="""Examples:
+
+  ringfence up -c ringfence.yaml
+  kill -HUP PID                # load policies again; a broken bundle changes nothing
+  kill PID                     # finish what is under way, then stop
+"""
+)
 def up(config: ConfigFile = Path("ringfence.yaml")) -> None:
     """Runs Envoy, the control process and the workers until SIGTERM; restarts what dies."""
+    import asyncio
+
     from sidecar.up import run
 
     raise typer.Exit(asyncio.run(run(config)))
 
 
-@app.command()
+@app.command(
+    epilog="""Example:
+
+  ringfence init && ringfence config check
+"""
+)
 def init(
     path: Annotated[Path, typer.Argument(help="Where to write the starter file.")] = Path("ringfence.yaml"),
     *,
@@ -70,103 +118,202 @@ def init(
     """Writes a commented starter configuration."""
     from governance.config import STARTER
 
-    if path.exists() and not force:
-        raise ConfigInvalid(f"`{path}` exists; choose another name or pass --force")
-    path.write_text(STARTER.read_text())
-    Console().print(f"wrote [bold]{path}[/]; edit its nodes, then: ringfence config check -c {path}")
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(STARTER.read_text(encoding="utf-8"))
+    except FileExistsError:
+        raise ConfigInvalid(f"`{path}` exists; choose another name or pass --force") from None
+    print(f"wrote {path}; edit its nodes, then: ringfence config check -c {path}")
 
 
-@config_app.command("check")
+@config_app.command(
+    "check",
+    epilog="""Examples:
+
+  ringfence config check -c ringfence.yaml
+  ringfence config check -c ringfence.yaml --json | jq -r '.problems[]'
+""",
+)
 def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson = False) -> None:
-    """Loads the configuration and its policies as `up` would, and says what is wrong with file and line."""
+    """Loads the configuration and its policies as `up` would, and says what is wrong with file and line.
+
+    Exit code 1 when something is wrong, 2 when the file cannot be read.
+    """
     from governance.config import load
     from governance.policy.bundle import load_bundle
 
-    settings = load(config)
-    bundle = load_bundle(settings.policy.directories, modes=settings.policy.modes)
+    with config.open("rb"):
+        pass
+    try:
+        settings = load(config)
+        bundle = load_bundle(settings.policy.directories, modes=settings.policy.modes)
+    except ConfigInvalid as error:
+        if as_json:
+            _print_json({"ok": False, "problems": str(error).splitlines()})
+        else:
+            _complain(f"{error.code}: {error}")
+        raise typer.Exit(1) from None
+    policies = [policy.id for policy in bundle.policies]
     if as_json:
-        import orjson
-
-        print(orjson.dumps({"nodes": len(settings.nodes), "policies": [rule.id for rule in bundle.policies]}).decode())
-        return
-    Console().print(
-        f"[green]ok[/]: {len(settings.nodes)} nodes, {len(bundle.policies)} policies "
-        f"({', '.join(policy.id for policy in bundle.policies)})"
-    )
+        _print_json({"ok": True, "nodes": len(settings.nodes), "policies": policies})
+    else:
+        print(f"ok: {len(settings.nodes)} nodes, {len(policies)} policies ({', '.join(policies)})")
 
 
-@app.command()
+@app.command(
+    epilog="""Examples:
+
+  ringfence scan notes.txt
+  echo '{"id": 1, "text": "mail jane@example.com"}' | ringfence scan --json
+
+Each answer is one line, at once:
+
+  {"id",
+   "findings": [{"entity_type", "start", "end", "score", "detector", "country"}],
+   "sensitivity": [{"label", "score"}],
+   "jurisdictions": [{"code", "score"}],
+   "residency_labels": []}
+
+start and end count code points, scores are 0 to 1; a bad line is answered by {"id": null, "line", "error"}.
+"""
+)
 def scan(
-    source: Annotated[str, typer.Argument(metavar="[FILE|-]", help="A file, or - for standard input.")] = "-",
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="A file, or - for standard input.")] = "-",
     *,
     as_json: Annotated[
-        bool, typer.Option("--json", help='Read {"id","text"} lines and answer each with one line, in order.')
+        bool, typer.Option("--json", help='Read {"id", "text"} lines and answer each with one line, in order.')
     ] = False,
 ) -> None:
-    """Finds personal data, secrets and sensitivity in text. Never prints what it found, only where and what kind."""
+    """Finds personal data, secrets and sensitivity in text. Never prints what it found, only where and what kind.
+
+    Exit code 1 when a line or a text could not be read to its end.
+    """
     from classifiers.scan import scan_command
 
     raise typer.Exit(scan_command(source, as_json=as_json))
 
 
-@app.command()
-def decide(
-    source: Annotated[Path, typer.Option("--input", help="A `ringfence.input/1` document (- for standard input).")],
-    policy: Policies = None,
-    engine: Annotated[str, typer.Option(help="embedded or opa")] = "embedded",
-    opa_url: Annotated[str, typer.Option(help="An OPA server to use with --engine opa.")] = "http://127.0.0.1:8181",
-) -> None:
-    """Decides on one policy input and writes the `ringfence.decision/1` document. Exit 1 when the action is deny."""
-    from governance.policy.run import decide_command
+@app.command(
+    epilog="""Examples:
 
+  ringfence decide --sample > facts.json
+  ringfence decide --input facts.json --policy builtin --policy ./mine
+  ringfence decide --input facts.json --engine opa
+"""
+)
+def decide(
+    source: Annotated[
+        Path | None, typer.Option("--input", help="A ringfence.input/1 document (- for standard input).")
+    ] = None,
+    policy: Policies = None,
+    engine: Annotated[Literal["embedded", "opa"], typer.Option(help="Who evaluates the policies.")] = "embedded",
+    opa_url: Annotated[str, typer.Option(help="The OPA server to use with --engine opa.")] = "http://127.0.0.1:8181",
+    *,
+    sample: Annotated[bool, typer.Option("--sample", help="Write an input document instead, and decide nothing.")] = (
+        False
+    ),
+) -> None:
+    """Decides on one policy input and writes the ringfence.decision/1 document as one line of JSON.
+
+    Exit code 1 when the action is deny.
+    """
+    from governance.policy.run import decide_command, print_sample
+
+    if sample:
+        print_sample()
+        return
+    if source is None:
+        raise typer.BadParameter("give --input FILE, or --sample for a document to start from")
     raise typer.Exit(decide_command(source, policy or ["builtin"], engine=engine, opa_url=opa_url))
 
 
-@policy_app.command("test")
+@policy_app.command(
+    "test",
+    epilog="""Example:
+
+  ringfence policy test --policy builtin --policy ./mine
+""",
+)
 def policy_test(policy: Policies = None, *, as_json: AsJson = False) -> None:
-    """Runs every `test_` rule of the policies. Exit 1 when one fails."""
+    """Runs the cases of the policies on the embedded engine, and where `opa` is on the path everything on OPA too.
+
+    Exit code 1 when one fails or there is none.
+    """
     from governance.policy.run import test_command
 
     raise typer.Exit(test_command(policy or ["builtin"], as_json=as_json))
 
 
-@audit_app.command("show")
+@audit_app.command(
+    "show",
+    epilog="""Examples:
+
+  ringfence audit show var/audit --last 50
+  ringfence audit show var/audit --action deny --json | jq .code
+""",
+)
 def audit_show(
-    root: Annotated[Path, typer.Argument(help="The audit directory.")],
-    last: Annotated[int, typer.Option(help="How many records, newest last.")] = 20,
+    root: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="The audit directory.")],
+    last: Annotated[int, typer.Option(min=0, help="How many records, newest last.")] = 20,
     decision: Annotated[str | None, typer.Option(help="Only this decision and its outcome.")] = None,
-    action: Annotated[str | None, typer.Option(help="Only decisions with this action.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Only records of this kind.")] = None,
+    action: Annotated[
+        Literal["allow", "allow_modified", "deny"] | None, typer.Option(help="Only decisions with this action.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only records of this kind: decision, outcome, start, stop, ...")
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Prints records."""
+    """Prints records, oldest first: decisions, their outcomes, and acts of the log itself.
+
+    Exit code 1 when the log is damaged, 2 when there is none.
+    """
     from governance.audit.commands import show
 
     raise typer.Exit(show(root, last=last, decision=decision, action=action, kind=kind, as_json=as_json))
 
 
-@audit_app.command("verify")
+@audit_app.command(
+    "verify",
+    epilog="""Examples:
+
+  ringfence audit verify var/audit
+  ringfence audit verify var/audit --json | jq .ok
+""",
+)
 def audit_verify(
-    root: Annotated[Path, typer.Argument(help="The audit directory.")], *, as_json: AsJson = False
+    root: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="The audit directory.")], *, as_json: AsJson = False
 ) -> None:
-    """Checks every frame, checksum, sequence number and segment chain. Exit 1 when something is damaged."""
+    """Checks every frame, checksum, sequence number and segment chain.
+
+    Exit code 1 when something is damaged, 2 when there is no log.
+    """
     from governance.audit.commands import verify_command
 
     raise typer.Exit(verify_command(root, as_json=as_json))
 
 
-@bench_app.command("path")
+@bench_app.command(
+    "path",
+    epilog="""Example:
+
+  ringfence bench path --seconds 1 --clients 8
+""",
+)
 def bench_path(
-    seconds: Annotated[float, typer.Option(help="How long each cell is measured.")] = 4.0,
-    clients: Annotated[int, typer.Option(help="Concurrent connections.")] = 16,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long each cell is measured.")] = 4.0,
+    clients: Annotated[int, typer.Option(min=1, max=1024, help="Concurrent connections.")] = 16,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Measures direct Envoy, a no-op ext_proc and the full path at 200 B, 2 kB and 20 kB, in one run."""
+    """Measures direct Envoy, a no-op ext_proc and the full path at 200 B, 2 kB and 20 kB, in one run.
+
+    Exit code 1 when a request failed.
+    """
     from sidecar.bench.path import path
 
-    raise typer.Exit(asyncio.run(path(Console(stderr=as_json), seconds=seconds, clients=clients, as_json=as_json)))
+    raise typer.Exit(_finished(path(_console(as_json=as_json), seconds=seconds, clients=clients, as_json=as_json)))
 
 
 @app.command(hidden=True)
@@ -185,13 +332,104 @@ def control(config: ConfigFile) -> None:
     run(config)
 
 
-def main(command: Callable[[], None] = app) -> None:
-    """Runs the command line; an operator's mistake is one line on standard error and exit code 2."""
+def main() -> None:
+    """Runs the command line and ends the process."""
     try:
-        command()
+        try:
+            code = exit_code(sys.argv[1:])
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        code = 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    except OSError as error:
+        code = 2
+        _complain(_system_error(error))
+    if code > 2:
+        # What is still buffered has no reader; the interpreter would fail on it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)
+
+
+def exit_code(arguments: Sequence[str]) -> int:
+    """The exit code of the command that `arguments` name, after it ran. An operator's mistake is one line on standard error."""
+    try:
+        command = typer.main.get_command(app)
+        with command.make_context("ringfence", list(arguments)) as context:
+            command.invoke(context)
+    except typer.Exit as done:
+        return done.exit_code
+    except typer.TyperException as wrong:
+        _complain(_usage_error(wrong))
+        return 2
     except GovernanceError as error:
-        Console(stderr=True).print(f"[red]{error.code}[/]: {error}", highlight=False, markup=True)
-        sys.exit(2)
+        _complain(f"{error.code}: {error}")
+        return 2
+    except (BrokenPipeError, KeyboardInterrupt):
+        raise
+    except OSError as error:
+        _complain(_system_error(error))
+        return 2
+    except Exception as error:  # noqa: BLE001  the text of an error nobody foresaw could quote content
+        frames = traceback.extract_tb(error.__traceback__)[-4:]
+        at = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+        _complain(f"internal_error: {type(error).__qualname__} at {at}; this is a fault of ringfence")
+        return 2
+    return 0
+
+
+def _usage_error(wrong: typer.TyperException) -> str:
+    message = wrong.format_message().replace("Value error, ", "").strip().rstrip(".")
+    context = getattr(wrong, "ctx", None)
+    where = context.command_path if context is not None else "ringfence"
+    return f"{where}: {message[:1].lower()}{message[1:]}; see {where} --help" if message else ""
+
+
+def _system_error(error: OSError) -> str:
+    reason = (error.strerror or type(error).__qualname__).lower()
+    return f"system_error: `{error.filename}`: {reason}" if error.filename else f"system_error: {reason}"
+
+
+def _complain(message: str) -> None:
+    """Lines on standard error that no terminal takes for anything but text, and that nobody wraps."""
+    safe = "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in message)
+    if not safe or sys.stderr is None:
+        return
+    code, colon, rest = safe.partition(": ")
+    print(f"\x1b[31m{code}\x1b[0m{colon}{rest}" if sys.stderr.isatty() else safe, file=sys.stderr)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    import orjson
+
+    print(orjson.dumps(document).decode())
+
+
+def _console(*, as_json: bool) -> Any:
+    """The console for people: standard error where standard output carries JSON. A pipe has no width of its own."""
+    from rich.console import Console
+
+    stream = sys.stderr if as_json else sys.stdout
+    piped = "COLUMNS" not in os.environ and not stream.isatty()
+    return Console(stderr=as_json, width=_PIPED_WIDTH if piped else None)
+
+
+def _finished(work: Coroutine[Any, Any, int]) -> int:
+    """The exit code of `work`; SIGTERM cancels it as Ctrl-C does, so that whatever it started is stopped."""
+    import asyncio
+
+    async def cancellable() -> int:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  we run in one
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(cancellable())
+    except asyncio.CancelledError:
+        return 128 + signal.SIGTERM
 
 
 if __name__ == "__main__":

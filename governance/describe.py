@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 
 from governance.decision import Action
 from governance.enforcement import Answer, Forward, Refuse
@@ -125,4 +125,5 @@ def _obligations(judgement: Judgement) -> tuple[str, ...]:
 
 
 def _commitment(key: bytes, body: bytes) -> str:
-    return hmac.digest(key, body, "sha256").hex() if body else ""
+    """A MAC of 256 bits (keyed BLAKE2b, RFC 7693): who holds key and body can confirm it, others cannot guess."""
+    return hashlib.blake2b(body, key=key, digest_size=32).hexdigest() if body else ""

@@ -1,14 +1,16 @@
 """The policy input `ringfence.input/1`: all that a decision may depend on. No text, integers for scores.
 
 The dataclasses here are the one definition: `governance.policy.contract` derives the validator and the JSON Schema
-from them. Sets are sorted tuples, so that equal facts are equal bytes.
+from them. Sets are sorted tuples and fields stand in the order of their names, so that equal facts are equal bytes and
+their canonical JSON (RFC 8785) is written without sorting.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Literal
 
+import orjson
 from annotated_types import Ge, Le, MaxLen
 
 from governance.finding import DetectionStatus
@@ -28,65 +30,65 @@ Basis = Literal["token", "header", "geo", "tenant", "default", "content"]
 class Principal:
     """Who asks. `id` is a keyed hash, never a credential."""
 
+    attributes: Annotated[dict[Id, Id], MaxLen(32)] = field(default_factory=dict)
+    clearance: Annotated[int, Ge(0), Le(4)] = 0
+    groups: Annotated[tuple[Id, ...], MaxLen(64)] = ()
     id: Id
     kind: Literal["user", "service", "agent", "anonymous"]
     tenant: Id
-    groups: Annotated[tuple[Id, ...], MaxLen(64)] = ()
-    clearance: Annotated[int, Ge(0), Le(4)] = 0
-    attributes: Annotated[dict[Id, Id], MaxLen(32)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectJurisdiction:
     """A country whose data subjects the request seems to concern, and what says so."""
 
+    basis: Basis
     code: Id
     permille: Permille
-    basis: Basis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Where the caller is (ISO 3166-1 alpha-2 or `unknown`), and whose data it is."""
 
+    basis: Basis
     jurisdiction: Id
     subject_jurisdictions: tuple[SubjectJurisdiction, ...]
-    basis: Basis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parse:
     """How far the body could be read."""
 
+    reason: Id = ""
     status: Literal["ok", "partial", "failed", "unsupported"]
     truncated: bool = False
-    reason: Id = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UninspectedCount:
     """How many parts were not read for one reason."""
 
-    reason: Unread
     count: Count
+    reason: Unread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What is asked of which model."""
 
-    protocol: Id
-    operation: Operation
+    bytes: Count
+    media: tuple[Media, ...]
+    messages: Count
     model: Id
+    operation: Operation
+    parse: Parse
+    protocol: Id
     provider: Id
     purpose: Id
     stream: bool
-    tools: tuple[Id, ...]
-    bytes: Count
     tokens_est: Count
-    messages: Count
-    parse: Parse
-    media: tuple[Media, ...]
+    tools: tuple[Id, ...]
     uninspected: tuple[UninspectedCount, ...]
 
 
@@ -94,9 +96,9 @@ class Request:
 class EntityFact:
     """All findings of one type, as one row."""
 
-    type: Id
     count: Count
     max_permille: Permille
+    type: Id
     validated: bool
     where: tuple[Role, ...]
 
@@ -114,40 +116,40 @@ class DetectorFact:
     """A detector that ran."""
 
     id: Id
-    version: Id
     status: DetectionStatus
+    version: Id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
     """What detection found: one row per entity type, sorted by type."""
 
-    status: DetectionStatus
-    level: Level
-    level_rank: Annotated[int, Ge(0), Le(4)]
+    detectors: tuple[DetectorFact, ...]
     entities: tuple[EntityFact, ...]
     labels: tuple[LabelFact, ...]
+    level: Level
+    level_rank: Annotated[int, Ge(0), Le(4)]
     residency_labels: tuple[Id, ...]
-    detectors: tuple[DetectorFact, ...]
+    status: DetectionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """Who served the answer (phase response and stream only)."""
 
-    model: Id
-    region: Id
-    node: Id
-    tier: Tier
     finish: Id
+    model: Id
+    node: Id
+    region: Id
+    tier: Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prior:
     """The decision on the request, for policies on its answer."""
 
-    decision_id: Id
     action: Literal["allow", "allow_modified", "deny"]
+    decision_id: Id
     pin: tuple[Id, ...]
     response: Id
 
@@ -156,10 +158,10 @@ class Prior:
 class Time:
     """UTC, in the buckets a policy may use. `weekday` is 1 (Monday) to 7; `date` is YYYY-MM-DD."""
 
-    utc_minute: Count
-    hour: Annotated[int, Ge(0), Le(23)]
-    weekday: Annotated[int, Ge(1), Le(7)]
     date: Id
+    hour: Annotated[int, Ge(0), Le(23)]
+    utc_minute: Count
+    weekday: Annotated[int, Ge(1), Le(7)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,13 +179,23 @@ class Facts:
 
     # Holds for everything inside: a key that is not declared is an error, and nothing is converted.
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-
-    schema: Literal["ringfence.input/1"]
-    phase: Phase
-    principal: Principal
-    origin: Origin
-    request: Request
     classification: Classification
     context: Surroundings
-    response: Served | None = None
+    origin: Origin
+    phase: Phase
+    principal: Principal
     prior: Prior | None = None
+    request: Request
+    response: Served | None = None
+    schema: Literal["ringfence.input/1"]
+
+    def canonical(self) -> bytes:
+        """The canonical JSON of the document: sorted keys, no whitespace, absent parts left out.
+
+        Raises TypeError where a name taken from the request is no Unicode text (a lone surrogate).
+        """
+        document = {name: value for name in _PARTS if (value := getattr(self, name)) is not None}
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+
+
+_PARTS = tuple(part.name for part in fields(Facts))

@@ -49,7 +49,11 @@ class RequestHead:
 
     def header(self, name: str) -> str | None:
         """The last value of the header `name` (lower case), or None."""
-        return next((value for key, value in reversed(self.headers) if key == name), None)
+        found = None
+        for key, value in self.headers:
+            if key == name:
+                found = value
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from governance.decision import Decision
-from governance.denial import of_error
+from governance.denial import Denial, of_error
 from governance.enforcement import Enforcement, Refuse
 from governance.errors import GovernanceError
 from governance.facts import Facts
 from governance.finding import Detection
 from governance.gather import Caller
 from governance.inference import InferenceRequest, RequestHead
+from governance.interfaces import Receipt
+from governance.record import DecisionRecord
 from governance.sensitive import SensitiveBytes
-
 
 REFUSED = Refuse(denial=of_error(GovernanceError()))
 
@@ -41,3 +42,20 @@ class Judgement:
     enforcement: Enforcement = REFUSED
     us_detect: int = 0
     us_policy: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What may happen now. The receipt proves that `record` is on disk."""
+
+    record: DecisionRecord
+    enforcement: Enforcement
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unrecorded:
+    """The record could not be made durable: nothing but this refusal may leave."""
+
+    record: DecisionRecord
+    denial: Denial

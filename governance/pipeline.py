@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from governance import denial
-from governance.denial import Denial
 from governance.describe import decision_record
 from governance.dialects import routes
 from governance.enforce import enforce
@@ -22,8 +21,8 @@ from governance.enforcement import Enforcement, Forward, Refuse
 from governance.errors import AuditUnavailable, ExchangeAborted
 from governance.gather import Caller, gather
 from governance.inference import InferenceRequest, RequestHead
-from governance.interfaces import AuditSink, Detector, Fleet, PolicyEngine, Receipt
-from governance.judgement import REFUSED, Arrival, Judgement
+from governance.interfaces import AuditSink, Detector, Fleet, PolicyEngine
+from governance.judgement import REFUSED, Admission, Arrival, Judgement, Unrecorded
 from governance.record import DecisionRecord, OutcomeRecord, OutcomeStatus
 from governance.residency import Level
 
@@ -43,23 +42,6 @@ class Runtime:
     detection_deadline_ms: int
     redaction_key: bytes = field(repr=False)
     commitment_key: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """What may happen now. The receipt proves that `record` is on disk."""
-
-    record: DecisionRecord
-    enforcement: Enforcement
-    receipt: Receipt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unrecorded:
-    """The record could not be made durable: nothing but this refusal may leave."""
-
-    record: DecisionRecord
-    denial: Denial
 
 
 async def admit(arrival: Arrival, runtime: Runtime) -> Admission | Unrecorded:

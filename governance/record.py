@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Len, Le, MaxLen
+from annotated_types import Ge, Le, Len, MaxLen
 
 from governance.decision import Action
 from governance.facts import Count, Facts, Id, Permille

@@ -20,8 +20,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.parser import text_string_to_metric_families
 
 from governance.decision import Action
+from governance.judgement import Admission, Unrecorded
 from governance.logs import configure_logging
-from governance.pipeline import Admission, Unrecorded
 from governance.record import OutcomeRecord
 
 __all__ = ["CONTENT_TYPE", "ControlMetrics", "WorkerMetrics", "configure_logging", "merge", "render"]

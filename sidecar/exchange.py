@@ -18,8 +18,7 @@ from governance.dialects import routes
 from governance.enforcement import Answer, Forward, Refuse
 from governance.errors import GovernanceError, RequestTooLarge
 from governance.inference import RequestHead
-from governance.judgement import Arrival
-from governance.pipeline import Admission, Unrecorded
+from governance.judgement import Admission, Arrival, Unrecorded
 from governance.sensitive import SensitiveBytes
 
 # A refused body is read up to here, and thrown away, before the refusal is sent.

@@ -10,8 +10,8 @@ import grpc
 import structlog
 from envoy.service.ext_proc.v3 import external_processor_pb2_grpc
 
-from governance.judgement import Arrival
-from governance.pipeline import Admission, Runtime, Unrecorded, abandon, admit
+from governance.judgement import Admission, Arrival, Unrecorded
+from governance.pipeline import Runtime, abandon, admit
 from governance.sensitive import SensitiveBytes
 from governance.telemetry import WorkerMetrics
 from sidecar import messages

@@ -15,6 +15,7 @@ import orjson
 
 from governance.audit.frame import PAYLOAD_MAX
 from governance.errors import AuditUnavailable
+from governance.facts import Facts
 from governance.record import DecisionRecord, Record, kind_of
 
 VERSION = 1
@@ -50,6 +51,8 @@ class Encoder:
         """
         ts, mono = self.clock()
         fields = _members(record)
+        if "facts" in fields:
+            fields["facts"] = _facts(fields["facts"])
         fields["v"] = VERSION
         fields["kind"] = kind_of(record)
         fields["origin"] = self.origin
@@ -79,6 +82,13 @@ def is_canonical(payload: bytes, value: object) -> bool:
     if payload.isascii() and _FLOAT.search(payload) is None:
         return orjson.dumps(value, option=_OPTIONS) == payload
     return canonical(value) == payload
+
+
+def _facts(facts: Facts) -> orjson.Fragment:
+    try:
+        return orjson.Fragment(facts.canonical())
+    except TypeError:
+        raise AuditUnavailable("a record holds a value that cannot be encoded", code="record_invalid") from None
 
 
 def _dump(fields: dict[str, Any]) -> bytes:

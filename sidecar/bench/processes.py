@@ -85,7 +85,7 @@ async def _processes(commands: Sequence[list[str]]) -> AsyncIterator[list[asynci
     started: list[asyncio.subprocess.Process] = []
     try:
         for command in commands:
-            started.append(
+            started.append(  # noqa: PERF401  what started before a failure has to be stopped
                 await asyncio.create_subprocess_exec(
                     *command,
                     stdout=asyncio.subprocess.DEVNULL,

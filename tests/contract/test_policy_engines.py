@@ -41,7 +41,8 @@ pytestmark = [pytest.mark.opa, needs_opa]
 CASES: list[tuple[str, Facts, Action, set[tuple[str, str]]]] = [
     ("clean", plain(), Action.ALLOW, {("baseline", "inspected")}),
     ("model listing", facts_with(operation=Operation.LIST_MODELS, status=DetectionStatus.SKIPPED), Action.ALLOW, {("baseline", "model_listing")}),
-    ("mail of nobody known", facts_with({"EMAIL_ADDRESS": (900, False)}), Action.ALLOW_MODIFIED, {("baseline", "inspected"), ("personal_data_third_country", "unknown_subject")}),
+    ("mail of nobody known", facts_with({"EMAIL_ADDRESS": (900, False)}), Action.ALLOW_MODIFIED, {("baseline", "inspected"), ("personal_data_third_country", "outside_eea")}),
+    ("mail of an American", facts_with({"EMAIL_ADDRESS": (900, False)}, subjects={"US": 900}), Action.ALLOW_MODIFIED, {("baseline", "inspected"), ("personal_data_third_country", "outside_eea")}),
     ("mail of a German", facts_with({"EMAIL_ADDRESS": (900, False)}, subjects={"DE": 900}), Action.ALLOW_MODIFIED, {("baseline", "inspected"), ("personal_data_third_country", "eea_or_adequate")}),
     ("health of a German", facts_with({"PERSON": (900, False)}, {"health": 900}, {"DE": 900}), Action.ALLOW_MODIFIED, {("baseline", "inspected"), ("personal_data_third_country", "eea_or_adequate"), ("health_data", "own_machines"), ("health_data", "eea_subject")}),
     ("card", facts_with({"CREDIT_CARD": (1000, True)}), Action.ALLOW_MODIFIED, {("baseline", "inspected"), ("payment_cards", "replace_card"), ("payment_cards", "alert_card")}),

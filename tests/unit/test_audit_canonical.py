@@ -37,7 +37,7 @@ def facts(tools: tuple[str, ...] = (), attributes: dict[str, str] | None = None)
     return Facts(
         schema="ringfence.input/1",
         phase="request",
-        principal=Principal(id="p", kind="user", tenant="t", attributes=attributes),
+        principal=Principal(id="p", kind="user", tenant="t", attributes=attributes or {}),
         origin=Origin(jurisdiction="DE", subject_jurisdictions=(), basis="default"),
         request=Request(
             protocol="openai",
@@ -78,12 +78,12 @@ def test_an_event_has_its_exact_bytes() -> None:
 
 
 def test_none_is_left_out_at_every_depth() -> None:
-    """A record without route, policy and facts has no such keys; nor has its principal empty attributes."""
+    """A record without route, policy and facts has no such keys, and no null anywhere."""
     bare = dataclasses.replace(sample_record("d"), route=None, policy=None)
     with_facts = dataclasses.replace(bare, facts=facts())
 
     assert {"route", "policy", "facts"} & orjson.loads(ENCODER.encode(bare, 0)).keys() == set()
-    assert "attributes" not in orjson.loads(ENCODER.encode(with_facts, 0))["facts"]["principal"]
+    assert orjson.loads(ENCODER.encode(with_facts, 0))["facts"]["principal"]["attributes"] == {}
     assert b"null" not in ENCODER.encode(with_facts, 0)
 
 

@@ -134,7 +134,7 @@ principals = st.builds(
     tenant=texts,
     groups=st.lists(texts, max_size=3).map(tuple),
     clearance=st.integers(0, 4),
-    attributes=st.none() | st.dictionaries(texts, texts, max_size=3),
+    attributes=st.dictionaries(texts, texts, max_size=3),
 )
 answers = st.none() | st.builds(Served, model=texts, region=texts, node=texts, tier=st.sampled_from(Tier), finish=texts)
 
@@ -158,7 +158,7 @@ def test_attributes_in_any_order_are_the_same_bytes() -> None:
 
 
 def test_only_the_fields_that_are_left_out_may_be_none() -> None:
-    """`facts_bytes` leaves None out of the document and its principal: no other part may have an optional field."""
+    """`facts_bytes` leaves None out of the document itself: no other part may have an optional field."""
     definitions = {"Facts": schemas()["ringfence.input-1.json"]}
     definitions |= definitions["Facts"]["$defs"]
     optional = {
@@ -168,7 +168,7 @@ def test_only_the_fields_that_are_left_out_may_be_none() -> None:
         if "None" in str(field.type)
     }
 
-    assert optional == {("Facts", "response"), ("Facts", "prior"), ("Principal", "attributes")}
+    assert optional == {("Facts", "response"), ("Facts", "prior")}
 
 
 def _dataclasses() -> dict[str, type]:
@@ -234,7 +234,7 @@ def test_many_errors_are_told_in_part() -> None:
     with pytest.raises(ConfigInvalid) as caught:
         facts_from_bytes(b"{}")
 
-    assert str(caught.value).endswith("`request`: is missing; and 2 more")
+    assert str(caught.value).endswith("`principal`: is missing; and 2 more")
 
 
 # --- JSON that readers could take differently ------------------------------------------------------------------------
@@ -471,3 +471,16 @@ def test_opa_checks_policies_against_the_input_schema(field: str, place: str, ex
     )
 
     assert checked.returncode == expected, checked.stderr
+
+
+def test_fields_of_the_facts_stand_in_the_order_of_their_names() -> None:
+    """The canonical JSON is written in this order, without sorting."""
+    import dataclasses
+
+    from governance import facts
+
+    kinds = [kind for kind in vars(facts).values() if dataclasses.is_dataclass(kind)]
+    orders = {kind.__name__: [field.name for field in dataclasses.fields(kind)] for kind in kinds}
+
+    assert {name: sorted(order) for name, order in orders.items()} == orders
+    assert len(orders) >= 15

@@ -11,9 +11,8 @@ from governance.describe import decision_record
 from governance.enforcement import Answer, Forward, Refuse
 from governance.errors import RequestTooLarge, UnsupportedOperation
 from governance.interfaces import Receipt
-from governance.judgement import Arrival, Judgement
+from governance.judgement import Admission, Arrival, Judgement, Unrecorded
 from governance.nodes.node import pool_of
-from governance.pipeline import Admission, Unrecorded
 from governance.sensitive import SensitiveBytes
 from sidecar.exchange import (
     DRAIN_BYTES,

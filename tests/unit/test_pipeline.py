@@ -15,8 +15,8 @@ from governance.enforcement import Answer, Forward, Refuse
 from governance.errors import GovernanceError, RequestTooLarge
 from governance.finding import Detection
 from governance.inference import RequestHead
-from governance.judgement import Arrival
-from governance.pipeline import Admission, Runtime, Unrecorded, admit, decision_id
+from governance.judgement import Admission, Arrival, Unrecorded
+from governance.pipeline import Runtime, admit, decision_id
 from governance.record import DecisionRecord, OutcomeRecord, OutcomeStatus
 from governance.sensitive import SensitiveBytes
 from tests.builders import decision, detection, finding, head, node

@@ -64,7 +64,7 @@ def test_a_document_that_is_no_input_is_refused(tmp_path: Path, raw: bytes) -> N
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """The file is named, and why it cannot be read."""
-    with pytest.raises(ConfigInvalid, match="cannot be read: No such file or directory"):
+    with pytest.raises(ConfigInvalid, match="cannot be read: no such file or directory"):
         decide_file(tmp_path / "none.json")
 
 

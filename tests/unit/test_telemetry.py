@@ -23,9 +23,9 @@ from governance.errors import ConfigInvalid
 from governance.finding import DetectionStatus
 from governance.inference import Operation
 from governance.interfaces import Receipt
+from governance.judgement import Admission, Unrecorded
 from governance.logs import MAX_TEXT, Event, configure_logging, shown
 from governance.nodes.node import Pool
-from governance.pipeline import Admission, Unrecorded
 from governance.record import DecisionRecord, Op, OutcomeRecord, OutcomeStatus, Perf, PolicyRecord
 from governance.residency import Level
 from governance.sensitive import SensitiveBytes, SensitiveText

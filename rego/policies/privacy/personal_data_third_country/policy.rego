@@ -2,7 +2,8 @@
 # title: Personal data of EU and EEA subjects stays in the EEA or in an adequate country
 # description: >-
 #   Chapter V GDPR allows a transfer to a third country on an adequacy decision. Other grounds (Art. 46, 49) need a
-#   human's judgement and are not assumed. Where nobody knows whose data it is, direct identifiers are replaced.
+#   human's judgement and are not assumed. Data of anyone who is not known to be in the EEA may go anywhere, and so goes
+#   without its direct identifiers.
 # schemas:
 #   - input: schema["ringfence.input-1"]
 # custom:
@@ -34,14 +35,14 @@ effects contains {
 }
 
 # METADATA
-# description: Data of a subject whom nobody can place loses its direct identifiers.
+# description: Where the pin does not hold data back, direct identifiers stay behind, whoever the subject is.
 effects contains {
 	"effect": "redact",
-	"rule": "unknown_subject",
+	"rule": "outside_eea",
 	"code": "direct_identifier_replaced",
 	"params": {"entity": type, "operator": "replace"},
 } if {
-	count(jurisdiction.subjects) == 0
+	not _gdpr_reaches
 	some type in content.personal
 	data.ringfence.entities.direct_identifiers[type]
 }

@@ -1,0 +1,146 @@
+"""The command line without processes: messages, exit codes, and what a new user types first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from governance import cli
+from governance.cli import app, exit_code
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """Every command that a user may see, as words."""
+    group: Any = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        if not command.hidden:
+            yield from ((name, sub) for sub in inner) if inner else ((name,),)
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_help_shows_an_example_of_the_command(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """Each help text teaches by at least one line that can be typed."""
+    code = exit_code([*words, "--help"])
+
+    shown = capsys.readouterr().out
+    assert (0, True) == (code, " ".join(["ringfence", *words]) in shown.split("Example", 1)[-1])
+    assert "Example" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nosuch"], "ringfence: no such command 'nosuch'; see ringfence --help\n"),
+        (["--bogus"], "ringfence: no such option: --bogus; see ringfence --help\n"),
+        (["scan", "--bogus"], "ringfence scan: no such option: --bogus; see ringfence scan --help\n"),
+        (["audit", "show"], "ringfence audit show: missing argument 'DIRECTORY'; see ringfence audit show --help\n"),
+        (
+            ["decide", "--input", "x", "--engine", "opal"],
+            "ringfence decide: invalid value for '--engine': 'opal' is not one of 'embedded', 'opa'; see ringfence decide --help\n",
+        ),
+        (["scan", "nofile"], "config_invalid: nofile: cannot be read: no such file or directory\n"),
+        (["scan", "--json", "."], "config_invalid: .: cannot be read: is a directory\n"),
+        (["decide", "--input", "nofile"], "config_invalid: nofile: cannot be read: no such file or directory\n"),
+        (["config", "check", "-c", "nofile"], "system_error: `nofile`: no such file or directory\n"),
+        (["init", "nodir/ringfence.yaml"], "system_error: `nodir/ringfence.yaml`: no such file or directory\n"),
+        (["audit", "show", "nodir"], "cannot read `nodir`: No such file or directory\n"),
+        (["audit", "verify", "nodir"], "cannot read `nodir`: No such file or directory\n"),
+        (["policy", "test", "--policy", "nodir"], "config_invalid: nodir: policy directory not found\n"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_use_is_one_line_on_standard_error_and_exit_code_2(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody sees a traceback or a box for a slip of the hand."""
+    monkeypatch.chdir(tmp_path)
+
+    code = exit_code(words)
+
+    assert (2, "", message) == (code, *capsys.readouterr())
+
+
+def test_no_arguments_show_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first thing anybody types is answered by what there is."""
+    code = exit_code([])
+
+    out, err = capsys.readouterr()
+    assert (2, "", True) == (code, err, "Start with: ringfence demo" in out)
+
+
+def test_an_unforeseen_error_says_where_but_not_what(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The text of an exception could quote what was being read."""
+
+    def fails(source: str, *, as_json: bool) -> int:
+        raise ValueError(source)
+
+    monkeypatch.setattr("classifiers.scan.scan_command", fails)
+
+    code = exit_code(["scan", "secret-text"])
+
+    err = capsys.readouterr().err
+    assert (2, 1, True, False) == (code, err.count("\n"), "ValueError at test_cli.py:" in err, "secret-text" in err)
+
+
+def test_an_error_cannot_speak_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Escape sequences in a file name arrive as replacement characters; brackets are no markup."""
+    exit_code(["scan", "[bold]\x1b[2J"])
+
+    assert "config_invalid: [bold]\ufffd[2J: cannot be read: no such file or directory\n" == capsys.readouterr().err
+
+
+def test_a_starter_file_is_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It passes its own check; a second one needs --force, and the first stays as it was."""
+    path = tmp_path / "ringfence.yaml"
+
+    codes = [exit_code(["init", str(path)])]
+    path.write_text(path.read_text() + "# mine\n")
+    codes += [exit_code(["init", str(path)]), exit_code(["config", "check", "-c", str(path)])]
+
+    assert ([0, 2, 0], True) == (codes, path.read_text().endswith("# mine\n"))
+    assert f"config_invalid: `{path}` exists; choose another name or pass --force\n" == capsys.readouterr().err
+    assert 0 == exit_code(["init", "--force", str(path)])
+    assert not path.read_text().endswith("# mine\n")
+
+
+def test_a_bad_configuration_is_told_by_line_and_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both for people and as JSON, each mistake on its own."""
+    path = tmp_path / "ringfence.yaml"
+    path.write_text("worker: 1\nnodes: []\nlisten: {port: -1}\n")
+
+    codes = (exit_code(["config", "check", "-c", str(path)]), exit_code(["config", "check", "-c", str(path), "--json"]))
+
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert ((1, 1), False) == (codes, document["ok"])
+    assert f"config_invalid: {chr(10).join(document['problems'])}\n" == err
+    assert [f"{path}:{line}: " for line in (1, 3)] == [
+        problem.partition(": ")[0] + ": " for problem in document["problems"]
+    ]
+
+
+def test_the_sample_input_is_decided(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--sample` writes what `--input` reads."""
+    assert 0 == exit_code(["decide", "--sample"])
+    path = tmp_path / "facts.json"
+    path.write_text(capsys.readouterr().out)
+
+    code = exit_code(["decide", "--input", str(path)])
+
+    decision = json.loads(capsys.readouterr().out)
+    assert (0, "ringfence.decision/1", "allow_modified") == (code, decision["schema"], decision["action"])
+
+
+def test_the_exit_codes_are_documented() -> None:
+    """The module that promises them says each of them."""
+    assert all(f"{code} " in (cli.__doc__ or "") for code in (0, 1, 2, 130, 141, 143))
