@@ -76,6 +76,7 @@ class Release:
     forward: Forward
     place: Place
     body: SensitiveBytes
+    unread_headers: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +156,7 @@ class Exchange:
                     forward=forward,
                     place=self._place,
                     body=SensitiveBytes(bytes(self._body)),
+                    unread_headers=routes.unread_headers(self._head),
                 )
             case _:
                 raise ExchangeBroken("verdict without enforcement")

@@ -11,7 +11,7 @@ from contextlib import suppress
 import orjson
 import structlog
 
-from governance.errors import PlacementUnavailable
+from governance.errors import ConfigInvalid, PlacementUnavailable
 from governance.nodes.node import Node, Pool, pool_of, possible_cells
 from governance.settings import Config
 from sidecar import sockets
@@ -109,7 +109,10 @@ class FleetState:
             now = asyncio.get_running_loop().time()
             async with self._lock:
                 self._table = self._table.collect(now_s=now, idle_s=_IDLE_POOL_S)
-            await self.publish()
+            try:
+                await self.publish()
+            except ConfigInvalid as error:
+                _LOG.error("configuration_refused", reason=str(error))
 
     @property
     def pools(self) -> tuple[Pool, ...]:

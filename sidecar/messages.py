@@ -96,7 +96,7 @@ def _release(release: Release, worker: str) -> Iterator[ProcessingResponse]:
     mutation = common.header_mutation
     mutation.set_headers.append(_header("x-ringfence-decision-id", release.decision_id))
     mutation.set_headers.extend(_header(name, value) for name, value in forward.set_headers)
-    mutation.remove_headers.extend(forward.remove_headers)
+    mutation.remove_headers.extend((*forward.remove_headers, *release.unread_headers))
     if body is not None:
         mutation.remove_headers.append("content-encoding")
         if release.place is Place.BODY:

@@ -14,13 +14,22 @@ from governance.dialects.contract import Limits, Reply
 from governance.errors import MalformedRequest, RequestTooLarge, UnsupportedOperation
 from governance.inference import InferenceRequest, Operation, RequestHead, Uninspected, Unread
 
-__all__ = ["Limits", "Reply", "Route", "classify", "listing", "read", "refusal"]
+__all__ = ["Limits", "Reply", "Route", "classify", "listing", "read", "refusal", "unread_headers"]
 
 _CHAT: Final = "/v1/chat/completions"
 _MODELS: Final = "/v1/models"
 # LIMIT: an id that needs percent-encoding in a path cannot be asked for; it is listed all the same.
 _ONE_MODEL: Final = re.compile(r"/v1/models/((?:(?!\.{1,2}(?:/|$))[A-Za-z0-9._:@+-]+/)*(?!\.{1,2}$)[A-Za-z0-9._:@+-]+)")
 _JSON: Final = re.compile(r'application/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*"?utf-?8"?[ \t]*)?', re.IGNORECASE)
+
+
+# Request headers that a node needs or a proxy owns. Any other name may carry anything, and nobody reads it.
+_KNOWN_HEADERS: Final = frozenset(
+    "accept accept-charset accept-encoding accept-language api-key authorization cache-control connection content-encoding "
+    "content-length content-type date expect host idempotency-key keep-alive openai-beta openai-organization "
+    "openai-project te traceparent tracestate trailer transfer-encoding upgrade user-agent x-api-key x-request-id".split()
+)
+_KNOWN_PREFIXES: Final = ("x-stainless-", "x-forwarded-", "x-envoy-", "x-ringfence-", "proxy-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +81,12 @@ def read(route: Route, head: RequestHead, body: bytes, limits: Limits) -> Infere
         return request
     # A node may act on it or log it, and nobody has read it.
     return replace(request, uninspected=(*request.uninspected, Uninspected(reason=Unread.UNKNOWN_FIELD, place="?")))
+
+
+def unread_headers(head: RequestHead) -> tuple[str, ...]:
+    """Names of headers that must not go on: nobody read them, so no node gets them."""
+    names = {name for name, _ in head.headers if name not in _KNOWN_HEADERS and not name.startswith(_KNOWN_PREFIXES)}
+    return tuple(sorted(names))
 
 
 def refusal(head: RequestHead | None, denied: Denial, decision_id: str) -> Reply:

@@ -18,7 +18,7 @@ _WORDS = ("This ", "is ", "a ", "demo ", "node.")
 
 @dataclass(slots=True, kw_only=True)
 class DemoNode:
-    """One node on a loopback port, and the bodies it received, in order."""
+    """One node on a loopback port, and the bodies and headers it received, in order."""
 
     id: str
     country: str
@@ -26,6 +26,7 @@ class DemoNode:
     models: tuple[str, ...]
     port: int = 0
     received: list[bytes] = field(default_factory=list, repr=False)
+    heads: list[dict[str, str]] = field(default_factory=list, repr=False)
     runner: web.AppRunner | None = field(default=None, repr=False)
 
     async def start(self) -> None:
@@ -48,6 +49,7 @@ class DemoNode:
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         self.received.append(raw)
+        self.heads.append({name.lower(): value for name, value in request.headers.items()})
         body = orjson.loads(raw)
         if not body.get("stream"):
             return web.json_response(self._completion(body))

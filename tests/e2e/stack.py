@@ -97,6 +97,10 @@ class Stack:
         """Every body each node has received, by node."""
         return {node.id: list(node.received) for node in self.nodes if node.received}
 
+    def headers(self) -> list[dict[str, str]]:
+        """The headers of every request the nodes have received, names in lower case."""
+        return [headers for node in self.nodes for headers in node.heads]
+
     def records(self, kind: str = "decision") -> list[dict[str, Any]]:
         """Records of one kind, oldest first."""
         return [record for record in read(self.audit) if record["kind"] == kind]

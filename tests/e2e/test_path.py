@@ -41,6 +41,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stac
 def s(shared: Stack) -> Stack:
     for node in shared.nodes:
         node.received.clear()
+        node.heads.clear()
     return shared
 
 
@@ -400,6 +401,14 @@ async def test_a_callers_copy_of_an_internal_header_changes_nothing(s: Stack, na
 
     assert (answer.status, list(s.received())) == (200, ["device-de"])
     assert answer.decision_id != "cell-us"
+
+
+async def test_a_header_that_nobody_reads_does_not_reach_the_node(s: Stack) -> None:
+    """What a node needs goes on; a header that could carry anything does not."""
+    await s.send(chat("hi"), x_note="anna.schmidt@example.com", authorization="Bearer key")
+
+    [headers] = s.headers()
+    assert ("x-note" in headers, headers["authorization"]) == (False, "Bearer key")
 
 
 async def test_a_model_that_nobody_serves_is_not_found(s: Stack) -> None:

@@ -1,0 +1,77 @@
+"""The control process's pools: what is taken up after a restart, and what is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+import yaml
+
+from governance import state
+from governance.config import load
+from governance.errors import ConfigInvalid
+from governance.settings import Config
+from sidecar.ads import AdsServer
+from sidecar.fleet import FleetState
+
+
+def config(directory: Path) -> Config:
+    """Three nodes, one of them alone with its model."""
+    shared = {"country": "DE", "region": "r", "tier": "on_prem"}
+    nodes = [
+        {"id": "a", "address": "127.0.0.1:1", "models": ["m"], **shared},
+        {"id": "b", "address": "127.0.0.1:2", "models": ["m"], **shared},
+        {"id": "c", "address": "127.0.0.1:3", "models": ["n"], **shared},
+    ]
+    path = directory / "ringfence.yaml"
+    path.write_text(yaml.safe_dump({"state_directory": "var", "nodes": nodes}))
+    loaded = load(path, environ={})
+    state.prepare(loaded)
+    return loaded
+
+
+def pools(fleet: FleetState) -> set[tuple[str, ...]]:
+    return {pool.nodes for pool in fleet.pools}
+
+
+BASE = {("a", "b"), ("c",)}
+
+
+async def test_a_fleet_starts_with_the_nodes_of_each_model(tmp_path: Path) -> None:
+    """An unpinned request finds its pool without asking for it."""
+    assert pools(FleetState(config(tmp_path), AdsServer("unix:/none"))) == BASE
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        (orjson.dumps([["a"], ["b", "c"]]), BASE | {("a",), ("b", "c")}),
+        (orjson.dumps([["a"], ["gone"], []]), BASE | {("a",)}),
+        (b"[[", BASE),
+        (b"7", BASE),
+        (b"[7]", BASE),
+    ],
+    ids=["pools", "a node that is gone", "not JSON", "not a list", "not a pool"],
+)
+async def test_pools_of_the_process_before_are_taken_up(
+    tmp_path: Path, kept: bytes, expected: set[tuple[str, ...]]
+) -> None:
+    """What names declared nodes is live again; what does not, or cannot be read, is left out."""
+    settings = config(tmp_path)
+    (settings.state_directory / "pools.json").write_bytes(kept)
+    fleet = FleetState(settings, AdsServer("unix:/none"))
+
+    fleet.restore()
+
+    assert pools(fleet) == expected
+
+
+def test_a_state_directory_has_one_owner_at_a_time(tmp_path: Path) -> None:
+    """The second is refused with the directory's name; after the first is done it may have it."""
+    settings = config(tmp_path)
+
+    with state.owned(settings), pytest.raises(ConfigInvalid, match="in use by another"), state.owned(settings):
+        pass
+    with state.owned(settings):
+        pass
