@@ -41,6 +41,8 @@ from sidecar.sites import serving
 _LOG = structlog.get_logger("ringfence.worker")
 # Envoy's message is the body and a frame around it; gRPC's own default would refuse above 4 MiB.
 _MESSAGE_SLACK = 1024 * 1024
+# Exchanges end with their verdict, so this many wait at once only under overload; Envoy then answers 503.
+_MOST_EXCHANGES = 1024
 _GRACE_S = 5.0
 _HEARTBEAT_S = 60.0
 # Allocations; a request makes hundreds that reference counting frees, so that Python's 700 means a walk for each.
@@ -169,7 +171,8 @@ def _derived(secret: SensitiveBytes, purpose: str) -> bytes:
 async def _listen(config: Config, index: int, processor: ExternalProcessor, log: AccessLog) -> grpc.aio.Server:
     longest = max(config.limits.max_body_bytes, config.limits.streamed_body_bytes or 0) + _MESSAGE_SLACK
     server = grpc.aio.server(
-        options=[("grpc.max_receive_message_length", longest), ("grpc.max_send_message_length", longest)]
+        options=[("grpc.max_receive_message_length", longest), ("grpc.max_send_message_length", longest)],
+        maximum_concurrent_rpcs=_MOST_EXCHANGES,
     )
     external_processor_pb2_grpc.add_ExternalProcessorServicer_to_server(processor, server)
     als_pb2_grpc.add_AccessLogServiceServicer_to_server(log, server)

@@ -13,7 +13,7 @@ import pytest
 
 from governance.audit.bench import append_rate, sample_record
 from governance.audit.journal import Limits
-from governance.audit.log import AuditLog
+from governance.audit.log import LAZY_S, AuditLog
 from governance.audit.reader import read_log
 from governance.audit.verify import verify_log
 from governance.errors import AuditUnavailable
@@ -152,6 +152,37 @@ async def test_a_cancelled_caller_leaves_its_record_and_harms_no_other() -> None
 
     assert receipt.seq == 2
     assert kinds(disk) == ["start", "decision allowed", "config", "outcome", "stop"]
+
+
+async def test_a_record_that_nobody_waits_for_is_written_soon_by_itself() -> None:
+    """Without any append after it the record is there after its short wait."""
+    disk = FailingStorage()
+    async with log_on(disk) as log:
+        log.enqueue(EventRecord(kind="config"))
+
+        before = kinds(disk)
+        await asyncio.sleep(5 * LAZY_S)
+
+        assert (["start"], ["start", "config"]) == (before, kinds(disk))
+
+
+async def test_a_record_that_nobody_waits_for_shares_the_commit_of_one_that_is_waited_for() -> None:
+    """It keeps its place in the order and costs no sync of its own."""
+    disk = FailingStorage()
+    async with log_on(disk) as log:
+        log.enqueue(EventRecord(kind="config"))
+        receipt = await log.append(EventRecord(kind="policy_load"))
+
+        assert (2, ["start", "config", "policy_load"]) == (receipt.seq, kinds(disk))
+
+
+async def test_a_record_that_nobody_waits_for_is_refused_by_a_closed_log() -> None:
+    """What cannot be written is not taken in silence."""
+    async with log_on(FailingStorage()) as log:
+        pass
+
+    with pytest.raises(AuditUnavailable):
+        log.enqueue(EventRecord(kind="config"))
 
 
 async def test_a_closed_log_refuses() -> None:
