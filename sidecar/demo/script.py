@@ -12,6 +12,8 @@ EVERYWHERE = "demo-small"
 US_ONLY = "demo-us-only"
 
 DEVICE_DE, ON_PREM_DE, CLOUD_US = "demo-device-de", "demo-onprem-de", "demo-cloud-us"
+# Whether a node is known to be down already when the request comes is a matter of half a second.
+_DOWN = ("no_node_available", "node_unreachable")
 _OWN_IN_DE = (DEVICE_DE, ON_PREM_DE)
 
 # A transparent PNG of one pixel, made for this file.
@@ -31,14 +33,14 @@ _PICTURE = (
 class Expectation:
     """How a request has to end.
 
-    `status` and `code` are what the client gets, `action` is what was decided. One of `nodes` has received the request,
+    `status` and one of `codes` are what the client gets, `action` is what was decided. One of `nodes` has received the request,
     and no other node; where `nodes` is empty, none has. `withheld` are texts that reached no node, `received` are texts
     that the node did receive.
     """
 
     status: int
     action: str
-    code: str = ""
+    codes: tuple[str, ...] = ("",)
     nodes: tuple[str, ...] = ()
     received: tuple[str, ...] = ()
     withheld: tuple[str, ...] = field(default=(), repr=False)
@@ -47,8 +49,8 @@ class Expectation:
         self, *, status: int, action: str, code: str, received: Sequence[tuple[str, bytes]]
     ) -> tuple[str, ...]:
         """How what happened differs from this, in words; `received` are node ids and bodies. Empty when it does not."""
-        given = (("status", self.status, status), ("action", self.action, action), ("code", self.code, code))
-        found = [f"{name} is `{is_}`, not `{wanted}`" for name, wanted, is_ in given if wanted != is_]
+        given = (("status", (self.status,), status), ("action", (self.action,), action), ("code", self.codes, code))
+        found = [f"{name} is `{is_}`, not `{wanted[0]}`" for name, wanted, is_ in given if is_ not in wanted]
         found += [f"`{node}` received it" for node, _ in received if node not in self.nodes]
         if self.nodes and not received:
             found.append("no node received it")
@@ -113,7 +115,13 @@ STEPS = (
         content="Patientin mit Diabetes und Depression, Krankenversichertennummer A123456780, "
         "Telefon +49 30 901820: fasse den Befund zusammen.",
         stream=True,
-        expected=Expectation(status=200, action="allow_modified", nodes=_OWN_IN_DE, received=("Diabetes",)),
+        expected=Expectation(
+            status=200,
+            action="allow_modified",
+            nodes=_OWN_IN_DE,
+            received=("Diabetes", "<DE_HEALTH_INSURANCE_1>"),
+            withheld=("A123456780",),
+        ),
     ),
     Step(
         title="card to a US-only model",
@@ -131,7 +139,9 @@ STEPS = (
         title="an API key",
         model=EVERYWHERE,
         content="Why does this fail: AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE aws s3 ls",
-        expected=Expectation(status=403, action="deny", code="credentials_found", withheld=("AKIAIOSFODNN7EXAMPLE",)),
+        expected=Expectation(
+            status=403, action="deny", codes=("credentials_found",), withheld=("AKIAIOSFODNN7EXAMPLE",)
+        ),
     ),
     Step(
         title="prompt with an image",
@@ -143,21 +153,19 @@ STEPS = (
         title="image to a US-only model",
         model=US_ONLY,
         content=_PICTURE,
-        expected=Expectation(status=403, action="deny", code="placement_impossible"),
+        expected=Expectation(status=403, action="deny", codes=("placement_impossible",)),
     ),
     Step(
         title="oversized body",
         model=EVERYWHERE,
         content="lorem ipsum " * 800_000,
-        expected=Expectation(status=413, action="deny", code="request_too_large", withheld=("lorem ipsum",)),
+        expected=Expectation(status=413, action="deny", codes=("request_too_large",), withheld=("lorem ipsum",)),
     ),
     Step(
         title="health data, its nodes down",
         model=EVERYWHERE,
         content="Patient mit Asthma, Krankenversichertennummer A123456780: welche Therapie passt?",
         stop=_OWN_IN_DE,
-        expected=Expectation(
-            status=503, action="allow_modified", code="node_unreachable", withheld=("Patient mit Asthma",)
-        ),
+        expected=Expectation(status=503, action="allow_modified", codes=_DOWN, withheld=("Patient mit Asthma",)),
     ),
 )

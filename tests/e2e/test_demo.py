@@ -37,14 +37,15 @@ def test_every_request_of_the_demo_ends_as_it_should() -> None:
         (["passed"], 200, "", [("demo-cloud-us", "US")]),
         (["passed"], 200, "", [("demo-device-de", "DE")]),
         (["redacted"], 200, "", [("demo-cloud-us", "US")]),
-        (["pinned"], 200, "", [("demo-device-de", "DE")]),
+        (["redacted", "pinned"], 200, "", [("demo-device-de", "DE")]),
         (["redacted"], 200, "", [("demo-cloud-us", "US")]),
         (["refused"], 403, "credentials_found", []),
         (["pinned"], 200, "", [("demo-device-de", "DE")]),
         (["refused"], 403, "placement_impossible", []),
         (["refused"], 413, "request_too_large", []),
-        (["pinned", "not served"], 503, "node_unreachable", []),
+        (["redacted", "pinned", "not served"], 503, rows[-1]["code"], []),
     ] == [short(row) for row in rows]
+    assert rows[-1]["code"] in ("no_node_available", "node_unreachable")
     assert (
         "Draft a reply to <EMAIL_ADDRESS_1> and ask her to call me back on <PHONE_NUMBER_1>."
         == (rows[2]["received"][0]["text"])
