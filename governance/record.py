@@ -98,7 +98,7 @@ class Perf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRecord:
-    """The intent, durable before any answer. `facts` is the projected policy input, kept for replay."""
+    """The intent, durable before any answer. `facts` is the policy input, kept for replay."""
 
     id: Id
     tenant: Id
