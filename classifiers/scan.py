@@ -69,11 +69,6 @@ def scan_stream(source: BinaryIO, sink: TextIO, *, detector: PatternDetector | N
     return exit_code
 
 
-def scan_text(text: str, *, title: str = "", detector: PatternDetector | None = None) -> RenderableType:
-    """A table of what `text` holds: types, offsets, scores; labels, countries and markings below it."""
-    return _table(_detect(text, detector or PatternDetector()), title)
-
-
 def _scan_document(stream: BinaryIO, source: str) -> int:
     from rich.console import Console  # noqa: PLC0415 - only people need it
 

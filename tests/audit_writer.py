@@ -9,13 +9,13 @@ import os
 import sys
 from pathlib import Path
 
-from governance.audit.bench import sample_record
 from governance.audit.journal import Limits
 from governance.audit.log import AuditLog
 from governance.audit.reader import read
 from governance.audit.verify import verify
 from governance.errors import AuditUnavailable
 from governance.record import EventRecord
+from tests.builders import sample_record
 
 SMALL = Limits(segment_bytes=1 << 16, batch_bytes=1 << 14, reserve_bytes=1 << 16)
 

@@ -10,7 +10,8 @@ from governance.finding import Detection, DetectionStatus, Finding
 from governance.gather import Caller
 from governance.inference import InferenceRequest, Operation, RequestHead
 from governance.nodes.node import Node
-from governance.residency import Tier
+from governance.record import DecisionRecord, FindingCount, Op, Perf, PolicyRecord, RouteRecord
+from governance.residency import Level, Tier
 from governance.segment import Role, Span, TextSegment
 from governance.sensitive import SensitiveBytes, SensitiveText
 
@@ -92,3 +93,44 @@ def decision(deny: Deny | None = None, **changes: Any) -> Decision:
         "provenance": Provenance(),
     }
     return Decision(**{**values, **changes})
+
+
+def sample_record(decision_id: str) -> DecisionRecord:
+    """A decision as the path writes it, without facts."""
+    return DecisionRecord(
+        id=decision_id,
+        tenant="acme",
+        actor="5f0c8d6e2b7a4913",
+        op=Op(protocol="openai", name=Operation.CHAT, stream=True, size_in=2_048, messages=3),
+        model="llama-3.3-70b",
+        action=Action.ALLOW_MODIFIED,
+        code="allowed",
+        status=200,
+        level=Level.RESTRICTED,
+        detection=DetectionStatus.COMPLETE,
+        findings=(
+            FindingCount(type="EMAIL_ADDRESS", n=2, max_permille=1000, where=(Role.USER,)),
+            FindingCount(type="PHONE_NUMBER", n=1, max_permille=750, where=(Role.USER, Role.SYSTEM)),
+        ),
+        labels=("health",),
+        jurisdictions=("DE",),
+        uninspected=(),
+        redaction=(),
+        masked=("/messages/*/content",),
+        route=RouteRecord(pool="pool-" + "0" * 32, cell="cell-de", allowed=("device-1", "rack-1", "rack-2")),
+        policy=PolicyRecord(
+            bundle="starter",
+            revision="1",
+            digest="1" * 64,
+            data_digest="2" * 64,
+            engine="embedded",
+            input_digest="3" * 64,
+            rules=("personal_data_third_country", "health_data"),
+            failures=0,
+        ),
+        obligations=("redact", "pin"),
+        commit_in="4" * 64,
+        commit_out="5" * 64,
+        config_version="1",
+        perf=Perf(us_total=900, us_detect=300, us_policy=400),
+    )

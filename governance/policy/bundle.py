@@ -67,12 +67,6 @@ class ReadSet:
 
     paths: tuple[tuple[str, ...], ...] | None
 
-    def covers(self, path: Sequence[str]) -> bool:
-        """True when a value at `path` may influence a decision."""
-        if self.paths is None:
-            return True
-        return any(tuple(path[: len(read)]) == read[: len(path)] for read in self.paths)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:

@@ -191,10 +191,6 @@ class Decider:
         """The bundle in force."""
         return self._active.bundle
 
-    def projected(self, document: bytes) -> bytes:
-        """The part of `document` that the bundle in force reads: what a decision is a function of."""
-        return self._active.project(document)
-
     async def decide(self, facts: Facts, *, decision_id: str) -> Decision:
         """The decision on `facts`. A failing policy denies inside the decision. Raises PolicyUnavailable."""
         started = time.perf_counter_ns()

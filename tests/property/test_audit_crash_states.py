@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.audit.bench import sample_record
 from governance.audit.frame import Frame
 from governance.audit.intents import closes, opens
 from governance.audit.journal import Entry, Journal, Limits
@@ -21,6 +20,7 @@ from governance.audit.verify import verify_log
 from governance.errors import AuditUnavailable
 from governance.record import EventRecord, OutcomeRecord, OutcomeStatus, Record
 from tests.audit_fakes import FailingStorage, Failure, Outcome
+from tests.builders import sample_record
 
 LIMITS = Limits(segment_bytes=3_000, batch_bytes=4_096, reserve_bytes=600, intents=8)
 OWN = frozenset({"start", "stop", "gap", "outcome"})

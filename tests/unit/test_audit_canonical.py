@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 import pytest
 
-from governance.audit.bench import sample_record
 from governance.audit.canonical import Encoder, canonical, is_canonical
 from governance.audit.frame import PAYLOAD_MAX
 from governance.errors import AuditUnavailable
@@ -28,6 +27,7 @@ from governance.finding import DetectionStatus
 from governance.inference import Operation
 from governance.record import DecisionRecord, EventRecord, OutcomeRecord, OutcomeStatus
 from governance.residency import Level
+from tests.builders import sample_record
 
 ENCODER = Encoder(origin="o", boot="b" * 32, clock=lambda: (5, 7))
 

@@ -7,7 +7,6 @@ import errno
 import orjson
 import pytest
 
-from governance.audit.bench import sample_record
 from governance.audit.intents import closes, opens
 from governance.audit.journal import RESERVE, Entry, Journal, Limits, batches
 from governance.audit.reader import read_log
@@ -16,6 +15,7 @@ from governance.audit.verify import verify_log
 from governance.errors import AuditUnavailable
 from governance.record import EventRecord, OutcomeRecord, OutcomeStatus, Record
 from tests.audit_fakes import FailingStorage, Failure, Outcome
+from tests.builders import sample_record
 
 LIMITS = Limits(segment_bytes=1 << 20, batch_bytes=1 << 16, reserve_bytes=4_096, intents=3)
 

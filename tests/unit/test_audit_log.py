@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from governance.audit.bench import append_rate, sample_record
 from governance.audit.journal import Limits
 from governance.audit.log import LAZY_S, AuditLog
 from governance.audit.reader import read_log
@@ -20,6 +19,7 @@ from governance.errors import AuditUnavailable
 from governance.interfaces import AuditSink, Receipt
 from governance.record import EventRecord, OutcomeRecord, OutcomeStatus
 from tests.audit_fakes import FailingStorage, Failure
+from tests.builders import sample_record
 
 LIMITS = Limits(segment_bytes=1 << 20, batch_bytes=1 << 14, reserve_bytes=4_096, intents=4)
 
@@ -257,14 +257,6 @@ async def test_a_bug_in_the_committer_refuses_everything_that_follows(monkeypatc
         await log.close()
 
     assert (waiting.value.code, later.value.code) == ("audit_broken", "audit_broken")
-
-
-def test_the_benchmark_measures_a_real_log(tmp_path: Path) -> None:
-    """Figures of a log that verifies."""
-    figures = append_rate(tmp_path, 2, seconds=0.05)
-
-    assert figures.records > 0
-    assert figures.p50_us <= figures.p99_us
 
 
 async def _eventually(log: AuditLog) -> Receipt:

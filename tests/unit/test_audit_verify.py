@@ -11,7 +11,6 @@ import orjson
 import pytest
 
 from governance.audit import verify as verification
-from governance.audit.bench import sample_record
 from governance.audit.commands import OK, PROBLEMS, UNREADABLE, show, verify_command
 from governance.audit.frame import pack, unpack
 from governance.audit.intents import closes, opens
@@ -23,6 +22,7 @@ from governance.audit.verify import Fault, LogVerdict, Seen, verify, verify_log
 from governance.errors import AuditUnavailable
 from governance.record import EventRecord, OutcomeRecord, OutcomeStatus, Record
 from tests.audit_fakes import FailingStorage
+from tests.builders import sample_record
 
 LIMITS = Limits(segment_bytes=4_000, batch_bytes=1 << 16, reserve_bytes=64)
 
