@@ -40,8 +40,8 @@ async def flood(directory: Path) -> None:
 
 
 async def count(directory: Path) -> None:
-    """Ten appends one after the other: `ok` or the code of the refusal."""
-    async with AuditLog.open(directory, origin="o", limits=SMALL) as log:
+    """Ten appends one after the other, all written by the committer: `ok` or the code of the refusal."""
+    async with AuditLog.open(directory, origin="o", limits=SMALL, quick_s=0) as log:
         for _ in range(10):
             try:
                 await log.append(EventRecord(kind="config"))

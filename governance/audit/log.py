@@ -1,7 +1,8 @@
 """The audit log as the path sees it: `await append(record)` returns once the record is durable.
 
-Group commit without linger: whatever was appended while one sync ran is the next batch. Serialising happens in the
-caller's thread, framing, writing and syncing in one committer thread; a batch costs one wake-up in each direction.
+Group commit without linger: what one turn of the loop appended is one batch. While the disk answers quickly the loop's
+own thread writes and syncs it, which costs less than to wake another thread and be woken by it. After a slow answer
+the committer thread does so for a while, whatever is appended during one sync being its next batch.
 """
 
 from __future__ import annotations
@@ -28,33 +29,45 @@ _RETRY_S = 1.0
 # How long a record that nobody waits for may wait for company: most commits then carry decisions and outcomes together.
 LAZY_S = 0.1
 
+# What the loop may stand still for, and how long it leaves the disk to the committer after it had to wait longer.
+QUICK_S = 0.002
+_SLOW_FOR_S = 1.0
+
 _Waiter = asyncio.Future[None] | None
 
 
 class AuditLog:
     """An AuditSink on disk. Belongs to one event loop; `open` and `close` it in the same process."""
 
-    def __init__(self, journal: Journal, *, limits: Limits, queue: int, heartbeat_s: float | None) -> None:
+    def __init__(
+        self, journal: Journal, *, limits: Limits, queue: int, heartbeat_s: float | None, quick_s: float
+    ) -> None:
         self._journal = journal
         self._limits = limits
         self._queue_limit = queue
         self._heartbeat_s = heartbeat_s
+        self._quick_s = quick_s
+        # Held by the thread that writes: the loop's or the committer. Guards the journal and the three below it.
+        self._writing = threading.Lock()
+        self._taken: list[tuple[Entry, _Waiter]] = []  # what is being written
+        self._cured_at = float("-inf")  # when an attempt was last made to go on after a fault
+        self._bug: Exception | None = None  # raised on the loop's thread while it wrote; ends the committer
         # Guards all below it; held for microseconds, by the loop's thread and the committer.
         self._lock = threading.Lock()
         self._queue: list[tuple[Entry, _Waiter]] = []
-        self._taken: list[tuple[Entry, _Waiter]] = []  # the committer's alone: what it is writing
         self._next_seq = journal.next_seq
         self._refusal: str | None = None  # a stable code: why appends are refused
         self._refused = 0  # appends refused since the last gap record
         self._overflowed = 0  # appends refused because the queue was full, not yet in a gap record
         self._closing = False
-        self._cured_at = float("-inf")  # the committer's alone: when it last tried to go on after a fault
         # A token per reason to look: queue no longer empty, closing.
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._roused = False  # a token was put into `_wake` since the committer last took the queue
         # The loop's alone: a wake-up that is on its way, after this turn or after LAZY_S.
         self._rousing = False
         self._later: asyncio.TimerHandle | None = None
+        self._slow_until = float("-inf") if quick_s > 0 else float("inf")
+        self._active = False  # something was written here since the committer last looked
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: AuditUnavailable | None = None
         self._thread = threading.Thread(target=self._run, name="audit-committer", daemon=True)
@@ -70,13 +83,14 @@ class AuditLog:
         limits: Limits | None = None,
         queue: int = 4_096,
         heartbeat_s: float | None = None,
+        quick_s: float = QUICK_S,
         clock: Clock = system_clock,
         open_storage: Callable[[Path], Storage] = Disk,
     ) -> AuditLog:
         """The log in `directory`/wal, recovered, with its `start` record durable. Blocks; takes a second per 64 MiB.
 
-        `digest` names software and configuration in the `start` record; `queue` bounds appends that wait. Raises
-        AuditUnavailable with codes `audit_locked`, `audit_unwritable`, `audit_foreign`, `audit_corrupt`.
+        `digest` names software and configuration in the `start` record; `queue` bounds appends that wait; the loop's
+        thread writes for as long as a commit takes less than `quick_s`, with 0 never. Raises AuditUnavailable with codes `audit_locked`, `audit_unwritable`, `audit_foreign`, `audit_corrupt`.
         """
         limits = limits or Limits()
         try:
@@ -89,7 +103,7 @@ class AuditLog:
             journal = Journal.open(storage, origin=origin, digest=digest, limits=limits, clock=clock)
         except AuditUnavailable as error:
             raise AuditUnavailable(f"audit directory `{directory}`: {error}", code=error.code) from error
-        return cls(journal, limits=limits, queue=queue, heartbeat_s=heartbeat_s)
+        return cls(journal, limits=limits, queue=queue, heartbeat_s=heartbeat_s, quick_s=quick_s)
 
     @property
     def refusal(self) -> str | None:
@@ -163,9 +177,29 @@ class AuditLog:
 
     def _rouse_now(self) -> None:
         self._rousing, self._later = False, None
+        if self._write_here():
+            return
         with self._lock:
             if self._queue:
                 self._rouse()
+
+    def _write_here(self) -> bool:
+        """Commits what waits, unless the disk is slow, the log faulty or the committer at work."""
+        started = time.monotonic()
+        if started < self._slow_until or self._refusal is not None or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            self._active = True
+            self._write()
+        except Exception as error:  # noqa: BLE001  # the committer makes it known
+            self._bug = error
+        finally:
+            self._writing.release()
+        if self._bug is not None or self._refusal is not None:
+            self._wake.put(None)
+        if (ended := time.monotonic()) - started > self._quick_s:
+            self._slow_until = ended + _SLOW_FOR_S
+        return True
 
     def _put(self, record: Record, waiter: _Waiter) -> int:
         """The seq given to `record`. Caller holds the lock, so that seqs lie in the queue in their order."""
@@ -188,7 +222,8 @@ class AuditLog:
         try:
             while self._turn():
                 pass
-            self._finish()
+            with self._writing:
+                self._finish()
         except Exception as error:  # noqa: BLE001  # the edge of a thread: nothing may be taken that nobody writes
             self._break(error)
 
@@ -200,17 +235,27 @@ class AuditLog:
         except Empty:
             if faulty:
                 # Unasked, too: a process that is taken out of service for this gets no appends that could ask.
-                self._attempt(self._journal.restore)
-            else:
+                with self._writing:
+                    self._attempt(self._journal.restore)
+            elif not self._active:
                 self._note(EventRecord(kind="heartbeat"))
+            self._active = False
+        with self._writing:
+            if self._bug is not None:
+                raise self._bug
+            self._write()
+        with self._lock:
+            return not self._closing or bool(self._queue)
+
+    # --- whichever thread writes -----------------------------------------------------------------------------------
+
+    def _write(self) -> None:
         with self._lock:
             self._taken, self._queue = self._queue, []
             self._roused = False
         if self._taken:
             self._commit(self._taken)
             self._taken = []
-        with self._lock:
-            return not self._closing or bool(self._queue)
 
     def _commit(self, taken: Sequence[tuple[Entry, _Waiter]]) -> None:
         done = 0
@@ -283,8 +328,10 @@ class AuditLog:
         self._resolve(lambda failed: _reject(failed, "the committer failed", "audit_broken"), waiters)
 
     def _resolve(self, act: Callable[[list[_Waiter]], None], waiters: list[_Waiter]) -> None:
-        """One wake-up of the loop for a whole batch."""
-        if self._loop is not None and any(waiter is not None for waiter in waiters):
+        """One wake-up of the loop for a whole batch; none where it is the loop that writes."""
+        if threading.current_thread() is not self._thread:
+            act(waiters)
+        elif self._loop is not None and any(waiter is not None for waiter in waiters):
             # A loop that is closed has nobody left who waits.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(act, waiters)

@@ -21,12 +21,22 @@ from governance.record import EventRecord, OutcomeRecord, OutcomeStatus
 from tests.audit_fakes import FailingStorage, Failure
 from tests.builders import sample_record
 
+BY_THE_LOOP, BY_THE_COMMITTER = 60.0, 0.0
 LIMITS = Limits(segment_bytes=1 << 20, batch_bytes=1 << 14, reserve_bytes=4_096, intents=4)
+
+
+@pytest.fixture(autouse=True, params=[BY_THE_LOOP, BY_THE_COMMITTER], ids=["loop", "committer"])
+def writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every promise holds whichever thread writes."""
+    monkeypatch.setitem(WRITTEN, "quick_s", request.param)
+
+
+WRITTEN: dict[str, float] = {}
 
 
 @asynccontextmanager
 async def log_on(
-    disk: FailingStorage, *, queue: int = 4_096, heartbeat_s: float | None = None
+    disk: FailingStorage, *, queue: int = 4_096, heartbeat_s: float | None = None, quick_s: float | None = None
 ) -> AsyncIterator[AuditLog]:
     """A log on `disk`, closed at the end."""
     log = AuditLog.open(
@@ -35,6 +45,7 @@ async def log_on(
         limits=LIMITS,
         queue=queue,
         heartbeat_s=heartbeat_s,
+        quick_s=WRITTEN["quick_s"] if quick_s is None else quick_s,
         open_storage=lambda directory: disk,
     )
     async with log:
@@ -125,7 +136,7 @@ async def test_a_full_queue_refuses_at_once_and_is_recorded_later() -> None:
     """Memory is bounded; the overflow shows as a gap."""
     disk = FailingStorage()
     gate = threading.Event()
-    async with log_on(disk, queue=3) as log:
+    async with log_on(disk, queue=3, quick_s=BY_THE_COMMITTER) as log:
         disk.after = lambda kind: (kind == "write" and gate.wait(5), None)[1]
         first = asyncio.ensure_future(log.append(EventRecord(kind="config", digest="first")))
         await asyncio.sleep(0.05)
@@ -139,6 +150,23 @@ async def test_a_full_queue_refuses_at_once_and_is_recorded_later() -> None:
 
     assert caught.value.code == "audit_queue_full"
     assert gaps == [("audit_queue_full", 1)]
+
+
+async def test_after_a_slow_sync_the_loop_no_longer_waits_for_the_disk() -> None:
+    """One commit holds the loop up; the next ones do not, however slow they are."""
+    disk = FailingStorage()
+    gate = threading.Event()
+    async with log_on(disk, quick_s=0.001) as log:
+        disk.after = lambda kind: (kind == "sync" and gate.wait(0.02), None)[1]
+        await log.append(EventRecord(kind="config"))
+        disk.after = lambda kind: (kind == "sync" and gate.wait(5), None)[1]
+        waiting = asyncio.ensure_future(log.append(EventRecord(kind="config")))
+        await asyncio.sleep(0.05)
+        held_up = waiting.done()
+        gate.set()
+        await waiting
+
+    assert not held_up
 
 
 async def test_a_cancelled_caller_leaves_its_record_and_harms_no_other() -> None:
@@ -243,7 +271,9 @@ async def test_an_impossible_record_fails_alone() -> None:
 
 async def test_a_bug_in_the_committer_refuses_everything_that_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     """No caller waits for a thread that is gone."""
-    log = AuditLog.open(Path("unused"), origin="o", limits=LIMITS, open_storage=lambda directory: FailingStorage())
+    log = AuditLog.open(
+        Path("unused"), origin="o", limits=LIMITS, quick_s=WRITTEN["quick_s"], open_storage=lambda _: FailingStorage()
+    )
 
     def broken(entries: object) -> None:
         raise RuntimeError("bug")
