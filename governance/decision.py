@@ -6,13 +6,14 @@ The dataclasses are the one definition; `governance.policy.contract` derives the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le, Len, MaxLen
 
 from governance.facts import Count, Id, Permille
+from governance.frozen import frozen
 from governance.residency import Tier
 from governance.segment import Role
 
@@ -63,12 +64,12 @@ class Mode(StrEnum):
 # --- effects -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AllowParams:
     """Nothing to say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DenyParams:
     """`message_params` holds numbers and closed words only."""
 
@@ -78,21 +79,21 @@ class DenyParams:
     retry_after_s: Annotated[int, Ge(0), Le(86_400)] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AnyOf:
     """Admissible values of one dimension."""
 
     any: tuple[Id, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AnyTier:
     """Admissible tiers."""
 
     any: tuple[Tier, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Excluded:
     """Values that are never admissible."""
 
@@ -104,7 +105,7 @@ class Excluded:
     certifications: tuple[Id, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Pin:
     """A product set of nodes: a node is admissible when every dimension holds. None is `*`.
 
@@ -121,7 +122,7 @@ class Pin:
     exclude: Excluded = field(default_factory=Excluded)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OperatorParams:
     """`last` for keep_last and mask (characters left), `key_id` and `format` for keyed operators."""
 
@@ -130,7 +131,7 @@ class OperatorParams:
     format: Id | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Redact:
     """`entity` is an entity type or `*`; an empty `where` means everywhere."""
 
@@ -141,7 +142,7 @@ class Redact:
     apply: Literal["request", "response", "log"] = "request"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RouteParams:
     """Limits join by minimum; overrides of the same priority must be equal."""
 
@@ -153,7 +154,7 @@ class RouteParams:
     tools_allowed: tuple[Id, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Respond:
     """How the answer is inspected. `entities` of `*` means all."""
 
@@ -165,7 +166,7 @@ class Respond:
     on_limit: Literal["pass", "deny"] = "deny"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Audit:
     """Thins out optional detail only: every decision has its durable core record."""
 
@@ -176,7 +177,7 @@ class Audit:
     alert: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Header:
     """Changes to the request's headers, within an allow-list of names."""
 
@@ -184,12 +185,12 @@ class Header:
     remove: tuple[Id, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Note:
     """A remark for the record: it changes nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Effect:
     rule: Code
     code: Code
@@ -198,55 +199,55 @@ class _Effect:
     must: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AllowEffect(_Effect):
     effect: Literal["allow"]
     params: AllowParams = field(default_factory=AllowParams)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DenyEffect(_Effect):
     effect: Literal["deny"]
     params: DenyParams = field(default_factory=DenyParams)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PinEffect(_Effect):
     effect: Literal["pin"]
     params: Pin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RedactEffect(_Effect):
     effect: Literal["redact"]
     params: Redact
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RouteEffect(_Effect):
     effect: Literal["route"]
     params: RouteParams
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RespondEffect(_Effect):
     effect: Literal["respond"]
     params: Respond
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AuditEffect(_Effect):
     effect: Literal["audit"]
     params: Audit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HeaderEffect(_Effect):
     effect: Literal["header"]
     params: Header
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NoteEffect(_Effect):
     effect: Literal["note"]
     params: Note = field(default_factory=Note)
@@ -267,7 +268,7 @@ EffectKind = Literal["allow", "deny", "pin", "redact", "route", "respond", "audi
 FailureKind = Literal["eval", "schema", "timeout", "unsupported"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Contribution:
     """What one policy said about one request, or the way in which it failed to say it."""
 
@@ -281,7 +282,7 @@ class Contribution:
 # --- decision ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Deny:
     """Why the request is refused. `policy` is the one that won."""
 
@@ -293,7 +294,7 @@ class Deny:
     retry_after_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Route:
     """Overrides of the request's routing."""
 
@@ -304,7 +305,7 @@ class Route:
     tools_allowed: tuple[Id, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AuditObligation:
     """What the record may leave out, and how long it is kept."""
 
@@ -314,7 +315,7 @@ class AuditObligation:
     alert: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Obligations:
     """What has to be done with an allowed request. `must` names those that may not be ignored."""
 
@@ -327,7 +328,7 @@ class Obligations:
     must: tuple[EffectKind, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reason:
     """One contribution to the decision; `winning` when it shaped the result."""
 
@@ -340,7 +341,7 @@ class Reason:
     mode: Mode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PolicyFailure:
     """A policy that could not be evaluated, and what was done about it."""
 
@@ -349,7 +350,7 @@ class PolicyFailure:
     effect_taken: Literal["deny", "skip"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Provenance:
     """Which policies, in which version, evaluated by what."""
 
@@ -365,7 +366,7 @@ class Provenance:
     cached: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Decision:
     """The answer of policy to one request."""
 

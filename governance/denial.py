@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from governance.decision import Deny
@@ -18,9 +17,10 @@ from governance.errors import (
     RequestTooLarge,
     UnsupportedOperation,
 )
+from governance.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Denial:
     """Status, stable code and a message with no content in it."""
 

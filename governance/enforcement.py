@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from governance.denial import Denial
+from governance.frozen import frozen
 from governance.nodes.node import Pool
 from governance.sensitive import SensitiveBytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Redacted:
     """How many values of one entity type were changed by one operator."""
 
@@ -18,7 +17,7 @@ class Redacted:
     count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Forward:
     """Send to `pool`. `body` is None when the bytes go on as they came."""
 
@@ -30,14 +29,14 @@ class Forward:
     remove_headers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Refuse:
     """Answer with the denial, in the caller's own error shape."""
 
     denial: Denial
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Answer:
     """Answer the model listing ourselves: these models, or the one that was asked for."""
 

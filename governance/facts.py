@@ -7,13 +7,14 @@ their canonical JSON (RFC 8785) is written without sorting.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Annotated, Any, ClassVar, Literal
 
 import orjson
 from annotated_types import Ge, Le, MaxLen
 
 from governance.finding import DetectionStatus
+from governance.frozen import frozen
 from governance.inference import Media, Operation, Unread
 from governance.residency import Level, Tier
 from governance.segment import Role
@@ -26,7 +27,7 @@ Phase = Literal["request", "response", "stream"]
 Basis = Literal["token", "header", "geo", "tenant", "default", "content"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Principal:
     """Who asks. `id` is a keyed hash, never a credential."""
 
@@ -38,7 +39,7 @@ class Principal:
     tenant: Id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SubjectJurisdiction:
     """A country whose data subjects the request seems to concern, and what says so."""
 
@@ -47,7 +48,7 @@ class SubjectJurisdiction:
     permille: Permille
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Origin:
     """Where the caller is (ISO 3166-1 alpha-2 or `unknown`), and whose data it is."""
 
@@ -56,7 +57,7 @@ class Origin:
     subject_jurisdictions: tuple[SubjectJurisdiction, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Parse:
     """How far the body could be read."""
 
@@ -65,7 +66,7 @@ class Parse:
     truncated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class UninspectedCount:
     """How many parts were not read for one reason."""
 
@@ -73,7 +74,7 @@ class UninspectedCount:
     reason: Unread
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Request:
     """What is asked of which model."""
 
@@ -92,7 +93,7 @@ class Request:
     uninspected: tuple[UninspectedCount, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class EntityFact:
     """All findings of one type, as one row."""
 
@@ -103,7 +104,7 @@ class EntityFact:
     where: tuple[Role, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LabelFact:
     """A topic of the text."""
 
@@ -111,7 +112,7 @@ class LabelFact:
     permille: Permille
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DetectorFact:
     """A detector that ran."""
 
@@ -120,7 +121,7 @@ class DetectorFact:
     version: Id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Classification:
     """What detection found: one row per entity type, sorted by type."""
 
@@ -133,7 +134,7 @@ class Classification:
     status: DetectionStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Served:
     """Who served the answer (phase response and stream only)."""
 
@@ -144,7 +145,7 @@ class Served:
     tier: Tier
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Prior:
     """The decision on the request, for policies on its answer."""
 
@@ -154,7 +155,7 @@ class Prior:
     response: Id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Time:
     """UTC, in the buckets a policy may use. `weekday` is 1 (Monday) to 7; `date` is YYYY-MM-DD."""
 
@@ -164,7 +165,7 @@ class Time:
     weekday: Annotated[int, Ge(1), Le(7)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Surroundings:
     """Where and when Ringfence runs."""
 
@@ -173,7 +174,7 @@ class Surroundings:
     time: Time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Facts:
     """The whole input document."""
 

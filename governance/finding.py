@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from governance.frozen import frozen
 from governance.segment import Span
 
 
@@ -18,12 +18,13 @@ class DetectionStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Finding:
     """An entity in segment number `segment`. Names are Presidio's.
 
     `validated` means that a checksum or structure was verified; `country` is ISO 3166-1 alpha-2 where the value
-    itself points to one; `permille` is the score times 1,000.
+    itself points to one; `permille` is the score times 1,000. `via` names the encodings that were undone to see the
+    value, from the outside in (`percent>base64`), empty for plain text; the span then covers all that is encoded.
     """
 
     segment: int
@@ -33,9 +34,10 @@ class Finding:
     detector: str
     country: str | None = None
     validated: bool = False
+    via: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Label:
     """What a text is about (health, credentials, ...)."""
 
@@ -43,7 +45,7 @@ class Label:
     permille: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Jurisdiction:
     """Evidence that a data subject belongs to `code` (ISO 3166-1 alpha-2), read from the content."""
 
@@ -51,7 +53,7 @@ class Jurisdiction:
     permille: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DetectorRun:
     """Which detector ran, in which version, and how it ended."""
 
@@ -60,7 +62,7 @@ class DetectorRun:
     status: DetectionStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Detection:
     """The result of detection over all segments of one request. Findings are sorted by segment, then start."""
 

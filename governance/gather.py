@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from governance.facts import (
@@ -24,6 +23,7 @@ from governance.facts import (
     UninspectedCount,
 )
 from governance.finding import Detection, DetectionStatus, Finding
+from governance.frozen import frozen
 from governance.inference import InferenceRequest
 from governance.residency import Level
 from governance.segment import TextSegment
@@ -32,7 +32,7 @@ from governance.segment import TextSegment
 _BYTES_PER_TOKEN = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Caller:
     """Who asks, from where, through which installation."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Protocol as Interface
 
+from governance.frozen import frozen
 from governance.segment import Edit, TextSegment
 from governance.sensitive import SensitiveBytes
 
@@ -38,7 +39,7 @@ class Unread(StrEnum):
     DEADLINE = "deadline"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RequestHead:
     """Method, path, query and headers of a request. Header names are lower case, in order of arrival."""
 
@@ -56,7 +57,7 @@ class RequestHead:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Uninspected:
     """A part of the request that was not read. `place` is a template as in `TextSegment`."""
 
@@ -75,7 +76,7 @@ class Document(Interface):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class InferenceRequest:
     """What a dialect read: everything later steps need, and the document that can write edits back.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from governance.decision import Decision
 from governance.facts import Facts
 from governance.finding import Detection
+from governance.frozen import frozen
 from governance.nodes.node import Node, Pool
 from governance.record import Record
 from governance.segment import TextSegment
@@ -30,7 +30,7 @@ class PolicyEngine(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Receipt:
     """Proof that a record is durable: its log and position. Only an AuditSink makes one."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from governance.decision import Decision
 from governance.denial import Denial, of_error
 from governance.enforcement import Enforcement, Refuse
 from governance.errors import GovernanceError
 from governance.facts import Facts
 from governance.finding import Detection
+from governance.frozen import frozen
 from governance.gather import Caller
 from governance.inference import InferenceRequest, RequestHead
 from governance.interfaces import Receipt
@@ -19,7 +18,7 @@ from governance.sensitive import SensitiveBytes
 REFUSED = Refuse(denial=of_error(GovernanceError()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Arrival:
     """A request as it came. `problem` is set when the edge already knows that it must be refused."""
 
@@ -28,7 +27,7 @@ class Arrival:
     problem: GovernanceError | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Judgement:
     """What is known about a request, and what follows. Nothing known is a refusal."""
 
@@ -44,7 +43,7 @@ class Judgement:
     us_policy: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Admission:
     """What may happen now. The receipt proves that `record` is on disk."""
 
@@ -53,7 +52,7 @@ class Admission:
     receipt: Receipt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Unrecorded:
     """The record could not be made durable: nothing but this refusal may leave."""
 

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from governance import denial
 from governance.describe import decision_record
@@ -19,6 +19,7 @@ from governance.dialects import routes
 from governance.enforce import enforce
 from governance.enforcement import Enforcement, Forward, Refuse
 from governance.errors import AuditUnavailable, ExchangeAborted
+from governance.frozen import frozen
 from governance.gather import Caller, gather
 from governance.inference import InferenceRequest, RequestHead
 from governance.interfaces import AuditSink, Detector, Fleet, PolicyEngine
@@ -27,7 +28,7 @@ from governance.record import DecisionRecord, OutcomeRecord, OutcomeStatus
 from governance.residency import Level
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Runtime:
     """One consistent set of parts and settings. An exchange takes it once, at its start; a reload swaps it whole."""
 

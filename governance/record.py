@@ -6,7 +6,6 @@ microseconds. The log adds the envelope (`v`, `kind`, `seq`, `ts`, `mono`, `orig
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -15,6 +14,7 @@ from annotated_types import Ge, Le, Len, MaxLen
 from governance.decision import Action
 from governance.facts import Count, Facts, Id, Permille
 from governance.finding import DetectionStatus
+from governance.frozen import frozen
 from governance.inference import Operation
 from governance.residency import Level, Tier
 from governance.segment import Role
@@ -33,7 +33,7 @@ class OutcomeStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Op:
     """What was asked."""
 
@@ -44,7 +44,7 @@ class Op:
     messages: Count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FindingCount:
     """Findings of one type: counts, never values."""
 
@@ -54,7 +54,7 @@ class FindingCount:
     where: tuple[Role, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RedactionCount:
     """Values changed, by type and operator."""
 
@@ -63,7 +63,7 @@ class RedactionCount:
     n: Count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RouteRecord:
     """Where the request may go. `allowed` are node ids, at most 64; `allowed_overflow` counts the rest."""
 
@@ -73,7 +73,7 @@ class RouteRecord:
     allowed_overflow: Count = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PolicyRecord:
     """Which policy decided: same input and same bundle give the same decision."""
 
@@ -87,7 +87,7 @@ class PolicyRecord:
     failures: Count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Perf:
     """Microseconds spent on the path."""
 
@@ -96,7 +96,7 @@ class Perf:
     us_policy: Count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DecisionRecord:
     """The intent, durable before any answer. `facts` is the policy input, kept for replay."""
 
@@ -126,7 +126,7 @@ class DecisionRecord:
     facts: Facts | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OutcomeRecord:
     """How the request named by `ref` ended. `contained` is False when the serving node lies outside the allow-set."""
 
@@ -144,7 +144,7 @@ class OutcomeRecord:
     us_total: Count = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class EventRecord:
     """An act of the logger itself. `count` is what `kind` counts (records lost in a gap, requests in a reconcile)."""
 

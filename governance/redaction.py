@@ -12,13 +12,14 @@ import hmac
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from governance.decision import Operator, OperatorParams, Redact
 from governance.enforcement import Redacted
 from governance.errors import PolicyResultInvalid
 from governance.finding import Detection, Finding
+from governance.frozen import frozen
 from governance.segment import Edit, Span, TextSegment
 
 # Of a card or phone number, by custom (PCI DSS 4.0, requirement 3.4.1).
@@ -28,7 +29,7 @@ _PLACEHOLDER: Final = re.compile(r"<[A-Z0-9_]++>")
 _UNSAFE: Final = re.compile(r"[^A-Z0-9_]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Redaction:
     """The edits, how many values were changed by which operator, and the distinct places (templates) they stood in.
 
@@ -43,7 +44,7 @@ class Redaction:
 _NOTHING = Redaction(edits=(), redacted=(), masked=())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Target:
     """A span that has to change, and how."""
 

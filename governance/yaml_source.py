@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import yaml
 
 from governance.errors import ConfigInvalid
+from governance.frozen import frozen
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 16
@@ -31,7 +31,7 @@ _FALSE = frozenset({"false", "False", "FALSE"})
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Document:
     """One parsed file. `lines` holds the 1-based line of every key and list element, by its place."""
 

@@ -24,6 +24,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 )
 
 from governance.errors import ConfigInvalid
+from governance.frozen import frozen
 from sidecar.lint import lint
 from sidecar.snapshot import Snapshot, XdsType
 from sidecar.subscription import DeltaRequest, DeltaStream, Nack, Push, SotwRequest, SotwStream
@@ -34,7 +35,7 @@ _MAX_ERROR = 2_000
 _log = structlog.get_logger("sidecar.ads")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StreamStatus:
     """One connected Envoy. `node` is what it says of itself; `accepted` refers to the published snapshot."""
 
@@ -44,7 +45,7 @@ class StreamStatus:
     nacks: tuple[Nack, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AdsStatus:
     """The server at one moment. `version` is empty until the first snapshot is published."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from governance import telemetry
 from governance.config import load
 from governance.errors import PlacementUnavailable
+from governance.frozen import frozen
 from governance.settings import Config
 from sidecar import sockets
 from sidecar.ads import AdsServer
@@ -27,7 +27,7 @@ from sidecar.sites import serving
 _LOG = structlog.get_logger("ringfence.control")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Registration:
     """What a worker sends: node ids, one list per pool."""
 

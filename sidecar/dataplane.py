@@ -5,9 +5,10 @@ Use: `DataPlane(worker_sockets=("/run/ringfence/worker-0.sock",), listen_port=80
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from governance.errors import ConfigInvalid
+from governance.frozen import frozen
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -27,7 +28,7 @@ ANSWERED_DETAILS = "ringfence_answered"
 BUFFER_SLACK_BYTES = 64 * KIB
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HealthCheck:
     """Active checks of nodes. `path` None means a TCP connect, else a GET that must answer 200."""
 
@@ -38,7 +39,7 @@ class HealthCheck:
     healthy_threshold: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Outliers:
     """Ejection of nodes that answer 5xx or fail, `consecutive` times in a row, for `base_ejection_ms`."""
 
@@ -47,7 +48,7 @@ class Outliers:
     base_ejection_ms: int = 30_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Retries:
     """Further attempts, always on other nodes of the same pool. `statuses` are answers worth another attempt."""
 
@@ -55,7 +56,7 @@ class Retries:
     statuses: tuple[int, ...] = (502, 503, 504)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DataPlane:
     """`worker_sockets[n]` is the Unix socket of worker n: ext_proc and its own access log.
 

@@ -5,17 +5,16 @@ Refusals that a worker wrote (ImmediateResponse) pass as they are: they are told
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from envoy.extensions.access_loggers.filters.cel.v3.cel_pb2 import ExpressionFilter
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import LocalReplyConfig
 
+from governance.frozen import frozen
 from sidecar.clusters import pack, struct
 from sidecar.dataplane import ANSWERED_DETAILS, DECISION_NAMESPACE, REFUSED_DETAILS
 from sidecar.routes import answer_headers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reply:
     """A reply of Envoy's own for the cases where the CEL expression `when` holds, first match first."""
 

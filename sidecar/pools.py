@@ -6,17 +6,18 @@ Use: `table = PoolTable.of(nodes, base=[pool_of(nodes)])`, `table = table.add(po
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from governance.errors import PlacementUnavailable
+from governance.frozen import frozen
 from governance.nodes.node import Node, Pool, pool_of
 
 MAX_POOLS_PER_CELL = 256
 MAX_CELLS = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LivePool:
     """A pool Envoy serves. `base` pools stay for ever; others may be collected once unused since `used_s`."""
 
@@ -25,7 +26,7 @@ class LivePool:
     base: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Member:
     """A node of a cell and the names of the cell's pools that hold it, sorted; in none, nothing is sent to it."""
 
@@ -33,7 +34,7 @@ class Member:
     pools: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Cell:
     """One Envoy cluster: every node, by id, in the countries of its pools.
 
@@ -45,7 +46,7 @@ class Cell:
     members: tuple[Member, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PoolTable:
     """Every change returns a new table. `nodes` is by id, `live` by pool name; `now_s` is any monotonic clock."""
 

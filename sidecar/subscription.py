@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from governance.frozen import frozen
 from sidecar.snapshot import Resource, Snapshot, XdsType, version_of
 
 WILDCARD = "*"
@@ -24,7 +25,7 @@ _DOUBTFUL = "?"
 _MAX_IN_FLIGHT = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Nack:
     """A push that Envoy refused. Envoy may have applied part of it: its state is then a mix, never assumed rolled back."""
 
@@ -33,7 +34,7 @@ class Nack:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SotwRequest:
     """A state-of-the-world request. `error` is None unless it refuses the response with this nonce."""
 
@@ -44,7 +45,7 @@ class SotwRequest:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DeltaRequest:
     """An incremental request: any mix of an answer to `nonce` and changes of interest."""
 
@@ -59,7 +60,7 @@ class DeltaRequest:
 Request = SotwRequest | DeltaRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Push:
     """A response. `resources` are all of the type's (state of the world) or the changed ones (delta)."""
 

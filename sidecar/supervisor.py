@@ -17,12 +17,13 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import structlog
 
 from governance.errors import GovernanceError
+from governance.frozen import frozen
 from governance.logs import Event
 
 _LOG = structlog.get_logger("ringfence.supervisor")
@@ -55,7 +56,7 @@ class ChildFailed(GovernanceError):
     code = "child_failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Child:
     """A process to keep running.
 
@@ -76,7 +77,7 @@ class Child:
     reloads: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Backoff:
     """How deaths are answered: a child that was ready for `stable_s` starts from the beginning."""
 

@@ -7,7 +7,6 @@ import functools
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -16,6 +15,7 @@ import orjson
 from governance.audit.frame import PAYLOAD_MAX
 from governance.errors import AuditUnavailable
 from governance.facts import Facts
+from governance.frozen import frozen
 from governance.record import DecisionRecord, Record, kind_of
 
 VERSION = 1
@@ -35,7 +35,7 @@ def system_clock() -> tuple[int, int]:
     return time.time_ns() // 1000, time.monotonic_ns() // 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Encoder:
     """Makes the canonical bytes of records of one log, written by one boot (128 random bits, hex)."""
 

@@ -12,7 +12,6 @@ import contextlib
 import errno
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
 from governance.audit.canonical import Clock, Encoder, system_clock
@@ -22,6 +21,7 @@ from governance.audit.recovery import Recovered, recover
 from governance.audit.segment import Header, read_header, scan, segment_name
 from governance.audit.storage import Storage
 from governance.errors import AuditUnavailable
+from governance.frozen import frozen
 from governance.record import EventRecord, OutcomeRecord, OutcomeStatus, Record
 
 RESERVE = "reserve"
@@ -29,7 +29,7 @@ RESERVE = "reserve"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Limits:
     """Sizes in bytes, counts as such. A segment may exceed its size by one batch."""
 

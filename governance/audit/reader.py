@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ import orjson
 from governance.audit.segment import read_header, segment_names, walk
 from governance.audit.storage import WAL, DiskFiles, Files
 from governance.errors import AuditUnavailable
+from governance.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Query:
     """Which records are wanted: all conditions hold. None is any.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
 
 import orjson
@@ -12,6 +11,7 @@ from governance.audit.intents import Intents
 from governance.audit.segment import Flaw, FlawKind, Header, Scan, read_header, scan, segment_names
 from governance.audit.storage import Files
 from governance.errors import AuditUnavailable
+from governance.frozen import frozen
 
 _MEANING = {
     FlawKind.TORN: "its end is missing, although a later segment follows",
@@ -20,7 +20,7 @@ _MEANING = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Recovered:
     """The end of a log.
 

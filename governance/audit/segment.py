@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 import orjson
@@ -12,6 +11,7 @@ import orjson
 from governance.audit.canonical import canonical
 from governance.audit.frame import FRAME_MAX, HEADER_SEQ, Frame, pack, search, unpack
 from governance.audit.storage import Files
+from governance.frozen import frozen
 
 FORMAT = 1
 FIRST_LEAF = "0" * 64
@@ -31,7 +31,7 @@ def segment_names(files: Files) -> tuple[str, ...]:
     return tuple(name for name in files.names() if _NAME.fullmatch(name))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Header:
     """What a segment says of itself and of the one before it.
 
@@ -107,7 +107,7 @@ class FlawKind(StrEnum):
     MISPLACED = "misplaced"  # a whole frame with the wrong seq: removed, doubled or moved records
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Flaw:
     """Where the valid part ends, and the seq that was expected there."""
 
@@ -116,7 +116,7 @@ class Flaw:
     seq: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Scan:
     """The valid part of a segment: where it ends, which seq comes next, its last payload (None without a record)."""
 

@@ -35,6 +35,7 @@ from governance.audit.segment import (
     segment_names,
 )
 from governance.audit.storage import WAL, DiskFiles, Files
+from governance.frozen import frozen
 
 PROBLEMS_MAX = 1_000
 
@@ -65,7 +66,7 @@ class Fault(StrEnum):
     REWRITTEN = "rewritten"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Problem:
     """One fault: where it is (file, byte offset, seq of the first record concerned) and what it means."""
 
@@ -76,7 +77,7 @@ class Problem:
     meaning: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Seen:
     """What an earlier verdict knew of a log: its last record and the leaf hash of it."""
 
@@ -84,7 +85,7 @@ class Seen:
     last_leaf: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LogVerdict:
     """One log. Without a record `last_seq` is -1. `problems` holds the first 1,000, `more_problems` counts the rest."""
 
@@ -104,7 +105,7 @@ class LogVerdict:
         return Seen(last_seq=self.last_seq, last_leaf=self.last_leaf)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Verdict:
     """All logs under one root."""
 

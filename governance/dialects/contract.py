@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from governance.dialects.json_document import MAX_DEPTH, MAX_VALUES
+from governance.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Limits:
     """How much of a request is read; anything beyond is RequestTooLarge.
 
@@ -22,7 +23,7 @@ class Limits:
     max_segments: int = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reply:
     """An answer that Ringfence writes itself. Header names are lower case; the sender adds the content-length."""
 

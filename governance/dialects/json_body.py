@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from governance.dialects.json_document import Cut, Scalar, String, cuts, read, splice
+from governance.frozen import frozen
 from governance.segment import Edit
 
 
@@ -18,7 +19,7 @@ class Leaf(NamedTuple):
     is_name: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class JsonBody:
     """A document of `governance.inference`: leaf number n is the text of segment number n."""
 

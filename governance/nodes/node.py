@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import combinations
 
+from governance.frozen import frozen
 from governance.residency import Tier
 
 CELL_PREFIX = "cell-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tls:
     """TLS towards a node: `ca_file` None means the system's trust store; the name verified is `server_name`."""
 
@@ -21,7 +21,7 @@ class Tls:
     ca_file: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Node:
     """One inference endpoint. `address` is `host:port`, `country` ISO 3166-1 alpha-2; `models` are the names it serves."""
 
@@ -37,7 +37,7 @@ class Node:
     tls: Tls | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Pool:
     """A set of nodes that may serve a request. Equal sets have equal names (128 bits of SHA-256 over sorted ids).
 

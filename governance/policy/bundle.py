@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from regopy.rego_shared import LogLevel, RegoError
 from governance.decision import Mode
 from governance.errors import ConfigInvalid
 from governance.facts import Phase
+from governance.frozen import frozen
 from governance.policy.source import Module, Reference, position, read_module
 from governance.residency import Level
 
@@ -43,7 +44,7 @@ _DIVERGENT = frozenset({"object.union", "object.union_n", "json.patch"})
 _FORBIDDEN_FAMILIES = ("rand.", "uuid.", "io.jwt.encode_", "crypto.x509.parse_and_verify_certificates")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Policy:
     """One policy as its METADATA declares it; `mode` is the one in effect."""
 
@@ -61,14 +62,14 @@ class Policy:
         return "/".join((*ROOT, self.id, "effects"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReadSet:
     """Paths of the input that some rule refers to, over-approximated. None means everything."""
 
     paths: tuple[tuple[str, ...], ...] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Bundle:
     """A consistent set of policies. Never changed: another revision is another Bundle."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -38,6 +38,7 @@ from governance.decision import (
     RouteEffect,
     RouteParams,
 )
+from governance.frozen import frozen
 from governance.residency import Tier, expand
 from governance.segment import Role
 
@@ -56,7 +57,7 @@ E = TypeVar("E", bound=Effect)
 V_co = TypeVar("V_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Voice:
     """One effect of one policy. Voices are equal when policy, version, mode and the effect's canonical text are.
 
@@ -71,7 +72,7 @@ class Voice:
     effect: Effect = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Part(Generic[V_co]):
     """One component, settled: who shaped it, and the denials that its conflicts amount to."""
 

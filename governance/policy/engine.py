@@ -23,6 +23,7 @@ import orjson
 from governance.decision import Contribution, Decision, Provenance
 from governance.errors import ConfigInvalid, GovernanceError
 from governance.facts import DetectorFact, Facts, Phase
+from governance.frozen import frozen
 from governance.policy import embedded
 from governance.policy.bundle import Bundle, ReadSet
 from governance.policy.contract import facts_bytes
@@ -119,7 +120,7 @@ class _Cache:
             self._kept.popitem(last=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Active:
     """A bundle in force with what belongs to it alone. Each decision takes one reference at its start."""
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from governance.decision import (
@@ -31,6 +30,7 @@ from governance.decision import (
     Reason,
 )
 from governance.facts import Phase
+from governance.frozen import frozen
 from governance.policy.components import (
     UNCHANGED,
     UNPINNED,
@@ -58,7 +58,7 @@ Joined = frozenset[Voice]
 NOTHING: Joined = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Settlement:
     action: Action
     deny: Deny | None

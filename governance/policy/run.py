@@ -9,12 +9,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from governance.decision import Action, Decision
 from governance.errors import ConfigInvalid, PolicyUnavailable
 from governance.facts import EntityFact, Facts
+from governance.frozen import frozen
 from governance.policy.bundle import BUILTIN, Bundle, library, load_bundle
 from governance.policy.contract import MAX_FACTS_BYTES, decision_bytes, facts_bytes, facts_from_bytes
 from governance.policy.embedded import EmbeddedEngine, cases_of
@@ -26,7 +27,7 @@ from governance.segment import Role
 _OPA_SECONDS = 120
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TestResult:
     """How one `test_` rule ended on one engine; for the checks of OPA's compiler `rule` is `check`."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import yaml
 
 from governance.errors import ConfigInvalid
+from governance.frozen import frozen
 
 Path = tuple[str, ...]
 
@@ -41,7 +42,7 @@ _CONTINUES = frozenset(
 _OPTIONAL_PACKAGES = (("rego", "v1"), ("future", "keywords"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reference:
     """A chain of names in the source, such as `input.request.model`, as far as it is static."""
 
@@ -50,7 +51,7 @@ class Reference:
     called: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Module:
     """One `.rego` file. `name` is unique in its bundle; `package` is without the leading `data`.
 

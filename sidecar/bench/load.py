@@ -10,7 +10,8 @@ import itertools
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from governance.frozen import frozen
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _ANSWER_BODY = (
@@ -24,7 +25,7 @@ _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length:
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Load:
     """What a run saw. Latencies are in milliseconds, sorted."""
 

@@ -9,7 +9,6 @@ import random
 import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -17,6 +16,7 @@ from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.table import Table
 
+from governance.frozen import frozen
 from sidecar.bench import load
 from sidecar.bench.processes import Subject, baseline, ringfence
 
@@ -29,7 +29,7 @@ _WORDS = (
 ).split()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Figure:
     """One cell. CPU is microseconds per request, ratios are against the no-op ext_proc at the same size."""
 

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,13 @@ import orjson
 import yaml
 
 from governance.errors import ConfigInvalid
+from governance.frozen import frozen
 from sidecar.envoy_binary import locate
 from sidecar.launch import answers, launched
 from sidecar.probes import free_port
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Subject:
     """Something that listens on `port`. `pids` are Envoy's and those of the Python processes on the path."""
 

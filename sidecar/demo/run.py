@@ -10,7 +10,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from governance.audit.reader import read
 from governance.audit.verify import verify
+from governance.frozen import frozen
 from sidecar.demo import show
 from sidecar.demo.nodes import DemoNode, running
 from sidecar.demo.script import CLOUD_US, DEVICE_DE, EVERYWHERE, ON_PREM_DE, STEPS, US_ONLY, Step
@@ -31,7 +32,7 @@ from sidecar.probes import free_port
 _OUTCOMES_S = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Seen:
     """What became of one step: the client's view, the bytes the nodes received for it, and the nodes that received none."""
 

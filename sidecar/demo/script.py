@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from governance.frozen import frozen
 
 EVERYWHERE = "demo-small"
 US_ONLY = "demo-us-only"
@@ -29,7 +31,7 @@ _PICTURE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Expectation:
     """How a request has to end.
 
@@ -71,7 +73,7 @@ def _readable(body: bytes) -> str:
     return body.decode("utf-8", "replace") + plain
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Step:
     """One request. `stop` names the demo nodes that are taken down before it."""
 
