@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from governance.frozen import frozen
 from sidecar.dataplane import MIB
 
 Protocol = Literal["delta", "sotw"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class EnvoyProcess:
     """`ads_socket` is the control process's Unix socket. Envoy's admin interface listens on `admin_socket`, or, where
     that is None, on a free loopback port that Envoy writes to `admin_address_file`. `concurrency` None is one per core.
@@ -38,6 +38,11 @@ class EnvoyProcess:
     log_level: str = "warning"
 
 
+# Envoy takes no expression of more than 100 instructions by default; ours for unknown header names has more, and the ones
+# a policy or a caller could bring do not exist.
+_RUNTIME = {"re2.max_program_size.error_level": 10_000, "re2.max_program_size.warn_level": 10_000}
+
+
 def bootstrap(process: EnvoyProcess) -> Mapping[str, object]:
     """The bootstrap as JSON values: one ADS source over a Unix socket, admin, overload limits, nothing static beside."""
     return {
@@ -54,7 +59,7 @@ def bootstrap(process: EnvoyProcess) -> Mapping[str, object]:
         },
         "static_resources": {"clusters": [_control_cluster(process)]},
         "overload_manager": _overload(process),
-        "layered_runtime": {"layers": [{"name": "static", "static_layer": {}}]},
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": _RUNTIME}]},
     }
 
 

@@ -1,7 +1,7 @@
 """One request's conversation with Envoy as a state machine without I/O: events in, actions out.
 
     IDLE --head--> READING --body--> JUDGING --verdict--> DONE
-      `--------- head alone ----------^
+      `--- head alone, or a whole ----^
 
 INVARIANT: nothing that lets a request go on leaves before a verdict made from a durable record (`Admission`); each
 message is answered at most once; after DONE every event is ignored (Envoy may repeat the end of a body,
@@ -10,13 +10,14 @@ envoyproxy/envoy#46237).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 
 from governance.decision import Action
 from governance.dialects import routes
 from governance.enforcement import Answer, Forward, Refuse
 from governance.errors import GovernanceError, RequestTooLarge
+from governance.frozen import frozen
 from governance.inference import RequestHead
 from governance.judgement import Admission, Arrival, Unrecorded
 from governance.sensitive import SensitiveBytes
@@ -25,7 +26,7 @@ from governance.sensitive import SensitiveBytes
 DRAIN_BYTES = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Head:
     """Request headers. `duplex` is True when Envoy streams the body (FULL_DUPLEX_STREAMED)."""
 
@@ -34,7 +35,7 @@ class Head:
     duplex: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BodyChunk:
     """The buffered body, or the next piece of a streamed one."""
 
@@ -42,17 +43,25 @@ class BodyChunk:
     end_of_stream: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
+class Whole:
+    """Request headers, as far as they are read, and the buffered body in one message."""
+
+    head: RequestHead
+    body: bytes = field(repr=False)
+
+
+@frozen
 class Trailers:
     """The end of a streamed body that has trailers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReadOn:
     """Answer the headers so that Envoy sends the buffered body. Nothing goes upstream by this."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Judge:
     """Put the arrival through the pipeline and bring the verdict."""
 
@@ -67,7 +76,7 @@ class Place(Enum):
     STREAM = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Release:
     """Let the request go to `forward.pool`, with the verdict in the answer to `place`."""
 
@@ -76,17 +85,16 @@ class Release:
     forward: Forward
     place: Place
     body: SensitiveBytes
-    unread_headers: tuple[str, ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Respond:
     """Answer the caller ourselves; nothing goes upstream."""
 
     reply: routes.Reply
 
 
-Event = Head | BodyChunk | Trailers
+Event = Whole | Head | BodyChunk | Trailers
 
 
 class ExchangeBroken(Exception):
@@ -112,6 +120,7 @@ class Exchange:
         self._problem: GovernanceError | None = None
         self._body = bytearray()
         self._received = 0
+        self._judged = SensitiveBytes(b"")
 
     @property
     def head(self) -> RequestHead | None:
@@ -128,12 +137,14 @@ class Exchange:
         match self._state, event:
             case _State.DONE, _:
                 return None
+            case _State.IDLE, Whole():
+                return self._take(event)
             case _State.IDLE, Head():
                 return self._start(event)
             case _State.READING, BodyChunk():
                 return self._read(event)
             case _State.READING, Trailers() if self._place is Place.STREAM:
-                return self._judge()
+                return self._judge(bytes(self._body))
             case _:
                 raise ExchangeBroken(f"{type(event).__name__} while {self._state.name}")
 
@@ -155,18 +166,24 @@ class Exchange:
                     action=verdict.record.action,
                     forward=forward,
                     place=self._place,
-                    body=SensitiveBytes(bytes(self._body)),
-                    unread_headers=routes.unread_headers(self._head),
+                    body=self._judged,
                 )
             case _:
                 raise ExchangeBroken("verdict without enforcement")
+
+    def _take(self, event: Whole) -> Judge:
+        self._head, self._place = event.head, Place.BODY
+        self._problem = self._screen(event.head)
+        if self._problem is None and len(event.body) > self._limit:
+            self._problem = RequestTooLarge(limit=self._limit)
+        return self._judge(event.body if self._problem is None else b"")
 
     def _start(self, event: Head) -> ReadOn | Judge | None:
         self._head = event.head
         self._place = Place.STREAM if event.duplex else Place.HEADERS
         self._problem = self._screen(event.head)
         if event.end_of_stream or self._cannot_wait():
-            return self._judge()
+            return self._judge(b"")
         self._state = _State.READING
         if event.duplex:
             return None
@@ -206,10 +223,11 @@ class Exchange:
             self._body.clear()
         # BUFFERED sends the whole body in one message, whose end_of_stream is false when trailers follow.
         if event.end_of_stream or self._place is Place.BODY or self._received > DRAIN_BYTES:
-            return self._judge()
+            return self._judge(bytes(self._body))
         return None
 
-    def _judge(self) -> Judge:
+    def _judge(self, body: bytes) -> Judge:
         assert self._head is not None  # noqa: S101  every state that judges has a head
         self._state = _State.JUDGING
-        return Judge(arrival=Arrival(head=self._head, body=SensitiveBytes(bytes(self._body)), problem=self._problem))
+        self._judged = SensitiveBytes(body)
+        return Judge(arrival=Arrival(head=self._head, body=self._judged, problem=self._problem))

@@ -10,6 +10,7 @@ import grpc
 import structlog
 from envoy.service.ext_proc.v3 import external_processor_pb2_grpc
 
+from governance.inference import RequestHead
 from governance.judgement import Admission, Arrival, Unrecorded
 from governance.pipeline import Runtime, abandon, admit
 from governance.sensitive import SensitiveBytes
@@ -71,7 +72,11 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
             await _fail(context, str(broken))
         finally:
             if exchange.is_reading and exchange.head is not None:
-                abandon(Arrival(head=exchange.head, body=SensitiveBytes(b"")), runtime)
+                self.abandoned(exchange.head)
+
+    def abandoned(self, head: RequestHead) -> None:
+        """Records the refusal of a request whose caller left before it was whole."""
+        abandon(Arrival(head=head, body=SensitiveBytes(b"")), self._runtime())
 
     async def _admit(self, arrival: Arrival, runtime: Runtime) -> Admission | Unrecorded:
         started = time.perf_counter()

@@ -13,6 +13,7 @@ from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_components_pb2 import Route, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.filters.http.buffer.v3.buffer_pb2 import BufferPerRoute
 from envoy.extensions.filters.http.ext_proc.v3.ext_proc_pb2 import ExternalProcessor, ExtProcPerRoute
 from envoy.extensions.filters.http.ext_proc.v3.processing_mode_pb2 import ProcessingMode
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
@@ -26,7 +27,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from governance.nodes.node import CELL_PREFIX
 from sidecar.dataplane import DECISION_NAMESPACE, POOL_KEY, POOL_NAMESPACE
-from sidecar.routes import EXT_PROC
+from sidecar.routes import BUFFER, EXT_PROC
 
 ROUTER = "envoy.filters.http.router"
 _SUBSET = Cluster.LbSubsetConfig
@@ -206,8 +207,12 @@ def _manager(manager: HttpConnectionManager) -> Iterator[str]:
         yield "the router is not the last filter"
     if any("decompressor" in name for name in names):
         yield "ext_proc beside a decompressor hangs"
-    if any(one.disabled or one.is_optional or one.HasField("config_discovery") for one in manager.http_filters):
-        yield "a filter is optional, disabled or discovered"
+    if any(one.is_optional or one.HasField("config_discovery") for one in manager.http_filters):
+        yield "a filter is optional or discovered"
+    if any(one.disabled and one.name != BUFFER for one in manager.http_filters):
+        yield "a filter is disabled"
+    if BUFFER in names and EXT_PROC in names and names.index(BUFFER) < names.index(EXT_PROC):
+        yield "the buffer filter stands before ext_proc, so that it holds nothing until the verdict"
     for config in configs:
         processor = ExternalProcessor()
         config.Unpack(processor)
@@ -232,9 +237,12 @@ def _ext_proc(processor: ExternalProcessor) -> Iterator[str]:
         yield "ext_proc mode override is allowed without a list of modes"
 
 
-def _mode(mode: ProcessingMode) -> Iterator[str]:
-    if mode.request_header_mode != ProcessingMode.SEND:
+def _mode(mode: ProcessingMode, *, held: bool = False) -> Iterator[str]:
+    """`held`: there is a body, and the buffer filter lets nothing be routed before ext_proc has answered it."""
+    if mode.request_header_mode != ProcessingMode.SEND and not held:
         yield "ext_proc does not see the request headers"
+    if held and mode.request_body_mode != ProcessingMode.BUFFERED:
+        yield "ext_proc takes a body in pieces where the buffer filter holds it"
     if mode.request_body_mode == ProcessingMode.FULL_DUPLEX_STREAMED:
         if mode.request_trailer_mode != ProcessingMode.SEND:
             yield "ext_proc takes a streamed body without its trailers"
@@ -292,12 +300,28 @@ def _forwarding(route: Route) -> Iterator[str]:
 
 
 def _per_route(route: Route) -> Iterator[str]:
+    held = _holds(route)
     for name, config in route.typed_per_filter_config.items():
         override = ExtProcPerRoute()
+        if name == BUFFER and held:
+            continue
         if name != EXT_PROC or not config.Unpack(override) or not override.HasField("overrides"):
             yield f"route `{route.name}` changes or disables a filter"
             continue
         fields = {descriptor.name for descriptor, _ in override.overrides.ListFields()}
-        if fields != {"processing_mode"}:
+        if fields - {"request_attributes"} != {"processing_mode"}:
             yield f"route `{route.name}` changes more of ext_proc than its mode"
-        yield from _mode(override.overrides.processing_mode)
+        yield from _mode(override.overrides.processing_mode, held=held)
+
+
+def _holds(route: Route) -> bool:
+    hold = BufferPerRoute()
+    declared = any(
+        one.name == "content-length"
+        and one.HasField("range_match")
+        and one.range_match.start > 0
+        and not one.invert_match
+        for one in route.match.headers
+    )
+    held = BUFFER in route.typed_per_filter_config and route.typed_per_filter_config[BUFFER].Unpack(hold)
+    return bool(declared and held and hold.HasField("buffer"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.access_loggers.grpc.v3.als_pb2 import HttpGrpcAccessLogConfig
+from envoy.extensions.filters.http.buffer.v3.buffer_pb2 import Buffer
 from envoy.extensions.filters.http.ext_proc.v3.ext_proc_pb2 import ExternalProcessor
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
@@ -18,8 +19,9 @@ from google.protobuf.message import Message
 
 from sidecar.clusters import WORKERS, log_name, milliseconds, pack
 from sidecar.dataplane import DECISION_NAMESPACE, POOL_NAMESPACE, DataPlane
+from sidecar.headers import KNOWN, KNOWN_PREFIXES, others
 from sidecar.local_replies import local_replies
-from sidecar.routes import EXT_PROC, ROUTES
+from sidecar.routes import BUFFER, EXT_PROC, ROUTES
 from sidecar.usage import USAGE, usage_filter
 
 LISTENER = "ringfence"
@@ -49,10 +51,15 @@ def _manager(settings: DataPlane) -> HttpConnectionManager:
     return HttpConnectionManager(
         stat_prefix="ringfence",
         rds={"route_config_name": ROUTES, "config_source": {"ads": {}, "resource_api_version": "V3"}},
-        http_filters=[_ext_proc(settings), _filter(USAGE, usage_filter()), _filter(ROUTER, _router())],
+        http_filters=[
+            _ext_proc(settings),
+            _hold(settings),
+            _filter(USAGE, usage_filter()),
+            _filter(ROUTER, _router()),
+        ],
         access_log=[_access_log(settings, worker) for worker in range(len(settings.worker_sockets))],
         local_reply_config=local_replies(),
-        early_header_mutation_extensions=[_strip_internal_headers()],
+        early_header_mutation_extensions=[_strip_unread_headers()],
         # The peer is the caller; no address is believed to be internal, so no x-envoy-* request header is ever obeyed.
         use_remote_address={"value": True},
         internal_address_config={"cidr_ranges": [_NOBODY]},
@@ -85,16 +92,19 @@ def _router() -> Router:
     return Router(suppress_envoy_headers=True)
 
 
-def _strip_internal_headers() -> TypedExtensionConfig:
+def _strip_unread_headers() -> TypedExtensionConfig:
     # Before routing and before ext_proc: nothing behind this sees a client's copy of an internal header.
-    mutations = [
-        {"remove_on_match": {"key_matcher": {"prefix": prefix, "ignore_case": True}}}
-        for prefix in ("x-ringfence-", "x-envoy-")
-    ]
+    unread = {"key_matcher": {"safe_regex": {"regex": others(KNOWN, KNOWN_PREFIXES)}}}
     return TypedExtensionConfig(
         name="envoy.http.early_header_mutation.header_mutation",
-        typed_config=pack(HeaderMutation(mutations=mutations)),
+        typed_config=pack(HeaderMutation(mutations=[{"remove_on_match": unread}])),
     )
+
+
+def _hold(settings: DataPlane) -> dict[str, object]:
+    """The buffer filter, off but on the route that turns it on."""
+    limit = {"value": settings.buffer_bytes}
+    return {**_filter(BUFFER, Buffer(max_request_bytes=limit)), "disabled": True}
 
 
 def _ext_proc(settings: DataPlane) -> dict[str, object]:
@@ -143,7 +153,8 @@ def _access_log(settings: DataPlane, worker: int) -> dict[str, object]:
                     },
                 }
             ],
-        }
+        },
+        additional_request_headers_to_log=["content-length"],
     )
     return {
         "name": "envoy.access_loggers.http_grpc",

@@ -27,10 +27,14 @@ from governance.dialects.routes import Reply
 from governance.inference import RequestHead
 from governance.nodes.node import Pool
 from sidecar.dataplane import ANSWERED_DETAILS, DECISION_NAMESPACE, POOL_KEY, POOL_NAMESPACE, REFUSED_DETAILS
-from sidecar.exchange import BodyChunk, Event, ExchangeBroken, Head, Place, Release, Respond, Trailers
+from sidecar.exchange import BodyChunk, Event, ExchangeBroken, Head, Place, Release, Respond, Trailers, Whole
+from sidecar.headers import READ, attribute
+from sidecar.routes import EXT_PROC
 
 # Larger single answers have been refused (gateway-api-inference-extension#854).
 _CHUNK_BYTES = 60_000
+
+_HEADERS = tuple((attribute(name), name) for name in READ)
 
 READ_ON = ProcessingResponse(request_headers=HeadersResponse(response=CommonResponse()))
 
@@ -45,6 +49,8 @@ def event(message: ProcessingRequest) -> Event:
                 end_of_stream=message.request_headers.end_of_stream,
                 duplex=mode == ProcessingMode.FULL_DUPLEX_STREAMED,
             )
+        case "request_body" if message.attributes:
+            return Whole(head=_attributed(message.attributes[EXT_PROC]), body=message.request_body.body)
         case "request_body":
             return BodyChunk(data=message.request_body.body, end_of_stream=message.request_body.end_of_stream)
         case "request_trailers":
@@ -56,13 +62,20 @@ def event(message: ProcessingRequest) -> Event:
 def _head(message: HttpHeaders) -> RequestHead:
     pairs = tuple((row.key, (row.raw_value or row.value.encode()).decode("latin-1")) for row in message.headers.headers)
     pseudo = {key: value for key, value in pairs if key.startswith(":")}
-    path, _, query = pseudo.get(":path", "").partition("?")
-    return RequestHead(
-        method=pseudo.get(":method", ""),
-        path=path,
-        query=query,
-        headers=tuple(pair for pair in pairs if not pair[0].startswith(":")),
-    )
+    headers = tuple(pair for pair in pairs if not pair[0].startswith(":"))
+    return _named(pseudo.get(":method", ""), pseudo.get(":path", ""), headers)
+
+
+def _attributed(attributes: Struct) -> RequestHead:
+    """The head in a whole message: of a header that came twice the values are one, with a comma between them."""
+    fields = attributes.fields
+    method, path = fields["request.method"].string_value, fields["request.path"].string_value
+    return _named(method, path, tuple((name, fields[key].string_value) for key, name in _HEADERS if key in fields))
+
+
+def _named(method: str, target: str, headers: tuple[tuple[str, str], ...]) -> RequestHead:
+    path, _, query = target.partition("?")
+    return RequestHead(method=method, path=path, query=query, headers=headers)
 
 
 def responses(verdict: Release | Respond, *, worker: str) -> Iterator[ProcessingResponse]:
@@ -96,7 +109,7 @@ def _release(release: Release, worker: str) -> Iterator[ProcessingResponse]:
     mutation = common.header_mutation
     mutation.set_headers.append(_header("x-ringfence-decision-id", release.decision_id))
     mutation.set_headers.extend(_header(name, value) for name, value in forward.set_headers)
-    mutation.remove_headers.extend((*forward.remove_headers, *release.unread_headers))
+    mutation.remove_headers.extend(forward.remove_headers)
     if body is not None:
         mutation.remove_headers.append("content-encoding")
         if release.place is Place.BODY:

@@ -11,16 +11,19 @@ from typing import Any
 
 import grpc
 import structlog
+from envoy.config.core.v3.base_pb2 import RequestMethod
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
 from google.protobuf.struct_pb2 import Struct
 
 from governance.errors import AuditUnavailable
+from governance.inference import RequestHead
 from governance.interfaces import AuditSink
 from governance.nodes.node import Node, Pool
 from governance.record import OutcomeRecord, OutcomeStatus
 from governance.telemetry import WorkerMetrics
 from sidecar.dataplane import DECISION_NAMESPACE, POOL_KEY, POOL_NAMESPACE, USAGE_NAMESPACE
+from sidecar.routes import WHOLE
 
 _LOG = structlog.get_logger("ringfence.outcomes")
 
@@ -59,6 +62,19 @@ def outcome(
 def reached_upstream(entry: HTTPAccessLogEntry) -> bool:
     """True when Envoy picked an upstream host for the request."""
     return bool(entry.common_properties.upstream_remote_address.ListFields())
+
+
+def broken_off(entry: HTTPAccessLogEntry) -> bool:
+    """True when the caller left before the body was whole, so that it was never sent to a worker in one message."""
+    declared = entry.request.request_headers.get("content-length", "")
+    if entry.common_properties.route_name != WHOLE or not (declared.isascii() and declared.isdigit()):
+        return False
+    return int(entry.request.request_body_bytes) < int(declared[:19])
+
+
+def _head(entry: HTTPAccessLogEntry) -> RequestHead:
+    method = RequestMethod.Name(entry.request.request_method)
+    return RequestHead(method=method, path=entry.request.path.partition("?")[0], headers=())
 
 
 def _contained(entry: HTTPAccessLogEntry, node: Node | None, pool: Pool | None) -> bool:
@@ -107,7 +123,10 @@ class AccessLog(als_pb2_grpc.AccessLogServiceServicer):
         nodes: Mapping[str, Node],
         pool_of: Callable[[str], Pool | None],
         metrics: WorkerMetrics,
+        abandon: Callable[[RequestHead], None],
     ) -> None:
+        """`abandon` is told of a request that its caller left before it was whole, and that so no worker saw."""
+        self._abandon = abandon
         self._audit = audit
         self._nodes = nodes
         self._pool_of = pool_of
@@ -127,6 +146,8 @@ class AccessLog(als_pb2_grpc.AccessLogServiceServicer):
         self.forwarded += record is not None or escaped
         if record is None:
             self._metrics.unmatched(reached_upstream=escaped)
+            if broken_off(entry):
+                self._abandon(_head(entry))
             if escaped:
                 _LOG.error("request_reached_upstream_without_decision")
             return

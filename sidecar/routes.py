@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.filters.http.buffer.v3.buffer_pb2 import BufferPerRoute
 from envoy.extensions.filters.http.ext_proc.v3.ext_proc_pb2 import ExtProcPerRoute
 from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
 from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2 import (
@@ -17,12 +18,18 @@ from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_
 
 from sidecar.clusters import milliseconds, pack
 from sidecar.dataplane import DECISION_NAMESPACE, DataPlane
+from sidecar.headers import READ, attribute
 
 ROUTES = "ringfence"
 EXT_PROC = "envoy.filters.http.ext_proc"
+BUFFER = "envoy.filters.http.buffer"
+# The route of a request that reaches the worker in one message, and so perhaps never.
+WHOLE = "refuse-whole"
 DECISION_ID_HEADER = "x-ringfence-decision-id"
 ACTION_HEADER = "x-ringfence-action"
 _ENDLESS = 2**63 - 1
+
+_ATTRIBUTES = ("request.method", "request.path", *map(attribute, READ))
 # Never seen by a caller: the local reply for this route takes its place.
 UNPLACED_BODY = "unplaced"
 
@@ -51,7 +58,7 @@ def answer_headers() -> list[dict[str, object]]:
 
 def route_configuration(settings: DataPlane, cells: Sequence[str]) -> RouteConfiguration:
     """Routes to `cells`, then the refusals. Before ext_proc has spoken only the refusals can match."""
-    refusals = [*_streamed_refusals(settings), _refusal()]
+    refusals = [_whole(settings), *_streamed_refusals(settings), _refusal()]
     return RouteConfiguration(
         name=ROUTES,
         virtual_hosts=[
@@ -112,6 +119,46 @@ def _refusal() -> Route:
         name="refuse",
         match={"prefix": "/"},
         direct_response={"status": 503, "body": {"inline_string": UNPLACED_BODY}},
+    )
+
+
+def _whole(settings: DataPlane) -> Route:
+    """Where the worker gets head and body in one message: half of what two of them cost.
+
+    The head is sent as attributes, which are text: a request whose headers are not in ASCII goes the other way, as does one
+    that would leave HTTP. The buffer filter behind ext_proc keeps the head from being routed before the verdict on the body.
+    """
+    length = {"name": "content-length", "range_match": {"start": 1, "end": settings.max_body_bytes + 1}}
+    upgrade = {"contains": "upgrade", "ignore_case": True}
+    headers: list[Mapping[str, object]] = [
+        {"name": ":method", "string_match": {"exact": "POST"}},
+        length,
+        {"name": "upgrade", "present_match": False},
+        {"name": "connection", "string_match": upgrade, "invert_match": True},
+        *(
+            {"name": name, "string_match": {"safe_regex": {"regex": "[ -~]*"}}, "treat_missing_header_as_empty": True}
+            for name in (":path", *READ)
+        ),
+    ]
+    override = ExtProcPerRoute(
+        overrides={
+            "processing_mode": {
+                "request_header_mode": "SKIP",
+                "request_body_mode": "BUFFERED",
+                "request_trailer_mode": "SKIP",
+                "response_header_mode": "SKIP",
+                "response_body_mode": "NONE",
+                "response_trailer_mode": "SKIP",
+            },
+            "request_attributes": list(_ATTRIBUTES),
+        }
+    )
+    hold = BufferPerRoute(buffer={"max_request_bytes": {"value": settings.buffer_bytes}})
+    return Route(
+        name=WHOLE,
+        match={"prefix": "/", "headers": headers},
+        direct_response={"status": 503, "body": {"inline_string": UNPLACED_BODY}},
+        typed_per_filter_config={EXT_PROC: pack(override), BUFFER: pack(hold)},
     )
 
 

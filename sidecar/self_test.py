@@ -32,7 +32,7 @@ class SelfTest:
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
-                session.get(self._url) as response,
+                session.post(self._url, data=b"{}") as response,
             ):
                 inspected = response.status == 404 and "x-ringfence-decision-id" in response.headers
         except (aiohttp.ClientError, TimeoutError):

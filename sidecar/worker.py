@@ -80,7 +80,8 @@ async def _serve(config: Config, index: int) -> None:
             max_streamed_bytes=config.limits.streamed_body_bytes,
             metrics=metrics,
         )
-        log = AccessLog(audit, {node.id: node for node in config.nodes}, fleet.pool, metrics)
+        nodes = {node.id: node for node in config.nodes}
+        log = AccessLog(audit, nodes, fleet.pool, metrics, processor.abandoned)
         server = await _listen(config, index, processor, log)
         stack.push_async_callback(server.stop, _GRACE_S)
         reconciler = asyncio.create_task(_reconcile(audit, processor, log))

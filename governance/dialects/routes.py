@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from governance import denial
@@ -12,9 +12,10 @@ from governance.denial import Denial
 from governance.dialects import content_encoding, openai_chat, openai_replies
 from governance.dialects.contract import Limits, Reply
 from governance.errors import MalformedRequest, RequestTooLarge, UnsupportedOperation
+from governance.frozen import frozen
 from governance.inference import InferenceRequest, Operation, RequestHead, Uninspected, Unread
 
-__all__ = ["Limits", "Reply", "Route", "classify", "listing", "read", "refusal", "unread_headers"]
+__all__ = ["Limits", "Reply", "Route", "classify", "listing", "read", "refusal"]
 
 _CHAT: Final = "/v1/chat/completions"
 _MODELS: Final = "/v1/models"
@@ -23,16 +24,7 @@ _ONE_MODEL: Final = re.compile(r"/v1/models/((?:(?!\.{1,2}(?:/|$))[A-Za-z0-9._:@
 _JSON: Final = re.compile(r'application/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*"?utf-?8"?[ \t]*)?', re.IGNORECASE)
 
 
-# Request headers that a node needs or a proxy owns. Any other name may carry anything, and nobody reads it.
-_KNOWN_HEADERS: Final = frozenset(
-    "accept accept-charset accept-encoding accept-language api-key authorization cache-control connection content-encoding "
-    "content-length content-type date expect host idempotency-key keep-alive openai-beta openai-organization "
-    "openai-project te traceparent tracestate trailer transfer-encoding upgrade user-agent x-api-key x-request-id".split()
-)
-_KNOWN_PREFIXES: Final = ("x-stainless-", "x-forwarded-", "x-envoy-", "x-ringfence-", "proxy-")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Route:
     """An endpoint. `model` is the one named by the path, empty where it names none."""
 
@@ -81,12 +73,6 @@ def read(route: Route, head: RequestHead, body: bytes, limits: Limits) -> Infere
         return request
     # A node may act on it or log it, and nobody has read it.
     return replace(request, uninspected=(*request.uninspected, Uninspected(reason=Unread.UNKNOWN_FIELD, place="?")))
-
-
-def unread_headers(head: RequestHead) -> tuple[str, ...]:
-    """Names of headers that must not go on: nobody read them, so no node gets them."""
-    names = {name for name, _ in head.headers if name not in _KNOWN_HEADERS and not name.startswith(_KNOWN_PREFIXES)}
-    return tuple(sorted(names))
 
 
 def refusal(head: RequestHead | None, denied: Denial, decision_id: str) -> Reply:

@@ -27,6 +27,7 @@ from sidecar.exchange import (
     Release,
     Respond,
     Trailers,
+    Whole,
 )
 from tests.builders import head, node
 
@@ -71,6 +72,35 @@ def test_a_buffered_request_is_judged_with_its_body_and_released_at_the_body() -
     release = subject.conclude(admitted(FORWARD))
     assert isinstance(release, Release)
     assert (release.place, release.forward) == (Place.BODY, FORWARD)
+
+
+def test_a_request_in_one_message_is_judged_at_once() -> None:
+    """Nothing has to be asked for; the verdict answers the body."""
+    subject = exchange()
+
+    judge = subject.receive(Whole(head=head(), body=b"body"))
+
+    assert judge == Judge(arrival=Arrival(head=head(), body=SensitiveBytes(b"body")))
+    release = subject.conclude(admitted(FORWARD))
+    assert isinstance(release, Release)
+    assert (release.place, release.body.reveal()) == (Place.BODY, b"body")
+
+
+@pytest.mark.parametrize(
+    ("event", "problem"),
+    [
+        (Whole(head=head(), body=b"x" * 101), RequestTooLarge(limit=100)),
+        (Whole(head=head("/v1/unknown"), body=b"body"), UnsupportedOperation("unknown endpoint")),
+    ],
+)
+def test_a_request_in_one_message_that_cannot_be_read_is_judged_without_its_body(
+    event: Whole, problem: Exception
+) -> None:
+    """A limit and an unknown endpoint are found before the body is looked at."""
+    judge = exchange().receive(event)
+
+    assert isinstance(judge, Judge)
+    assert (judge.arrival.body.reveal(), repr(judge.arrival.problem)) == (b"", repr(problem))
 
 
 def test_a_streamed_request_is_held_whole_and_released_at_its_headers() -> None:

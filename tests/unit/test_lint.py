@@ -18,7 +18,7 @@ from sidecar.dataplane import MIB, DataPlane
 from sidecar.lint import lint
 from sidecar.pools import PoolTable
 from sidecar.resources import build
-from sidecar.routes import EXT_PROC
+from sidecar.routes import BUFFER, EXT_PROC
 from sidecar.snapshot import XdsType
 
 NODES = [
@@ -97,15 +97,15 @@ def ext_proc(change: Mutate) -> Callable[[dict[XdsType, Any]], None]:
 
 
 def routes(change: Mutate) -> Callable[[dict[XdsType, Any]], None]:
-    """A change to the virtual host; its routes are the cell's, two streamed refusals and the refusal."""
+    """A change to the virtual host; its routes are the cell's, the whole refusal, two streamed ones and the refusal."""
     return lambda parts: change(parts[XdsType.ROUTE].virtual_hosts[0])
 
 
-def per_route(change: Mutate) -> Callable[[dict[XdsType, Any]], None]:
-    """A change to the override of ext_proc on a streamed refusal."""
+def per_route(change: Mutate, route: int = 2) -> Callable[[dict[XdsType, Any]], None]:
+    """A change to the override of ext_proc on a streamed refusal, or on another route."""
 
     def apply(host: Any) -> None:
-        packed = host.routes[1].typed_per_filter_config[EXT_PROC]
+        packed = host.routes[route].typed_per_filter_config[EXT_PROC]
         override = ExtProcPerRoute()
         packed.Unpack(override)
         change(override)
@@ -223,9 +223,10 @@ RULES: dict[str, tuple[Callable[[dict[XdsType, Any]], None], str]] = {
     # inspection
     "no ext_proc": (manager(cut("http_filters", 0)), "exactly one ext_proc"),
     "two ext_proc": (manager(_repeat_ext_proc), "exactly one ext_proc"),
-    "disabled filter": (manager(put("http_filters.0.disabled", True)), "optional, disabled"),
-    "optional filter": (manager(put("http_filters.0.is_optional", True)), "optional, disabled"),
-    "router not last": (manager(cut("http_filters", 2)), "router is not the last"),
+    "disabled filter": (manager(put("http_filters.0.disabled", True)), "a filter is disabled"),
+    "buffer before ext_proc": (manager(lambda made: made.http_filters.sort(key=lambda one: one.name)), "stands before"),
+    "optional filter": (manager(put("http_filters.0.is_optional", True)), "optional or discovered"),
+    "router not last": (manager(cut("http_filters", 3)), "router is not the last"),
     "decompressor": (manager(put("http_filters.1.name", "envoy.filters.http.decompressor")), "decompressor"),
     "upgrades": (
         manager(put("upgrade_configs", [HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")])),
@@ -254,9 +255,9 @@ RULES: dict[str, tuple[Callable[[dict[XdsType, Any]], None], str]] = {
     "host may be changed": (ext_proc(put("mutation_rules.allow_all_routing.value", True)), "change the host"),
     "any mode override": (ext_proc(put("allow_mode_override", True)), "mode override"),
     # the outer ring
-    "default route forwards": (routes(cut("routes", 3)), "default route"),
-    "default route answers 200": (routes(put("routes.3.direct_response.status", 200)), "default route"),
-    "default route has a condition": (routes(put("routes.3.match.prefix", "/v1")), "default route"),
+    "default route forwards": (routes(cut("routes", 4)), "default route"),
+    "default route answers 200": (routes(put("routes.4.direct_response.status", 200)), "default route"),
+    "default route has a condition": (routes(put("routes.4.match.prefix", "/v1")), "default route"),
     "no routes": (routes(put("routes", [])), "default route"),
     "cluster from a header": (routes(put("routes.0.route.cluster_header", "x-cluster")), "cluster_header"),
     "weighted clusters": (
@@ -300,6 +301,15 @@ RULES: dict[str, tuple[Callable[[dict[XdsType, Any]], None], str]] = {
     "headers skipped on a route": (
         per_route(put("overrides.processing_mode.request_header_mode", 2)),
         "request headers",
+    ),
+    "headers skipped and nothing held": (
+        routes(lambda host: host.routes[1].typed_per_filter_config.pop(BUFFER)),
+        "request headers",
+    ),
+    "headers skipped where no body need come": (routes(drop("routes.1.match.headers")), "request headers"),
+    "a body in pieces where it is held": (
+        per_route(put("overrides.processing_mode.request_body_mode", 1), route=1),
+        "in pieces",
     ),
     "streamed without trailers": (
         per_route(put("overrides.processing_mode.request_trailer_mode", 2)),

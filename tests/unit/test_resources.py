@@ -282,7 +282,10 @@ def test_buffer_limits_hold_a_whole_body() -> None:
 
 
 def test_bodies_that_do_not_fit_the_buffer_are_taken_in_pieces_on_routes_that_refuse() -> None:
-    """Longer than the buffer, or of unknown length: such a request starts on a refusal, like every other."""
+    """Longer than the buffer, or of unknown length: such a request starts on a refusal, like every other.
+
+    What fits begins on the refusal whose mode sends head and body in one message.
+    """
     found: Any = made(["device"], plane=replace(SETTINGS, max_body_bytes=MIB)).resources[XdsType.ROUTE]["ringfence"]
     routes = found.message.virtual_hosts[0].routes
     lengths = [
@@ -292,9 +295,13 @@ def test_bodies_that_do_not_fit_the_buffer_are_taken_in_pieces_on_routes_that_re
         if header.name == "content-length"
     ]
 
-    assert ["cell-de", "refuse-long", "refuse-undeclared", "refuse"] == [one.name for one in routes]
-    assert [("refuse-long", "range_match", MIB + 1), ("refuse-undeclared", "present_match", 0)] == lengths
-    assert [False, True, True, True] == [one.HasField("direct_response") for one in routes]
+    assert ["cell-de", "refuse-whole", "refuse-long", "refuse-undeclared", "refuse"] == [one.name for one in routes]
+    assert [
+        ("refuse-whole", "range_match", 1),
+        ("refuse-long", "range_match", MIB + 1),
+        ("refuse-undeclared", "present_match", 0),
+    ] == lengths
+    assert [False, True, True, True, True] == [one.HasField("direct_response") for one in routes]
 
 
 def test_cell_may_be_routed_before_it_has_nodes() -> None:

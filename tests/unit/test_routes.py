@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from governance.denial import Denial, of_error
-from governance.dialects.routes import Limits, Reply, Route, classify, listing, read, refusal, unread_headers
+from governance.dialects.routes import Limits, Reply, Route, classify, listing, read, refusal
 from governance.errors import MalformedRequest, RequestTooLarge, UnsupportedOperation
 from governance.inference import InferenceRequest, Operation, RequestHead
 
@@ -234,11 +234,3 @@ def test_the_official_client_gets_one_model() -> None:
         json.loads(unknown.body)["error"]["code"],
         dict(unknown.headers)["x-ringfence-action"],
     )
-
-
-def test_headers_that_nobody_reads_are_named_once_and_sorted() -> None:
-    """Names a node or a proxy needs are not among them, whatever their number."""
-    pairs = ("x-note", "accept", "x-stainless-os", "cookie", "x-note", "authorization", "x-envoy-original-path")
-    head = RequestHead(method="POST", path="/v1/chat/completions", headers=tuple((name, "v") for name in pairs))
-
-    assert unread_headers(head) == ("cookie", "x-note")

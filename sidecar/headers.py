@@ -1,0 +1,49 @@
+"""Which request headers pass: those that a node needs or a proxy owns. Any other may carry anything, and nobody reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+KNOWN = tuple(
+    "accept accept-charset accept-encoding accept-language api-key authorization cache-control connection "
+    "content-encoding content-length content-type date expect host idempotency-key keep-alive openai-beta "
+    "openai-organization openai-project te traceparent tracestate trailer transfer-encoding upgrade user-agent x-api-key "
+    "x-request-id".split()
+)
+# Pseudo headers are no headers.
+KNOWN_PREFIXES = ("x-stainless-", "x-forwarded-", "proxy-", ":")
+
+# What a request may hold that says who asks, how its body is written, or that it would leave HTTP.
+READ = ("authorization", "api-key", "x-api-key", "content-type", "content-encoding")
+
+
+def attribute(name: str) -> str:
+    """The CEL attribute that is the header `name`."""
+    return f"request.headers['{name}']"
+
+
+def others(names: Iterable[str], prefixes: Iterable[str]) -> str:
+    """An RE2 expression for every text that is none of `names` and begins with none of `prefixes`.
+
+    RE2 has no lookahead, so that what is not meant has to be spelt out.
+    """
+    trie: dict[str, object] = {}
+    for word in (*(f"{name}\0" for name in names), *prefixes):
+        at = trie
+        for letter in word[:-1]:
+            at = at.setdefault(letter, {})  # type: ignore[assignment]
+        # A name ends in NUL, which leads nowhere; so does the last letter of a prefix.
+        at[word[-1]] = None
+    return _others(trie)
+
+
+def _others(trie: Mapping[str, object]) -> str:
+    letters = sorted(letter for letter in trie if letter != "\0")
+    if not letters:
+        return ".+"
+    ways = [f"[^{''.join(map(re.escape, letters))}].*"]
+    ways += [re.escape(letter) + _others(below) for letter in letters if isinstance(below := trie[letter], Mapping)]
+    if "\0" not in trie:
+        ways.append("")
+    return f"(?:{'|'.join(ways)})"
