@@ -66,7 +66,17 @@ def log_name(worker: int) -> str:
 
 def workers_cluster(settings: DataPlane) -> Cluster:
     """The cluster of all workers' ext_proc sockets."""
-    return _unix_cluster(WORKERS, settings.worker_sockets, buffer_bytes=settings.buffer_bytes)
+    cluster = _unix_cluster(WORKERS, settings.worker_sockets, buffer_bytes=settings.buffer_bytes)
+    # Envoy times no message of a request that comes in pieces. A worker whose process stands still is found by its pings;
+    # one that never answers is given up once the longest upload and the longest verdict are over.
+    longest = settings.request_timeout_ms + settings.message_timeout_ms
+    ping = milliseconds(max(settings.message_timeout_ms // 2, 100))
+    options = HttpProtocolOptions(
+        explicit_http_config={"http2_protocol_options": {"connection_keepalive": {"interval": ping, "timeout": ping}}},
+        common_http_protocol_options={"max_stream_duration": milliseconds(longest)},
+    )
+    cluster.typed_extension_protocol_options[_HTTP_OPTIONS].CopyFrom(pack(options))
+    return cluster
 
 
 def log_cluster(settings: DataPlane, worker: int) -> Cluster:

@@ -17,14 +17,15 @@ MIB = 1024 * KIB
 POOL_NAMESPACE = "envoy.lb"
 POOL_KEY = "pool"
 DECISION_NAMESPACE = "ringfence"
+CELL_KEY = "cell"
 USAGE_NAMESPACE = "ringfence.usage"
 
 # Envoy's code details of an ImmediateResponse are its `details`; only replies that carry these go out with their own body.
 REFUSED_DETAILS = "ringfence_refused"
 ANSWERED_DETAILS = "ringfence_answered"
 
-# Room for what surrounds a body in a buffer, so that a body of exactly `max_body_bytes` reaches the worker, which
-# refuses larger ones in the caller's own shape; Envoy's 413 is the backstop.
+# Room for what surrounds a body in a buffer, so that a body of exactly `max_body_bytes` reaches the worker; Envoy's 413 is
+# the backstop.
 BUFFER_SLACK_BYTES = 64 * KIB
 
 
@@ -60,8 +61,8 @@ class Retries:
 class DataPlane:
     """`worker_sockets[n]` is the Unix socket of worker n: ext_proc and its own access log.
 
-    Bodies up to `max_body_bytes` are buffered; longer ones, and those of a POST without a content-length, arrive in
-    FULL_DUPLEX_STREAMED mode, where the worker bounds them: by `streamed_body_bytes`, or None to take nothing longer.
+    A POST that declares a body of up to `max_body_bytes` reaches the worker in one message; anything else is streamed to
+    it, and the worker bounds it: by `streamed_body_bytes`, or None to take nothing longer.
     `system_ca_file` is the trust store for nodes that name none.
     """
 

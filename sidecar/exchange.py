@@ -1,11 +1,10 @@
 """One request's conversation with Envoy as a state machine without I/O: events in, actions out.
 
-    IDLE --head--> READING --body--> JUDGING --verdict--> DONE
-      `--- head alone, or a whole ----^
+    IDLE --head--> READING --end of body--> JUDGING --verdict--> DONE
+      `------ head alone, or a whole -------^
 
-INVARIANT: nothing that lets a request go on leaves before a verdict made from a durable record (`Admission`); each
-message is answered at most once; after DONE every event is ignored (Envoy may repeat the end of a body,
-envoyproxy/envoy#46237).
+INVARIANT: nothing is said to Envoy before a verdict made from a durable record (`Admission`), and nothing after it: Envoy
+may repeat the end of a body (envoyproxy/envoy#46237).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from enum import Enum, auto
 from governance.decision import Action
 from governance.dialects import routes
 from governance.enforcement import Answer, Forward, Refuse
-from governance.errors import GovernanceError, RequestTooLarge
+from governance.errors import GovernanceError, MalformedRequest, RequestTooLarge
 from governance.frozen import frozen
 from governance.inference import RequestHead
 from governance.judgement import Admission, Arrival, Unrecorded
@@ -27,38 +26,32 @@ DRAIN_BYTES = 64 * 1024 * 1024
 
 
 @frozen
-class Head:
-    """Request headers. `duplex` is True when Envoy streams the body (FULL_DUPLEX_STREAMED)."""
-
-    head: RequestHead
-    end_of_stream: bool
-    duplex: bool
-
-
-@frozen
-class BodyChunk:
-    """The buffered body, or the next piece of a streamed one."""
-
-    data: bytes = field(repr=False)
-    end_of_stream: bool
-
-
-@frozen
 class Whole:
-    """Request headers, as far as they are read, and the buffered body in one message."""
+    """A request in one message: its head, as far as it is read, and its body."""
 
     head: RequestHead
     body: bytes = field(repr=False)
 
 
 @frozen
-class Trailers:
-    """The end of a streamed body that has trailers."""
+class Head:
+    """The head of a request whose body, if it has one, follows in pieces."""
+
+    head: RequestHead
+    end_of_stream: bool
 
 
 @frozen
-class ReadOn:
-    """Answer the headers so that Envoy sends the buffered body. Nothing goes upstream by this."""
+class BodyChunk:
+    """The next piece of a body."""
+
+    data: bytes = field(repr=False)
+    end_of_stream: bool
+
+
+@frozen
+class Trailers:
+    """The end of a body that has trailers."""
 
 
 @frozen
@@ -68,23 +61,23 @@ class Judge:
     arrival: Arrival
 
 
-class Place(Enum):
-    """Which message the verdict answers."""
+class Shape(Enum):
+    """The messages that a request came in; a release answers the same ones."""
 
-    HEADERS = auto()
-    BODY = auto()
+    WHOLE = auto()
+    HEAD = auto()
     STREAM = auto()
 
 
 @frozen
 class Release:
-    """Let the request go to `forward.pool`, with the verdict in the answer to `place`."""
+    """Let the request go to `forward.pool`. `arrival` is what came, its body as it was before any edit."""
 
     decision_id: str
     action: Action
     forward: Forward
-    place: Place
-    body: SensitiveBytes
+    shape: Shape
+    arrival: Arrival
 
 
 @frozen
@@ -109,18 +102,20 @@ class _State(Enum):
 
 
 class Exchange:
-    """The state of one ext_proc stream. Not thread safe; owned by the handler of that stream."""
+    """The state of one ext_proc stream. Not thread safe; owned by the handler of that stream.
 
-    def __init__(self, *, max_body_bytes: int, max_streamed_bytes: int | None) -> None:
+    A body of more than `max_body_bytes` is refused.
+    """
+
+    def __init__(self, *, max_body_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
-        self._max_streamed_bytes = max_streamed_bytes or max_body_bytes
         self._state = _State.IDLE
-        self._place = Place.HEADERS
+        self._shape = Shape.HEAD
         self._head: RequestHead | None = None
         self._problem: GovernanceError | None = None
         self._body = bytearray()
         self._received = 0
-        self._judged = SensitiveBytes(b"")
+        self._arrival: Arrival | None = None
 
     @property
     def head(self) -> RequestHead | None:
@@ -132,7 +127,7 @@ class Exchange:
         """True from the head until there is something to judge: an exchange that ends in between is an aborted one."""
         return self._state is _State.READING
 
-    def receive(self, event: Event) -> ReadOn | Judge | None:
+    def receive(self, event: Event) -> Judge | None:
         """The reaction to the next message from Envoy, or None. Raises ExchangeBroken out of order."""
         match self._state, event:
             case _State.DONE, _:
@@ -143,91 +138,84 @@ class Exchange:
                 return self._start(event)
             case _State.READING, BodyChunk():
                 return self._read(event)
-            case _State.READING, Trailers() if self._place is Place.STREAM:
-                return self._judge(bytes(self._body))
+            case _State.READING, Trailers():
+                # Nobody reads them; and a node would get what came before them twice (seen on Envoy 1.40, HTTP/2).
+                self._problem = self._problem or MalformedRequest("trailers")
+                return self._judge(b"")
             case _:
                 raise ExchangeBroken(f"{type(event).__name__} while {self._state.name}")
 
     def conclude(self, verdict: Admission | Unrecorded) -> Release | Respond:
         """The final answer. Only an Admission that forwards yields a Release."""
-        if self._state is not _State.JUDGING or self._head is None:
+        if self._state is not _State.JUDGING or self._arrival is None:
             raise ExchangeBroken(f"verdict while {self._state.name}")
         self._state = _State.DONE
+        head = self._arrival.head
         match verdict:
             case Unrecorded():
-                return Respond(reply=routes.refusal(self._head, verdict.denial, verdict.record.id))
+                return Respond(reply=routes.refusal(head, verdict.denial, verdict.record.id))
             case Admission(enforcement=Refuse() as refused):
-                return Respond(reply=routes.refusal(self._head, refused.denial, verdict.record.id))
+                return Respond(reply=routes.refusal(head, refused.denial, verdict.record.id))
             case Admission(enforcement=Answer() as answer):
-                return Respond(reply=routes.listing(self._head, answer.models, verdict.record.id))
+                return Respond(reply=routes.listing(head, answer.models, verdict.record.id))
             case Admission(enforcement=Forward() as forward):
                 return Release(
                     decision_id=verdict.record.id,
                     action=verdict.record.action,
                     forward=forward,
-                    place=self._place,
-                    body=self._judged,
+                    shape=self._shape,
+                    arrival=self._arrival,
                 )
             case _:
                 raise ExchangeBroken("verdict without enforcement")
 
     def _take(self, event: Whole) -> Judge:
-        self._head, self._place = event.head, Place.BODY
-        self._problem = self._screen(event.head)
-        if self._problem is None and len(event.body) > self._limit:
-            self._problem = RequestTooLarge(limit=self._limit)
+        self._head, self._shape = event.head, Shape.WHOLE
+        self._problem = self._screen(event.head, len(event.body))
         return self._judge(event.body if self._problem is None else b"")
 
-    def _start(self, event: Head) -> ReadOn | Judge | None:
+    def _start(self, event: Head) -> Judge | None:
         self._head = event.head
-        self._place = Place.STREAM if event.duplex else Place.HEADERS
-        self._problem = self._screen(event.head)
-        if event.end_of_stream or self._cannot_wait():
+        declared = _declared(event.head)
+        self._problem = self._screen(event.head, declared)
+        if event.end_of_stream or self._cannot_wait(declared):
             return self._judge(b"")
-        self._state = _State.READING
-        if event.duplex:
-            return None
-        self._place = Place.BODY
-        return ReadOn()
+        self._state, self._shape = _State.READING, Shape.STREAM
+        return None
 
-    def _screen(self, head: RequestHead) -> GovernanceError | None:
+    def _screen(self, head: RequestHead, size: int) -> GovernanceError | None:
         try:
             routes.classify(head)
         except GovernanceError as error:
             return error
-        return RequestTooLarge(limit=self._limit) if self._declared > self._limit else None
+        return RequestTooLarge(limit=self._max_body_bytes) if size > self._max_body_bytes else None
 
-    def _cannot_wait(self) -> bool:
+    def _cannot_wait(self, declared: int) -> bool:
         """A refused request is read to its end, as a client that is cut off while it sends often loses the answer.
 
         Not when it would never end: an upgrade has no end (envoyproxy/envoy#47081), and a body may be too long to read.
         """
-        return self._problem is not None and (self._problem.code == "upgrade_refused" or self._declared > DRAIN_BYTES)
+        return self._problem is not None and (self._problem.code == "upgrade_refused" or declared > DRAIN_BYTES)
 
-    @property
-    def _declared(self) -> int:
-        length = (self._head.header("content-length") if self._head else None) or ""
-        return int(length[:19]) if length.isascii() and length.isdigit() else 0
-
-    @property
-    def _limit(self) -> int:
-        return self._max_streamed_bytes if self._place is Place.STREAM else self._max_body_bytes
-
-    def _read(self, event: BodyChunk) -> ReadOn | Judge | None:
+    def _read(self, event: BodyChunk) -> Judge | None:
         self._received += len(event.data)
-        if self._received > self._limit:
-            self._problem = self._problem or RequestTooLarge(limit=self._limit)
+        if self._received > self._max_body_bytes:
+            self._problem = self._problem or RequestTooLarge(limit=self._max_body_bytes)
         if self._problem is None:
             self._body += event.data
         else:
             self._body.clear()
-        # BUFFERED sends the whole body in one message, whose end_of_stream is false when trailers follow.
-        if event.end_of_stream or self._place is Place.BODY or self._received > DRAIN_BYTES:
+        if event.end_of_stream or self._received > DRAIN_BYTES:
             return self._judge(bytes(self._body))
         return None
 
     def _judge(self, body: bytes) -> Judge:
         assert self._head is not None  # noqa: S101  every state that judges has a head
         self._state = _State.JUDGING
-        self._judged = SensitiveBytes(body)
-        return Judge(arrival=Arrival(head=self._head, body=self._judged, problem=self._problem))
+        self._arrival = Arrival(head=self._head, body=SensitiveBytes(body), problem=self._problem)
+        return Judge(arrival=self._arrival)
+
+
+def _declared(head: RequestHead) -> int:
+    length = head.header("content-length") or ""
+    return int(length[:19]) if length.isascii() and length.isdigit() else 0

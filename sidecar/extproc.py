@@ -41,18 +41,17 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
     ) -> None:
         self._runtime = runtime
         self._worker = worker
-        self._max_body_bytes = max_body_bytes
-        self._max_streamed_bytes = max_streamed_bytes
+        self._max_body_bytes = max_streamed_bytes or max_body_bytes
         self._metrics = metrics
         self.released = 0
 
     async def Process(self, _: Any, context: Any) -> None:  # noqa: N802  gRPC's name
         """Speaks for one request, and ends its stream normally once the verdict was sent, never before.
 
-        A stream that ends normally before the verdict makes Envoy deliver the original body, by protocol; so every
+        A stream that ends normally before the verdict lets Envoy go on with what it has, by protocol; so every
         other end is an error, and Envoy then refuses, as failure_mode_allow is false.
         """
-        exchange = Exchange(max_body_bytes=self._max_body_bytes, max_streamed_bytes=self._max_streamed_bytes)
+        exchange = Exchange(max_body_bytes=self._max_body_bytes)
         runtime = self._runtime()
         try:
             while (message := await context.read()) is not grpc.aio.EOF:
@@ -64,10 +63,7 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
                         await context.write(response)
                     # Nothing more is asked for; waiting for Envoy to say so costs as much as a message.
                     return
-                if reaction is not None:
-                    await context.write(messages.READ_ON)
-            if exchange.is_reading:
-                await _fail(context, "the stream ended before the body")
+            await _fail(context, "the stream ended before its request")
         except ExchangeBroken as broken:
             await _fail(context, str(broken))
         finally:

@@ -17,10 +17,15 @@ KNOWN_PREFIXES = ("x-stainless-", "x-forwarded-", "proxy-", ":")
 # What a request may hold that says who asks, how its body is written, or that it would leave HTTP.
 READ = ("authorization", "api-key", "x-api-key", "content-type", "content-encoding")
 
+# What a caller said the length of the body is, in a header of ours that goes no further than Envoy.
+DECLARED = "x-ringfence-declared"
 
-def attribute(name: str) -> str:
-    """The CEL attribute that is the header `name`."""
-    return f"request.headers['{name}']"
+# What an answer of our own carries, as an expression.
+ANSWERED_HEADERS = "content-type|retry-after|x-ringfence-decision-id|x-ringfence-action"
+
+# What no verdict may change: framing and hop-by-hop headers are Envoy's, markers are ours, and a pin is nobody's to spoof.
+FIXED = tuple("host content-length transfer-encoding connection keep-alive upgrade te trailer expect".split())
+FIXED_PREFIXES = (":", "proxy-", "x-envoy-", "x-ringfence-", "x-forwarded-")
 
 
 def others(names: Iterable[str], prefixes: Iterable[str]) -> str:

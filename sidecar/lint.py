@@ -16,6 +16,7 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.http.buffer.v3.buffer_pb2 import BufferPerRoute
 from envoy.extensions.filters.http.ext_proc.v3.ext_proc_pb2 import ExternalProcessor, ExtProcPerRoute
 from envoy.extensions.filters.http.ext_proc.v3.processing_mode_pb2 import ProcessingMode
+from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
 )
@@ -26,8 +27,10 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.struct_pb2 import Struct
 
 from governance.nodes.node import CELL_PREFIX
-from sidecar.dataplane import DECISION_NAMESPACE, POOL_KEY, POOL_NAMESPACE
-from sidecar.routes import BUFFER, EXT_PROC
+from sidecar.dataplane import CELL_KEY, DECISION_NAMESPACE, POOL_KEY, POOL_NAMESPACE
+from sidecar.edits import EDITS, edits_filter
+from sidecar.headers import ANSWERED_HEADERS
+from sidecar.routes import BUFFER, EXT_PROC, HEADERS, METHOD, PATH
 
 ROUTER = "envoy.filters.http.router"
 _SUBSET = Cluster.LbSubsetConfig
@@ -199,6 +202,10 @@ def _manager(manager: HttpConnectionManager) -> Iterator[str]:
     for name in ("request_timeout", "request_headers_timeout", "stream_idle_timeout"):
         if not manager.HasField(name) or not getattr(manager, name).ToMilliseconds():
             yield f"`{name}` is not set"
+    yield from _filters(manager)
+
+
+def _filters(manager: HttpConnectionManager) -> Iterator[str]:
     names = [one.name for one in manager.http_filters]
     configs = [one.typed_config for one in manager.http_filters if one.typed_config.Is(ExternalProcessor.DESCRIPTOR)]
     if len(configs) != 1 or names.count(EXT_PROC) != 1:
@@ -209,10 +216,15 @@ def _manager(manager: HttpConnectionManager) -> Iterator[str]:
         yield "ext_proc beside a decompressor hangs"
     if any(one.is_optional or one.HasField("config_discovery") for one in manager.http_filters):
         yield "a filter is optional or discovered"
-    if any(one.disabled and one.name != BUFFER for one in manager.http_filters):
-        yield "a filter is disabled"
-    if BUFFER in names and EXT_PROC in names and names.index(BUFFER) < names.index(EXT_PROC):
-        yield "the buffer filter stands before ext_proc, so that it holds nothing until the verdict"
+    if any(one.disabled != (one.name == BUFFER) for one in manager.http_filters):
+        yield "a filter is disabled, or the buffer filter is not, so that it holds what ext_proc streams"
+    if [name for name in names if name in (EXT_PROC, BUFFER, EDITS)] != [EXT_PROC, BUFFER, EDITS]:
+        yield "ext_proc, the buffer filter and the filter for edits do not stand once each in this order"
+    scripts = [one.typed_config for one in manager.http_filters if one.name == EDITS]
+    for script in scripts:
+        made = Lua()
+        if not script.Unpack(made) or made != edits_filter():
+            yield "the filter for edits is not ours"
     for config in configs:
         processor = ExternalProcessor()
         config.Unpack(processor)
@@ -220,7 +232,15 @@ def _manager(manager: HttpConnectionManager) -> Iterator[str]:
 
 
 def _ext_proc(processor: ExternalProcessor) -> Iterator[str]:
-    yield from _mode(processor.processing_mode)
+    mode = processor.processing_mode
+    if mode.request_header_mode != ProcessingMode.SEND:
+        yield "ext_proc does not see the request headers"
+    if mode.request_body_mode != ProcessingMode.FULL_DUPLEX_STREAMED:
+        yield "ext_proc does not take the request body in pieces, to its end"
+    if mode.request_trailer_mode != ProcessingMode.SEND:
+        yield "ext_proc takes a streamed body without its trailers"
+    if list(processor.request_attributes) != [METHOD, PATH, *HEADERS.values()]:
+        yield "ext_proc is not sent exactly the attributes that stand for a head"
     for name in ("message_timeout", "max_message_timeout"):
         if not processor.HasField(name) or not getattr(processor, name).ToMilliseconds():
             yield f"ext_proc `{name}` is not set"
@@ -231,23 +251,11 @@ def _ext_proc(processor: ExternalProcessor) -> Iterator[str]:
         yield "ext_proc cannot clear the route"
     if not processor.mutation_rules.disallow_is_error.value:
         yield "ext_proc header mutations that are not allowed would be dropped in silence"
-    if processor.mutation_rules.allow_all_routing.value:
-        yield "ext_proc may change the host"
+    rules = processor.mutation_rules
+    if not rules.disallow_all.value or rules.allow_expression.regex != ANSWERED_HEADERS:
+        yield "ext_proc may change headers by itself"
     if processor.allow_mode_override and not processor.allowed_override_modes:
         yield "ext_proc mode override is allowed without a list of modes"
-
-
-def _mode(mode: ProcessingMode, *, held: bool = False) -> Iterator[str]:
-    """`held`: there is a body, and the buffer filter lets nothing be routed before ext_proc has answered it."""
-    if mode.request_header_mode != ProcessingMode.SEND and not held:
-        yield "ext_proc does not see the request headers"
-    if held and mode.request_body_mode != ProcessingMode.BUFFERED:
-        yield "ext_proc takes a body in pieces where the buffer filter holds it"
-    if mode.request_body_mode == ProcessingMode.FULL_DUPLEX_STREAMED:
-        if mode.request_trailer_mode != ProcessingMode.SEND:
-            yield "ext_proc takes a streamed body without its trailers"
-    elif mode.request_body_mode != ProcessingMode.BUFFERED:
-        yield "ext_proc does not hold the request body until the verdict"
 
 
 # --- routes ----------------------------------------------------------------------------------------------------------
@@ -286,7 +294,7 @@ def _forwarding(route: Route) -> Iterator[str]:
     cells = [
         one.value.string_match.exact
         for one in route.match.dynamic_metadata
-        if one.filter == DECISION_NAMESPACE and [step.key for step in one.path] == ["cell"] and not one.invert
+        if one.filter == DECISION_NAMESPACE and [step.key for step in one.path] == [CELL_KEY] and not one.invert
     ]
     if not action.cluster or cells != [action.cluster]:
         yield f"route `{name}` is not chosen by the cell it leads to"
@@ -300,28 +308,35 @@ def _forwarding(route: Route) -> Iterator[str]:
 
 
 def _per_route(route: Route) -> Iterator[str]:
-    held = _holds(route)
-    for name, config in route.typed_per_filter_config.items():
-        override = ExtProcPerRoute()
-        if name == BUFFER and held:
-            continue
-        if name != EXT_PROC or not config.Unpack(override) or not override.HasField("overrides"):
-            yield f"route `{route.name}` changes or disables a filter"
-            continue
-        fields = {descriptor.name for descriptor, _ in override.overrides.ListFields()}
-        if fields - {"request_attributes"} != {"processing_mode"}:
-            yield f"route `{route.name}` changes more of ext_proc than its mode"
-        yield from _mode(override.overrides.processing_mode, held=held)
+    """A route changes no filter, but for the one that takes a request whole: ext_proc and the buffer filter, together."""
+    name, configs = route.name, route.typed_per_filter_config
+    if not configs:
+        return
+    override, hold = ExtProcPerRoute(), BufferPerRoute()
+    if set(configs) - {EXT_PROC, BUFFER} or EXT_PROC not in configs or not configs[EXT_PROC].Unpack(override):
+        yield f"route `{name}` changes or disables a filter"
+        return
+    if {descriptor.name for descriptor, _ in override.overrides.ListFields()} != {"processing_mode"}:
+        yield f"route `{name}` changes more of ext_proc than its mode, or disables it"
+    mode = override.overrides.processing_mode
+    if mode.request_header_mode != ProcessingMode.SKIP or mode.request_body_mode != ProcessingMode.BUFFERED:
+        yield f"route `{name}` does not take a request in one message"
+    if BUFFER not in configs or not configs[BUFFER].Unpack(hold) or not hold.HasField("buffer"):
+        yield f"route `{name}` does not hold the head until the verdict"
+    if not _has_body(route):
+        yield f"route `{name}` takes in one message what may have no body, and so would send none"
+    if not route.HasField("direct_response"):
+        yield f"route `{name}` would go on without a verdict"
 
 
-def _holds(route: Route) -> bool:
-    hold = BufferPerRoute()
-    declared = any(
-        one.name == "content-length"
-        and one.HasField("range_match")
-        and one.range_match.start > 0
-        and not one.invert_match
-        for one in route.match.headers
+def _has_body(route: Route) -> bool:
+    """Whether only a POST that declares a body gets here."""
+    headers = {one.name: one for one in route.match.headers if not one.invert_match}
+    method, length = headers.get(":method"), headers.get("content-length")
+    return bool(
+        method
+        and method.string_match.exact == "POST"
+        and length
+        and length.HasField("range_match")
+        and length.range_match.start > 0
     )
-    held = BUFFER in route.typed_per_filter_config and route.typed_per_filter_config[BUFFER].Unpack(hold)
-    return bool(declared and held and hold.HasField("buffer"))

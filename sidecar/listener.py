@@ -19,18 +19,15 @@ from google.protobuf.message import Message
 
 from sidecar.clusters import WORKERS, log_name, milliseconds, pack
 from sidecar.dataplane import DECISION_NAMESPACE, POOL_NAMESPACE, DataPlane
-from sidecar.headers import KNOWN, KNOWN_PREFIXES, others
+from sidecar.edits import EDITS, edits_filter
+from sidecar.headers import ANSWERED_HEADERS, DECLARED, KNOWN, KNOWN_PREFIXES, others
 from sidecar.local_replies import local_replies
-from sidecar.routes import BUFFER, EXT_PROC, ROUTES
+from sidecar.routes import BUFFER, EXT_PROC, HEADERS, METHOD, PATH, ROUTES
 from sidecar.usage import USAGE, usage_filter
 
 LISTENER = "ringfence"
 LOG_NAME = "ringfence"
 ROUTER = "envoy.filters.http.router"
-
-# Hop-by-hop and framing headers: only Envoy writes them. content-length is left to the worker, which has to set it with
-# every body it replaces (and with nothing else, or the rest of the body is read as a second request).
-_NEVER_MUTATED = "(?i)(host|transfer-encoding|connection|keep-alive|upgrade|te|trailer|proxy-.*|expect|x-envoy-.*)"
 
 # An address of TEST-NET-1, which no peer has: with no range at all Envoy takes private addresses for internal ones.
 _NOBODY = {"address_prefix": "192.0.2.0", "prefix_len": {"value": 32}}
@@ -54,6 +51,7 @@ def _manager(settings: DataPlane) -> HttpConnectionManager:
         http_filters=[
             _ext_proc(settings),
             _hold(settings),
+            _filter(EDITS, edits_filter()),
             _filter(USAGE, usage_filter()),
             _filter(ROUTER, _router()),
         ],
@@ -95,9 +93,11 @@ def _router() -> Router:
 def _strip_unread_headers() -> TypedExtensionConfig:
     # Before routing and before ext_proc: nothing behind this sees a client's copy of an internal header.
     unread = {"key_matcher": {"safe_regex": {"regex": others(KNOWN, KNOWN_PREFIXES)}}}
+    # The length itself is gone once ext_proc may replace the body, and the access log has to tell what was declared.
+    declared = {"header": {"key": DECLARED, "value": "%REQ(content-length)%"}}
     return TypedExtensionConfig(
         name="envoy.http.early_header_mutation.header_mutation",
-        typed_config=pack(HeaderMutation(mutations=[{"remove_on_match": unread}])),
+        typed_config=pack(HeaderMutation(mutations=[{"remove_on_match": unread}, {"append": declared}])),
     )
 
 
@@ -113,20 +113,24 @@ def _ext_proc(settings: DataPlane) -> dict[str, object]:
         failure_mode_allow=False,
         processing_mode={
             "request_header_mode": "SEND",
-            "request_body_mode": "BUFFERED",
-            "request_trailer_mode": "SKIP",
+            "request_body_mode": "FULL_DUPLEX_STREAMED",
+            "request_trailer_mode": "SEND",
             "response_header_mode": "SKIP",
             "response_body_mode": "NONE",
             "response_trailer_mode": "SKIP",
         },
         message_timeout=milliseconds(settings.message_timeout_ms),
         max_message_timeout=milliseconds(settings.message_timeout_ms),
+        # What a verdict changes in a head is said in its metadata; only Envoy writes what frames a request. The rules are
+        # those of refusals as well, so what an answer of ours carries is let through.
         mutation_rules={
-            "disallow_system": {"value": True},
+            "disallow_all": {"value": True},
+            "allow_expression": {"regex": ANSWERED_HEADERS},
             "disallow_is_error": {"value": True},
-            "disallow_expression": {"regex": _NEVER_MUTATED},
         },
         allow_mode_override=False,
+        # They come with the first message of an exchange, whichever it is; a route cannot ask for its own.
+        request_attributes=[METHOD, PATH, *HEADERS.values()],
         route_cache_action="DEFAULT",
         metadata_options={"receiving_namespaces": {"untyped": [POOL_NAMESPACE, DECISION_NAMESPACE]}},
         status_on_error={"code": "ServiceUnavailable"},
@@ -154,7 +158,7 @@ def _access_log(settings: DataPlane, worker: int) -> dict[str, object]:
                 }
             ],
         },
-        additional_request_headers_to_log=["content-length"],
+        additional_request_headers_to_log=[DECLARED],
     )
     return {
         "name": "envoy.access_loggers.http_grpc",

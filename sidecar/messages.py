@@ -26,37 +26,38 @@ from governance.decision import Action
 from governance.dialects.routes import Reply
 from governance.inference import RequestHead
 from governance.nodes.node import Pool
-from sidecar.dataplane import ANSWERED_DETAILS, DECISION_NAMESPACE, POOL_KEY, POOL_NAMESPACE, REFUSED_DETAILS
-from sidecar.exchange import BodyChunk, Event, ExchangeBroken, Head, Place, Release, Respond, Trailers, Whole
-from sidecar.headers import READ, attribute
-from sidecar.routes import EXT_PROC
+from sidecar.dataplane import (
+    ANSWERED_DETAILS,
+    CELL_KEY,
+    DECISION_NAMESPACE,
+    POOL_KEY,
+    POOL_NAMESPACE,
+    REFUSED_DETAILS,
+)
+from sidecar.edits import EDITED_CELL_KEY, REMOVE_KEY, SET_KEY
+from sidecar.exchange import BodyChunk, Event, ExchangeBroken, Head, Release, Respond, Shape, Trailers, Whole
+from sidecar.routes import EXT_PROC, HEADERS, METHOD, PATH
 
 # Larger single answers have been refused (gateway-api-inference-extension#854).
 _CHUNK_BYTES = 60_000
 
-_HEADERS = tuple((attribute(name), name) for name in READ)
-
-READ_ON = ProcessingResponse(request_headers=HeadersResponse(response=CommonResponse()))
-
 
 def event(message: ProcessingRequest) -> Event:
-    """The event that `message` is. Raises ExchangeBroken for phases that were not asked for."""
+    """The event that `message` is. Raises ExchangeBroken for phases and modes that were not asked for."""
+    mode = message.protocol_config.request_body_mode
     match message.WhichOneof("request"):
-        case "request_headers":
-            mode = message.protocol_config.request_body_mode
-            return Head(
-                head=_head(message.request_headers),
-                end_of_stream=message.request_headers.end_of_stream,
-                duplex=mode == ProcessingMode.FULL_DUPLEX_STREAMED,
-            )
-        case "request_body" if message.attributes:
+        case "request_headers" if mode == ProcessingMode.FULL_DUPLEX_STREAMED:
+            headers = message.request_headers
+            return Head(head=_head(headers), end_of_stream=headers.end_of_stream)
+        # Only the first message of a stream names its mode.
+        case "request_body" if mode == ProcessingMode.BUFFERED:
             return Whole(head=_attributed(message.attributes[EXT_PROC]), body=message.request_body.body)
-        case "request_body":
+        case "request_body" if mode == ProcessingMode.NONE:
             return BodyChunk(data=message.request_body.body, end_of_stream=message.request_body.end_of_stream)
         case "request_trailers":
             return Trailers()
         case phase:
-            raise ExchangeBroken(f"unexpected phase {phase}")
+            raise ExchangeBroken(f"unexpected phase {phase} in mode {mode}")
 
 
 def _head(message: HttpHeaders) -> RequestHead:
@@ -69,8 +70,8 @@ def _head(message: HttpHeaders) -> RequestHead:
 def _attributed(attributes: Struct) -> RequestHead:
     """The head in a whole message: of a header that came twice the values are one, with a comma between them."""
     fields = attributes.fields
-    method, path = fields["request.method"].string_value, fields["request.path"].string_value
-    return _named(method, path, tuple((name, fields[key].string_value) for key, name in _HEADERS if key in fields))
+    headers = tuple((name, fields[key].string_value) for name, key in HEADERS.items() if key in fields)
+    return _named(fields[METHOD].string_value, fields[PATH].string_value, headers)
 
 
 def _named(method: str, target: str, headers: tuple[tuple[str, str], ...]) -> RequestHead:
@@ -100,42 +101,52 @@ def _immediate(reply: Reply) -> ProcessingResponse:
 
 
 def _release(release: Release, worker: str) -> Iterator[ProcessingResponse]:
-    forward, body = release.forward, release.forward.body
+    forward = release.forward
     response = ProcessingResponse()
-    response.CopyFrom(_template(release.place, forward.pool, release.action, worker))
-    fields = response.dynamic_metadata.fields[DECISION_NAMESPACE].struct_value.fields
-    fields["decision_id"].string_value = release.decision_id
-    common = response.request_body.response if release.place is Place.BODY else response.request_headers.response
-    mutation = common.header_mutation
-    mutation.set_headers.append(_header("x-ringfence-decision-id", release.decision_id))
-    mutation.set_headers.extend(_header(name, value) for name, value in forward.set_headers)
-    mutation.remove_headers.extend(forward.remove_headers)
-    if body is not None:
-        mutation.remove_headers.append("content-encoding")
-        if release.place is Place.BODY:
-            # Without the new length Envoy refuses; with a length but no new body the upstream would be smuggled to.
-            mutation.set_headers.append(_header("content-length", str(len(body))))
-            common.body_mutation.body = body.reveal()
+    response.CopyFrom(_template(release.shape is Shape.WHOLE, forward.pool, release.action, worker))
+    decision = response.dynamic_metadata.fields[DECISION_NAMESPACE].struct_value
+    decision.fields["decision_id"].string_value = release.decision_id
+    _edit(decision, release)
+    if release.shape is Shape.WHOLE and forward.body is not None:
+        # Envoy has taken the length off and writes the one of what goes on.
+        response.request_body.response.body_mutation.body = forward.body.reveal()
     yield response
-    if release.place is Place.STREAM:
-        yield from _streamed((body or release.body).reveal())
+    if release.shape is Shape.STREAM:
+        body = release.arrival.body if forward.body is None else forward.body
+        yield from _streamed(body.reveal())
+
+
+def _edit(decision: Struct, release: Release) -> None:
+    """Writes what changes in the head beside the decision, and moves the cell to where the changes have been made."""
+    forward = release.forward
+    removed = list(forward.remove_headers)
+    if forward.body is not None and release.arrival.head.header("content-encoding") is not None:
+        removed.append("content-encoding")
+    if not removed and not forward.set_headers:
+        return
+    # A key whose value is nothing at all would end Envoy where the script reads it.
+    if removed:
+        decision.fields[REMOVE_KEY].list_value.extend(removed)
+    if forward.set_headers:
+        decision.fields[SET_KEY].struct_value.update(dict(forward.set_headers))
+    decision.fields[EDITED_CELL_KEY].string_value = decision.fields.pop(CELL_KEY).string_value
 
 
 @functools.lru_cache(maxsize=1024)
-def _template(place: Place, pool: Pool, action: Action, worker: str) -> ProcessingResponse:
+def _template(whole: bool, pool: Pool, action: Action, worker: str) -> ProcessingResponse:
     """A release without what is of one request. It is copied: building the metadata costs more than all the rest.
 
-    The route is chosen anew by the metadata; Envoy ignores the request to do so without a header mutation
-    (envoyproxy/envoy#26388), which every release has.
+    The route is chosen anew by the metadata; Envoy ignores the request to do so in an answer that has no header mutation,
+    be it an empty one (envoyproxy/envoy#26388).
     """
-    common = CommonResponse(clear_route_cache=True)
+    common = CommonResponse(clear_route_cache=True, header_mutation=HeaderMutation())
     metadata = Struct(
         fields={
             POOL_NAMESPACE: _fields(**{POOL_KEY: pool.name}),
-            DECISION_NAMESPACE: _fields(action=action.value, worker=worker, cell=pool.cell),
+            DECISION_NAMESPACE: _fields(action=action.value, worker=worker, **{CELL_KEY: pool.cell}),
         }
     )
-    if place is Place.BODY:
+    if whole:
         return ProcessingResponse(request_body=BodyResponse(response=common), dynamic_metadata=metadata)
     return ProcessingResponse(request_headers=HeadersResponse(response=common), dynamic_metadata=metadata)
 

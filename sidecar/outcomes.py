@@ -23,6 +23,7 @@ from governance.nodes.node import Node, Pool
 from governance.record import OutcomeRecord, OutcomeStatus
 from governance.telemetry import WorkerMetrics
 from sidecar.dataplane import DECISION_NAMESPACE, POOL_KEY, POOL_NAMESPACE, USAGE_NAMESPACE
+from sidecar.headers import DECLARED
 from sidecar.routes import WHOLE
 
 _LOG = structlog.get_logger("ringfence.outcomes")
@@ -66,7 +67,7 @@ def reached_upstream(entry: HTTPAccessLogEntry) -> bool:
 
 def broken_off(entry: HTTPAccessLogEntry) -> bool:
     """True when the caller left before the body was whole, so that it was never sent to a worker in one message."""
-    declared = entry.request.request_headers.get("content-length", "")
+    declared = entry.request.request_headers.get(DECLARED, "")
     if entry.common_properties.route_name != WHOLE or not (declared.isascii() and declared.isdigit()):
         return False
     return int(entry.request.request_body_bytes) < int(declared[:19])

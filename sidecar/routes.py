@@ -5,7 +5,7 @@ Pure: settings and cell names in, a protobuf out. This is the outer ring of pinn
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
@@ -17,19 +17,27 @@ from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_
 )
 
 from sidecar.clusters import milliseconds, pack
-from sidecar.dataplane import DECISION_NAMESPACE, DataPlane
-from sidecar.headers import READ, attribute
+from sidecar.dataplane import CELL_KEY, DECISION_NAMESPACE, DataPlane
+from sidecar.headers import DECLARED, READ
 
 ROUTES = "ringfence"
 EXT_PROC = "envoy.filters.http.ext_proc"
 BUFFER = "envoy.filters.http.buffer"
-# The route of a request that reaches the worker in one message, and so perhaps never.
+# The route of a request that reaches the worker in one message, or, when its body never comes, not at all.
 WHOLE = "refuse-whole"
+
+
+def _attribute(expression: str) -> str:
+    # Attributes are text: bytes beyond it, which only the other route lets through, would make the message unreadable.
+    return f"xds.route_name == '{WHOLE}' ? {expression} : ''"
+
+
+# What stands for the head in a whole message, as CEL expressions; Envoy sends each value under its expression.
+METHOD = _attribute("request.method")
+PATH = _attribute("request.path")
+HEADERS = {name: _attribute(f"request.headers['{name}']") for name in READ}
 DECISION_ID_HEADER = "x-ringfence-decision-id"
 ACTION_HEADER = "x-ringfence-action"
-_ENDLESS = 2**63 - 1
-
-_ATTRIBUTES = ("request.method", "request.path", *map(attribute, READ))
 # Never seen by a caller: the local reply for this route takes its place.
 UNPLACED_BODY = "unplaced"
 
@@ -37,6 +45,7 @@ UNPLACED_BODY = "unplaced"
 _REMOVED_FROM_REQUEST = (
     "x-ringfence-cell",
     "x-ringfence-pool",
+    DECLARED,
     "x-forwarded-for",
     "x-real-ip",
     "forwarded",
@@ -58,14 +67,13 @@ def answer_headers() -> list[dict[str, object]]:
 
 def route_configuration(settings: DataPlane, cells: Sequence[str]) -> RouteConfiguration:
     """Routes to `cells`, then the refusals. Before ext_proc has spoken only the refusals can match."""
-    refusals = [_whole(settings), *_streamed_refusals(settings), _refusal()]
     return RouteConfiguration(
         name=ROUTES,
         virtual_hosts=[
             {
                 "name": ROUTES,
                 "domains": ["*"],
-                "routes": [*(_cell_route(settings, cell) for cell in cells), *refusals],
+                "routes": [*(_cell_route(settings, cell) for cell in cells), _whole(settings), _refusal()],
                 "request_headers_to_remove": list(_REMOVED_FROM_REQUEST),
                 # Removed first, then added: a node cannot speak for us.
                 "response_headers_to_remove": [DECISION_ID_HEADER, ACTION_HEADER, "endpoint-load-metrics"],
@@ -73,6 +81,15 @@ def route_configuration(settings: DataPlane, cells: Sequence[str]) -> RouteConfi
             }
         ],
     )
+
+
+def _sent_headers() -> list[dict[str, object]]:
+    return [
+        {
+            "header": {"key": DECISION_ID_HEADER, "value": f"%DYNAMIC_METADATA({DECISION_NAMESPACE}:decision_id)%"},
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }
+    ]
 
 
 def _cell_route(settings: DataPlane, cell: str) -> Route:
@@ -84,11 +101,12 @@ def _cell_route(settings: DataPlane, cell: str) -> Route:
             "dynamic_metadata": [
                 {
                     "filter": DECISION_NAMESPACE,
-                    "path": [{"key": "cell"}],
+                    "path": [{"key": CELL_KEY}],
                     "value": {"string_match": {"exact": cell}},
                 }
             ],
         },
+        request_headers_to_add=_sent_headers(),
         route={
             "cluster": cell,
             "timeout": milliseconds(settings.upstream_timeout_ms),
@@ -125,21 +143,10 @@ def _refusal() -> Route:
 def _whole(settings: DataPlane) -> Route:
     """Where the worker gets head and body in one message: half of what two of them cost.
 
-    The head is sent as attributes, which are text: a request whose headers are not in ASCII goes the other way, as does one
-    that would leave HTTP. The buffer filter behind ext_proc keeps the head from being routed before the verdict on the body.
+    The head comes as attributes, which are text: a request whose headers are not in ASCII goes the other way, as does one
+    that would leave HTTP. The buffer filter behind ext_proc keeps the head from being routed before the verdict on the
+    body. The mode is taken from the route chosen before ext_proc runs, which is always a refusal.
     """
-    length = {"name": "content-length", "range_match": {"start": 1, "end": settings.max_body_bytes + 1}}
-    upgrade = {"contains": "upgrade", "ignore_case": True}
-    headers: list[Mapping[str, object]] = [
-        {"name": ":method", "string_match": {"exact": "POST"}},
-        length,
-        {"name": "upgrade", "present_match": False},
-        {"name": "connection", "string_match": upgrade, "invert_match": True},
-        *(
-            {"name": name, "string_match": {"safe_regex": {"regex": "[ -~]*"}}, "treat_missing_header_as_empty": True}
-            for name in (":path", *READ)
-        ),
-    ]
     override = ExtProcPerRoute(
         overrides={
             "processing_mode": {
@@ -150,47 +157,32 @@ def _whole(settings: DataPlane) -> Route:
                 "response_body_mode": "NONE",
                 "response_trailer_mode": "SKIP",
             },
-            "request_attributes": list(_ATTRIBUTES),
         }
     )
     hold = BufferPerRoute(buffer={"max_request_bytes": {"value": settings.buffer_bytes}})
     return Route(
         name=WHOLE,
-        match={"prefix": "/", "headers": headers},
+        match={"prefix": "/", "headers": [_post(), _declared(settings), *_no_upgrade(), *map(_text, (":path", *READ))]},
         direct_response={"status": 503, "body": {"inline_string": UNPLACED_BODY}},
         typed_per_filter_config={EXT_PROC: pack(override), BUFFER: pack(hold)},
     )
 
 
-def _streamed_refusals(settings: DataPlane) -> list[Route]:
-    """Where a body is not buffered: it is declared longer than the buffer, or not declared at all.
-
-    A streamed body is read by the worker to its end also when it is refused, so that the caller has sent everything
-    and reads the answer; Envoy itself would answer in between and reset the connection. The mode is taken from the
-    route chosen before ext_proc runs, which is always a refusal.
-    """
-    declared = {"name": "content-length", "range_match": {"start": settings.max_body_bytes + 1, "end": _ENDLESS}}
-    undeclared = {"name": "content-length", "present_match": False}
-    post = {"name": ":method", "string_match": {"exact": "POST"}}
-    return [_streamed("refuse-long", [declared]), _streamed("refuse-undeclared", [undeclared, post])]
+def _post() -> dict[str, object]:
+    return {"name": ":method", "string_match": {"exact": "POST"}}
 
 
-def _streamed(name: str, headers: Sequence[Mapping[str, object]]) -> Route:
-    override = ExtProcPerRoute(
-        overrides={
-            "processing_mode": {
-                "request_header_mode": "SEND",
-                "request_body_mode": "FULL_DUPLEX_STREAMED",
-                "request_trailer_mode": "SEND",
-                "response_header_mode": "SKIP",
-                "response_body_mode": "NONE",
-                "response_trailer_mode": "SKIP",
-            }
-        }
-    )
-    return Route(
-        name=name,
-        match={"prefix": "/", "headers": list(headers)},
-        direct_response={"status": 503, "body": {"inline_string": UNPLACED_BODY}},
-        typed_per_filter_config={EXT_PROC: pack(override)},
-    )
+def _declared(settings: DataPlane) -> dict[str, object]:
+    return {"name": "content-length", "range_match": {"start": 1, "end": settings.max_body_bytes + 1}}
+
+
+def _no_upgrade() -> list[dict[str, object]]:
+    asked = {"contains": "upgrade", "ignore_case": True}
+    return [
+        {"name": "upgrade", "present_match": False},
+        {"name": "connection", "string_match": asked, "invert_match": True, "treat_missing_header_as_empty": True},
+    ]
+
+
+def _text(name: str) -> dict[str, object]:
+    return {"name": name, "string_match": {"safe_regex": {"regex": "[ -~]*"}}, "treat_missing_header_as_empty": True}

@@ -11,11 +11,15 @@ _VALID_S = 3600.0
 _PATH = "/.ringfence/self-test"
 
 
+# A body reaches the worker in another way than a request without one; both have to be seen working.
+_PROBES = (("GET", None), ("POST", b"{}"))
+
+
 class SelfTest:
-    """Proof that the path inspects: a request through Envoy must come back with a decision id of ours.
+    """Proof that the path inspects: requests through Envoy must come back with a decision id of ours.
 
     Envoy has failed open silently when it could not create its ext_proc client (envoyproxy/envoy#45220). The proof is
-    kept for an hour; each one is a refused decision in the log.
+    kept for an hour; each probe is a refused decision in the log.
     """
 
     def __init__(self, address: str, port: int, *, tested: Callable[[bool], None]) -> None:
@@ -29,14 +33,18 @@ class SelfTest:
         now = asyncio.get_running_loop().time()
         if self._proved_s is not None and now - self._proved_s < _VALID_S:
             return True
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
-                session.post(self._url, data=b"{}") as response,
-            ):
-                inspected = response.status == 404 and "x-ringfence-decision-id" in response.headers
-        except (aiohttp.ClientError, TimeoutError):
-            inspected = False
+        inspected = await self._inspects()
         self._tested(inspected)
         self._proved_s = now if inspected else None
         return inspected
+
+    async def _inspects(self) -> bool:
+        try:
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+                return all([await self._refused(session, method, body) for method, body in _PROBES])
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def _refused(self, session: aiohttp.ClientSession, method: str, body: bytes | None) -> bool:
+        async with session.request(method, self._url, data=body) as response:
+            return response.status == 404 and "x-ringfence-decision-id" in response.headers

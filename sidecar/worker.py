@@ -172,7 +172,12 @@ def _derived(secret: SensitiveBytes, purpose: str) -> bytes:
 async def _listen(config: Config, index: int, processor: ExternalProcessor, log: AccessLog) -> grpc.aio.Server:
     longest = max(config.limits.max_body_bytes, config.limits.streamed_body_bytes or 0) + _MESSAGE_SLACK
     server = grpc.aio.server(
-        options=[("grpc.max_receive_message_length", longest), ("grpc.max_send_message_length", longest)],
+        options=[
+            ("grpc.max_receive_message_length", longest),
+            ("grpc.max_send_message_length", longest),
+            # Envoy asks often whether this process lives; by default that is taken for abuse and the connection closed.
+            ("grpc.http2.max_ping_strikes", 0),
+        ],
         maximum_concurrent_rpcs=_MOST_EXCHANGES,
     )
     external_processor_pb2_grpc.add_ExternalProcessorServicer_to_server(processor, server)

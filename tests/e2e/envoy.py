@@ -14,13 +14,14 @@ import socket
 import ssl
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import grpc.aio
+import pytest
 from aiohttp import web
 from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ext_proc_pb2
@@ -34,6 +35,7 @@ from sidecar.dataplane import DataPlane, HealthCheck
 from sidecar.envoy_binary import locate
 from sidecar.pools import PoolTable
 from sidecar.resources import build
+from sidecar.routes import EXT_PROC, HEADERS, METHOD, PATH
 
 READY_S = 15.0
 
@@ -208,10 +210,11 @@ class Backend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """What the worker says to every request. `metadata` is by namespace; None values leave that part out."""
+    """What the worker says to every request. `metadata` is by namespace; without `mutation` Envoy ignores `clear_route`."""
 
     metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clear_route: bool = True
+    mutation: bool = True
     set_headers: Mapping[str, str] = field(default_factory=dict)
     remove_headers: tuple[str, ...] = ()
     body: bytes | None = None
@@ -224,30 +227,55 @@ class Stamp:
 def stamp(pool: Pool, *, cell: str | None = None, **changes: Any) -> Stamp:
     """What a real worker says to place a request in `pool`."""
     marks = {"decision_id": "decision-1", "action": "allow", "worker": "0", "cell": cell or pool.cell}
-    said = Stamp(
-        metadata={"envoy.lb": {"pool": pool.name}, "ringfence": marks},
-        set_headers={"x-ringfence-cell": cell or pool.cell},
-    )
-    return replace(said, **changes)
+    return replace(Stamp(metadata={"envoy.lb": {"pool": pool.name}, "ringfence": marks}), **changes)
+
+
+def edit(pool: Pool, *, remove: Sequence[str] = (), put: Mapping[str, str] | None = None) -> Stamp:
+    """What a real worker says to place a request in `pool` with changes to its head."""
+    said = stamp(pool)
+    marks = {key: value for key, value in said.metadata["ringfence"].items() if key != "cell"}
+    marks |= {"edited_cell": pool.cell}
+    marks |= {key: value for key, value in (("remove", list(remove)), ("set", dict(put or {}))) if value}
+    return replace(said, metadata={**said.metadata, "ringfence": marks})
+
+
+def _attributed(message: Any) -> list[tuple[str, str]]:
+    fields = message.attributes[EXT_PROC].fields
+    named = {":method": METHOD, ":path": PATH, **HEADERS}
+    return [(name, fields[key].string_value) for name, key in named.items() if key in fields]
 
 
 class Worker(ext_proc_pb2_grpc.ExternalProcessorServicer, als_pb2_grpc.AccessLogServiceServicer):
-    """An ext_proc server and access log sink on a Unix socket. `stamp` is what it says; it keeps what it was sent."""
+    """An ext_proc server and access log sink on a Unix socket. `stamp` is what it says; it keeps what it was sent.
+
+    `lines` is the head of each request, as far as it came; `headers` is the same by name; `wholes` counts those that came
+    in one message.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.stamp = Stamp()
         self.before_verdict: Callable[[], Awaitable[None]] | None = None
-        self.headers: list[Mapping[str, str]] = []
+        self.lines: list[list[tuple[str, str]]] = []
         self.bodies: list[bytes] = []
         self.chunks: list[int] = []
+        self.wholes = 0
         self.entries: list[Any] = []
         self._server: grpc.aio.Server | None = None
+
+    @property
+    def headers(self) -> list[Mapping[str, str]]:
+        """The head of each request, by name."""
+        return [dict(one) for one in self.lines]
 
     async def start(self) -> None:
         """Listens on the worker's socket."""
         Path(self.path).unlink(missing_ok=True)
-        unlimited = [("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20)]
+        unlimited = [
+            ("grpc.max_receive_message_length", 64 << 20),
+            ("grpc.max_send_message_length", 64 << 20),
+            ("grpc.http2.max_ping_strikes", 0),
+        ]
         self._server = grpc.aio.server(options=unlimited)
         ext_proc_pb2_grpc.add_ExternalProcessorServicer_to_server(self, self._server)
         als_pb2_grpc.add_AccessLogServiceServicer_to_server(self, self._server)
@@ -261,57 +289,54 @@ class Worker(ext_proc_pb2_grpc.ExternalProcessorServicer, als_pb2_grpc.AccessLog
             self._server = None
 
     async def Process(self, request_iterator: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802 - gRPC's name
-        """Answers headers, then the body or its chunks."""
+        """Hears a request to its end, then says the verdict."""
         held = bytearray()
-        headers_end, streamed = False, False
+        kind = "request_headers"
         async for message in request_iterator:
-            kind = message.WhichOneof("request")
-            if kind == "request_headers":
-                sent = message.request_headers
-                self.headers.append({one.key: one.raw_value.decode("latin-1") for one in sent.headers.headers})
-                headers_end = sent.end_of_stream
-                if self.stamp.hang:
-                    await asyncio.sleep(60)
-                if headers_end:
-                    yield self._verdict("request_headers")
-                    continue
-                streamed = message.protocol_config.request_body_mode == 4
-                if not streamed:
-                    yield ext_proc_pb2.ProcessingResponse(request_headers={})
-            elif kind == "request_body" and streamed:
-                # In this mode nothing has to be answered before the end: the whole body is read first.
-                held += message.request_body.body
-                self.chunks.append(len(message.request_body.body))
-                if message.request_body.end_of_stream:
-                    for one in self._streamed(bytes(held)):
-                        yield one
-            elif kind == "request_body":
-                self.bodies.append(message.request_body.body)
-                if self.stamp.close_before_verdict:
-                    return
-                if self.before_verdict is not None:
-                    await self.before_verdict()
-                yield self._verdict("request_body")
-            elif kind == "request_trailers":
-                yield ext_proc_pb2.ProcessingResponse(request_trailers={})
+            match message.WhichOneof("request"):
+                case "request_headers":
+                    sent = message.request_headers
+                    self.lines.append([(one.key, one.raw_value.decode("latin-1")) for one in sent.headers.headers])
+                    if not sent.end_of_stream:
+                        kind = "stream"
+                        continue
+                case "request_body" if kind == "stream":
+                    held += message.request_body.body
+                    self.chunks.append(len(message.request_body.body))
+                    if not message.request_body.end_of_stream:
+                        continue
+                case "request_body":
+                    kind = "request_body"
+                    self.wholes += 1
+                    self.lines.append(_attributed(message))
+                    held += message.request_body.body
+                case "request_trailers":
+                    pass
+            if kind != "request_headers":
+                self.bodies.append(bytes(held))
+            if self.stamp.hang:
+                await asyncio.sleep(60)
+            if self.stamp.close_before_verdict:
+                return
+            if self.before_verdict is not None:
+                await self.before_verdict()
+            verdict = self._verdict("request_headers" if kind == "stream" else kind)
+            yield verdict
+            if kind == "stream" and verdict.WhichOneof("response") != "immediate_response":
+                for one in self._streamed(bytes(held)):
+                    yield one
+            return
 
-    def _streamed(self, body: bytes) -> list[Any]:
-        self.bodies.append(body)
-        verdict = self._verdict("request_headers")
-        out = [verdict]
-        if verdict.WhichOneof("response") == "immediate_response":
-            return out
+    def _streamed(self, body: bytes) -> Iterator[Any]:
+        body = body if self.stamp.body is None else self.stamp.body
         cut = 48 * 1024
-        for start in range(0, len(body), cut):
+        for start in range(0, max(len(body), 1), cut):
             piece = ext_proc_pb2.StreamedBodyResponse(
                 body=body[start : start + cut], end_of_stream=start + cut >= len(body)
             )
-            out.append(
-                ext_proc_pb2.ProcessingResponse(
-                    request_body={"response": {"body_mutation": {"streamed_response": piece}}}
-                )
+            yield ext_proc_pb2.ProcessingResponse(
+                request_body={"response": {"body_mutation": {"streamed_response": piece}}}
             )
-        return out
 
     def _verdict(self, kind: str) -> Any:
         said = self.stamp
@@ -328,13 +353,15 @@ class Worker(ext_proc_pb2_grpc.ExternalProcessorServicer, als_pb2_grpc.AccessLog
             return response
         common = getattr(response, kind).response
         common.clear_route_cache = said.clear_route
+        if said.mutation:
+            common.header_mutation.SetInParent()
         for key, value in said.set_headers.items():
             common.header_mutation.set_headers.add(
                 header={"key": key, "raw_value": value.encode()}, append_action="OVERWRITE_IF_EXISTS_OR_ADD"
             )
         if said.remove_headers:
             common.header_mutation.remove_headers.extend(said.remove_headers)
-        if said.body is not None:
+        if said.body is not None and kind == "request_body":
             common.body_mutation.body = said.body
         return response
 
@@ -404,13 +431,17 @@ class Rig:
         *,
         method: str = "POST",
         path: str = "/v1/chat/completions",
+        chunked: bool = False,
         **kwargs: Any,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body of Envoy's answer to one request on a connection of its own."""
+        """Status, headers and body of Envoy's answer to one request on a connection of its own.
+
+        `chunked` leaves out the length of the body, so that it is streamed to the worker.
+        """
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
             session.request(
-                method, self.url + path, data=io.BytesIO(body) if isinstance(body, bytes) else body, **kwargs
+                method, self.url + path, data=_pieces(body) if chunked and body else _file(body), **kwargs
             ) as response,
         ):
             return response.status, dict(response.headers), await response.read()
@@ -428,6 +459,18 @@ class Rig:
         await until(lambda: bool(self.workers[worker].entries), what="no access log entry")
         return self.workers[worker].entries[0]
 
+
+def _file(body: Any) -> Any:
+    return io.BytesIO(body) if isinstance(body, bytes) else body
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 65_536):
+        yield body[start : start + 65_536]
+
+
+# Both ways in: a body with a length that fits comes to the worker in one message, any other in pieces.
+WAYS = pytest.mark.parametrize("chunked", [False, True], ids=["whole", "streamed"])
 
 DEFAULTS = DataPlane(
     worker_sockets=("unset",),

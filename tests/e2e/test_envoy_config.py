@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import ipaddress
 import itertools
@@ -25,8 +26,11 @@ from cryptography.x509.oid import NameOID
 from governance.nodes.node import Node, Pool, Tls, pool_of
 from governance.residency import Tier
 from sidecar.dataplane import MIB
+from sidecar.headers import READ
+from sidecar.outcomes import broken_off
 from sidecar.pools import PoolTable
-from tests.e2e.envoy import DEFAULTS, Backend, Rig, rig, stamp, until
+from tests.e2e import http2
+from tests.e2e.envoy import DEFAULTS, WAYS, Backend, Rig, edit, rig, stamp, until
 
 pytestmark = pytest.mark.e2e
 
@@ -60,29 +64,25 @@ def ours(headers: Mapping[str, str]) -> dict[str, str]:
 # --- bodies ----------------------------------------------------------------------------------------------------------
 
 
-async def test_body_of_exactly_the_limit_is_buffered_whole() -> None:
-    """The worker sees the largest body in one piece, and the node receives the same bytes."""
-    body = bytes(range(256)) * (2 * MIB // 256)
+@pytest.mark.parametrize("more", [0, 1])
+async def test_body_of_exactly_the_limit_comes_whole_and_a_longer_one_in_pieces(more: int) -> None:
+    """The largest body that fits is one message; with one byte more it is several. The node receives the same bytes."""
+    body = bytes(range(256)) * (2 * MIB // 256) + b"x" * more
     async with rig(base=base, settings=SMALL) as r:
         r.worker.stamp = stamp(everywhere(r))
         status, _, _ = await r.ask(body)
 
-        assert (200, [2 * MIB], []) == (status, [len(one) for one in r.worker.bodies], r.worker.chunks)
+        assert (200, [len(body)], 1 - more) == (status, [len(one) for one in r.worker.bodies], r.worker.wholes)
         assert body == r.backends["device"].received[0].body
 
 
-async def _pieces(body: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), 65_536):
-        yield body[start : start + 65_536]
-
-
-@pytest.mark.parametrize("declared", [True, False], ids=["declared", "undeclared"])
-async def test_larger_body_arrives_in_pieces(declared: bool) -> None:
+@pytest.mark.parametrize("chunked", [False, True], ids=["declared", "undeclared"])
+async def test_larger_body_arrives_in_pieces(chunked: bool) -> None:
     """20 MiB, with or without a content-length, reach the worker in pieces and the node whole."""
     body = b"0123456789abcdef" * (20 * MIB // 16)
     async with rig(base=base, settings=SMALL) as r:
         r.worker.stamp = stamp(everywhere(r))
-        status, headers, _ = await r.ask(body if declared else _pieces(body))
+        status, headers, _ = await r.ask(body, chunked=chunked)
 
         assert (200, IDENTITY) == (status, ours(headers))
         assert (1 < len(r.worker.chunks), [len(body)]) == (True, [len(one) for one in r.worker.bodies])
@@ -91,43 +91,234 @@ async def test_larger_body_arrives_in_pieces(declared: bool) -> None:
         assert body == r.backends["device"].received[0].body
 
 
-@pytest.mark.parametrize("declared", [True, False], ids=["declared", "undeclared"])
-async def test_body_in_pieces_can_be_refused_at_its_end(declared: bool) -> None:
-    """A refusal of a streamed body is the worker's own answer, and no node has seen a byte."""
+@pytest.mark.parametrize("size", [10, 5 * MIB])
+@pytest.mark.parametrize("chunked", [False, True], ids=["declared", "undeclared"])
+async def test_body_can_be_refused_at_its_end(chunked: bool, size: int) -> None:
+    """A refusal is the worker's own answer, and no node has seen a byte."""
     async with rig(base=base, settings=SMALL) as r:
         r.worker.stamp = stamp(everywhere(r), refuse=413)
-        body = b"x" * (5 * MIB)
-        status, headers, answer = await r.ask(body if declared else _pieces(body))
+        status, headers, answer = await r.ask(b"x" * size, chunked=chunked)
 
         assert (413, b'{"error":{"message":"ours"}}', {}) == (status, answer, r.served())
         assert "application/json" == headers["Content-Type"]
 
 
-async def test_body_that_outgrows_the_buffer_is_refused_with_413() -> None:
-    """A body of unknown length that is to be buffered (it is no POST) ends at the limit, in the caller's shape."""
+async def test_long_body_of_any_method_is_read_to_its_end_by_the_worker() -> None:
+    """What is no POST is streamed as well: there is no limit of Envoy's own that would cut a caller off."""
     async with rig(base=base, settings=SMALL) as r:
+        r.worker.stamp = stamp(everywhere(r), refuse=404)
+        statuses = [
+            (await r.ask(b"x" * (5 * MIB), method=method, chunked=chunked))[0]
+            for method in ("PUT", "GET", "DELETE")
+            for chunked in (False, True)
+        ]
+
+        assert ([404] * 6, [5 * MIB] * 6, {}) == (statuses, [len(one) for one in r.worker.bodies], r.served())
+
+
+async def test_slow_upload_is_no_late_message() -> None:
+    """Envoy times the worker, not the caller: a body that takes longer than the message timeout is served."""
+
+    async def slowly() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            yield b"0123456789"
+            await asyncio.sleep(0.2)
+
+    async with rig(base=base, settings=replace(DEFAULTS, message_timeout_ms=300)) as r:
         r.worker.stamp = stamp(everywhere(r))
-        # As much as Envoy and the sockets take without reading on: a longer one may end in a reset instead.
-        status, _, answer = await r.ask(_pieces(b"x" * (2 * MIB + 512 * 1024)), method="PUT")
+        streamed, _, _ = await r.ask(slowly())
+        whole, _, _ = await r.ask(slowly(), headers={"content-length": "40"})
 
-        assert (413, "request_too_large", {}) == (status, error(answer)["code"], r.served())
+        assert ([200, 200], 1) == ([streamed, whole], r.worker.wholes)
+        assert [b"0123456789" * 4] * 2 == [one.body for one in r.backends["device"].received]
 
 
-async def test_replaced_body_reaches_the_node_with_its_own_length() -> None:
-    """A body of another length with its content-length is what the node receives, framed as one request."""
+LENGTHS = {b"short": "5", b"a body that is longer than the one before": "41", b"": "0"}
+
+
+@pytest.mark.parametrize(("body", "length"), LENGTHS.items(), ids=["shorter", "longer", "empty"])
+async def test_replaced_body_reaches_the_node_with_its_own_length(body: bytes, length: str) -> None:
+    """Envoy writes the length of what goes on: the node receives exactly that, framed as one request."""
     async with rig(base=base) as r:
-        r.worker.stamp = stamp(
-            everywhere(r), body=b"short", set_headers={"content-length": "5", "x-ringfence-cell": "c"}
-        )
-        status, _, _ = await r.ask(b"a much longer body than that")
+        r.worker.stamp = stamp(everywhere(r), body=body)
+        status, _, _ = await r.ask(b"twenty-one characters")
         received = r.backends["device"].received
 
-        assert (200, 1, b"short", "5") == (
+        assert (200, [(body, length, None)]) == (
             status,
-            len(received),
-            received[0].body,
-            received[0].headers["Content-Length"],
+            [(one.body, one.headers["Content-Length"], one.headers.get("Transfer-Encoding")) for one in received],
         )
+
+
+async def test_replaced_body_of_unknown_length_reaches_the_node_in_chunks() -> None:
+    """A body that came in pieces goes on in pieces, without a length that could be wrong."""
+    async with rig(base=base) as r:
+        r.worker.stamp = stamp(everywhere(r), body=b"short")
+        statuses = [(await r.ask(b"x" * size, chunked=size < 100))[0] for size in (50, r.settings.max_body_bytes + 1)]
+
+        assert ([200, 200], [(b"short", None, "chunked")] * 2) == (
+            statuses,
+            [
+                (one.body, one.headers.get("Content-Length"), one.headers["Transfer-Encoding"])
+                for one in r.backends["device"].received
+            ],
+        )
+
+
+async def test_caller_that_waits_for_leave_to_send_gets_it() -> None:
+    """`Expect: 100-continue` is Envoy's to answer, in both ways; the node is not asked to."""
+    async with rig(base=base) as r:
+        r.worker.stamp = stamp(everywhere(r))
+        answers = [
+            await raw(
+                r, f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n{framing}\r\n\r\n", body
+            )
+            for framing, body in (("content-length: 2", b"{}"), ("transfer-encoding: chunked", b"2\r\n{}\r\n0\r\n\r\n"))
+        ]
+        received = r.backends["device"].received
+
+        assert [(True, True)] * 2 == [
+            (one.startswith(b"HTTP/1.1 100 Continue\r\n\r\n"), b"HTTP/1.1 200" in one) for one in answers
+        ]
+        assert [(b"{}", None)] * 2 == [(one.body, one.headers.get("Expect")) for one in received]
+
+
+async def raw(r: Rig, head: str | bytes, *more: bytes) -> bytes:
+    """What comes back for bytes as they stand; each piece of `more` is sent a moment after the one before."""
+    reader, writer = await asyncio.open_connection(r.settings.listen_address, r.settings.listen_port)
+    received = b""
+    try:
+        writer.write(head.encode() if isinstance(head, str) else head)
+        for piece in more:
+            await asyncio.sleep(0.2)
+            writer.write(piece)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                while piece := await reader.read(65_536):
+                    received += piece
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    return received
+
+
+class _nothing:  # noqa: N801  stands for an empty stream, and can be read more than once
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in ():
+            yield piece
+
+
+BARE: dict[str, tuple[dict[str, Any], int]] = {
+    "GET": ({"method": "GET"}, 0),
+    "HEAD": ({"method": "HEAD"}, 0),
+    "OPTIONS": ({"method": "OPTIONS"}, 0),
+    "DELETE": ({"method": "DELETE"}, 0),
+    "POST with length 0": ({"method": "POST", "headers": {"content-length": "0"}}, 0),
+    "POST with an empty chunked body": ({"method": "POST", "body": _nothing()}, 1),
+}
+
+
+@pytest.mark.parametrize(("request_", "bodies"), BARE.values(), ids=BARE.keys())
+async def test_request_without_a_body_is_judged_once(request_: dict[str, Any], bodies: int) -> None:
+    """Its head reaches the worker, with the end of a body if there was one, and the node once there is a verdict."""
+    async with rig(base=base) as r:
+        refused, _, _ = await r.ask(**{"body": None, **request_})
+        r.worker.stamp = stamp(everywhere(r))
+        served, _, _ = await r.ask(**{"body": None, **request_})
+
+        assert (503, 200, 2, 0) == (refused, served, len(r.worker.headers), r.worker.wholes)
+        assert [b""] * bodies * 2 == r.worker.bodies
+        assert [(request_["method"], b"")] == [(one.method, one.body) for one in r.backends["device"].received]
+
+
+# --- HTTP/2 from the caller ------------------------------------------------------------------------------------------
+
+H2_HEAD = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/v1/chat/completions"), (b":authority", b"x")]
+H2_LENGTH = (b"content-length", b"2")
+SECRET = [(b"x-secret", b"needle-in-a-trailer")]
+
+
+async def h2(r: Rig, head: http2.Pairs, body: bytes = b"", trailers: http2.Pairs = ()) -> bool:
+    """Whether a request with prior knowledge ends in good order."""
+    ended, _ = await http2.ask(r.settings.listen_address, r.settings.listen_port, head, body, trailers)
+    return ended
+
+
+async def test_http2_comes_both_ways_as_well() -> None:
+    """A caller with prior knowledge: declared bodies come whole, undeclared ones in pieces, and a GET as a head."""
+    async with rig(base=base) as r:
+        r.worker.stamp = stamp(everywhere(r))
+        ended = [
+            await h2(r, [*H2_HEAD, H2_LENGTH], b"{}"),
+            await h2(r, H2_HEAD, b"{}"),
+            await h2(r, [(b":method", b"GET"), *H2_HEAD[1:]]),
+        ]
+
+        assert ([True] * 3, 1, [b"{}", b"{}"]) == (ended, r.worker.wholes, r.worker.bodies)
+        assert [b"{}", b"{}", b""] == [one.body for one in r.backends["device"].received]
+
+
+async def test_http2_trailers_reach_no_node() -> None:
+    """Behind a whole body they are dropped; behind a body in pieces the worker has them, and refuses."""
+    async with rig(base=base) as r:
+        r.worker.stamp = stamp(everywhere(r))
+        assert await h2(r, [*H2_HEAD, H2_LENGTH, (b"te", b"trailers")], b"{}", SECRET)
+        r.worker.stamp = stamp(everywhere(r), refuse=400)
+        assert await h2(r, [*H2_HEAD, (b"te", b"trailers")], b"{}", SECRET)
+
+        received = r.backends["device"].received
+        assert [(b"{}", "2")] == [(one.body, one.headers["Content-Length"]) for one in received]
+        assert "needle" not in str(received)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"{}{}"], ids=["no body", "less", "more"])
+async def test_http2_body_of_another_length_than_declared_reaches_nobody(body: bytes) -> None:
+    """Above all a declared body that does not come: its head is not sent to the worker, and does not go on either."""
+    async with rig(base=base) as r:
+        r.worker.stamp = stamp(everywhere(r))
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionResetError):
+            assert not await h2(r, [*H2_HEAD, H2_LENGTH], body)
+
+        assert ([], {}) == (r.worker.headers, r.served())
+
+
+# --- callers that leave ----------------------------------------------------------------------------------------------
+
+
+async def test_upload_that_stops_half_way_is_told_apart_by_its_log_entry() -> None:
+    """The worker never hears of it but from the access log: the route, and fewer bytes than declared."""
+    async with rig(base=base) as r:
+        r.worker.stamp = stamp(everywhere(r))
+        reader, writer = await asyncio.open_connection(r.settings.listen_address, r.settings.listen_port)
+        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        writer.close()
+        await writer.wait_closed()
+        del reader
+        entry = await r.entry()
+
+        assert (True, 1, [], {}) == (broken_off(entry), len(r.worker.entries), r.worker.headers, r.served())
+
+
+async def test_caller_that_leaves_while_it_is_judged_did_not_break_off() -> None:
+    """The worker has the whole request and records it; the log entry must not lead to a second record."""
+    async with rig(base=base) as r:
+        judging = asyncio.Event()
+
+        async def judge() -> None:
+            judging.set()
+            await asyncio.sleep(1)
+
+        r.worker.before_verdict = judge
+        r.worker.stamp = stamp(everywhere(r))
+        asking = asyncio.ensure_future(r.ask())
+        await judging.wait()
+        asking.cancel()
+        entry = await r.entry()
+        await asyncio.sleep(1.2)
+
+        assert (False, 1, 1, {}) == (broken_off(entry), len(r.worker.entries), r.worker.wholes, r.served())
 
 
 # --- headers ---------------------------------------------------------------------------------------------------------
@@ -148,40 +339,204 @@ async def test_answer_carries_our_headers_and_never_the_nodes_copies() -> None:
         assert (200, IDENTITY, False) == (status, ours(headers), "endpoint-load-metrics" in headers)
 
 
-async def test_node_learns_nothing_of_the_caller_or_of_us() -> None:
+@WAYS
+async def test_node_learns_nothing_of_the_caller_or_of_us_but_the_decision(chunked: bool) -> None:
     """Neither the caller's address nor our markers nor Envoy's own headers go upstream; Host is the node's."""
     async with rig(base=base) as r:
         r.worker.stamp = stamp(everywhere(r))
         await r.ask(
-            headers={"x-forwarded-for": "203.0.113.9", "x-real-ip": "203.0.113.9", "forwarded": "for=203.0.113.9"}
+            headers={"x-forwarded-for": "203.0.113.9", "x-real-ip": "203.0.113.9", "forwarded": "for=203.0.113.9"},
+            chunked=chunked,
         )
         received = {key.lower(): value for key, value in r.backends["device"].received[0].headers.items()}
 
         assert r.nodes["device"].address == received["host"]
-        assert [] == [
+        assert ["x-ringfence-decision-id"] == [
             key for key, value in received.items() if "203.0.113.9" in value or key.startswith(("x-envoy", "x-ring"))
         ]
 
 
-FORBIDDEN = {
+UNKNOWN = {
+    "x-note": "needle",
+    "Cookie": "needle=1",
+    "x-envoy-retry-on": "needle",
+    "x-envoy-upstream-rq-timeout-ms": "1",
+    "x-ringfence-cell": "needle",
+    "x-ringfence-decision-id": "needle",
+    "x-ringfence-action": "needle",
+    "x-ringfence-declared": "needle",
+    "Referer": "http://needle",
+    "accept-": "needle",
+    "authorizatio": "needle",
+    "authorization2": "needle",
+    "x-stainles": "needle",
+    "x!#$%&'*+.^`|~": "needle",
+}
+PASSED = {
+    "authorization": "Bearer key",
+    "x-api-key": "key",
+    "user-agent": "client/1",
+    "accept": "application/json",
+    "content-type": "application/json",
+    "openai-organization": "org",
+    "idempotency-key": "1",
+    "traceparent": "00-1-2-01",
+    "x-stainless-lang": "python",
+}
+
+
+@WAYS
+async def test_header_that_nobody_reads_is_gone_before_the_worker_and_the_node(chunked: bool) -> None:
+    """Unknown names, cookies and copies of internal ones are removed by Envoy; what a node needs passes unchanged."""
+    async with rig(base=base) as r:
+        r.worker.stamp = stamp(everywhere(r))
+        status, _, _ = await r.ask(headers={**UNKNOWN, **PASSED}, chunked=chunked)
+        received = {key.lower(): value for key, value in r.backends["device"].received[0].headers.items()}
+
+        assert (200, PASSED) == (status, {name: received.get(name) for name in PASSED})
+        assert "needle" not in str(r.worker.headers) + str(received)
+        assert set(received) - set(PASSED) <= {
+            "host",
+            "accept-encoding",
+            "content-length",
+            "transfer-encoding",
+            "x-forwarded-proto",
+            "x-request-id",
+            "x-ringfence-decision-id",
+        }
+
+
+@WAYS
+@pytest.mark.parametrize("name", READ)
+async def test_no_header_line_hides_another_from_the_worker(name: str, chunked: bool) -> None:
+    """Two lines of one name are both seen, in order, whether they come as one or as two."""
+    framing = "transfer-encoding: chunked" if chunked else "content-length: 2"
+    body = b"2\r\n{}\r\n0\r\n\r\n" if chunked else b"{}"
+    async with rig(base=base) as r:
+        r.worker.stamp = stamp(everywhere(r))
+        head = f"POST /v1/chat/completions?a=1 HTTP/1.1\r\nhost: x\r\n{name}: one\r\n{name}: two\r\n{framing}\r\n\r\n"
+        await raw(r, head, body)
+
+        seen = [value for one in r.worker.lines for key, value in one if key == name]
+        assert ("one,two", 0 if chunked else 1) == (",".join(seen), r.worker.wholes)
+        assert "/v1/chat/completions?a=1" == r.worker.headers[0][":path"]
+
+
+@pytest.mark.parametrize("name", READ)
+async def test_header_that_is_no_text_comes_with_its_bytes(name: str) -> None:
+    """Attributes are text: a header beyond ASCII has its whole head sent, and the worker and the node see its bytes."""
+    async with rig(base=base) as r:
+        r.worker.stamp = stamp(everywhere(r))
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n{name}: ".encode() + b"\xc3\xa9\xff"
+        await raw(r, head + b"\r\ncontent-length: 2\r\n\r\n{}")
+
+        assert (0, ["\xc3\xa9\xff"]) == (r.worker.wholes, [one[name] for one in r.worker.headers])
+        assert [b"{}"] == [one.body for one in r.backends["device"].received]
+
+
+async def test_path_that_is_no_text_is_refused_or_comes_with_its_bytes() -> None:
+    """HTTP/1.1 has no such path; over HTTP/2 the worker sees what was sent."""
+    async with rig(base=base) as r:
+        answer = await raw(r, b"POST /v1/\xc3\xa9 HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")
+        r.worker.stamp = stamp(everywhere(r), refuse=404)
+        path = (b":path", b"/v1/\xc3\xa9")
+        assert await h2(
+            r, [(b":method", b"POST"), (b":scheme", b"http"), path, (b":authority", b"x"), H2_LENGTH], b"{}"
+        )
+
+        assert (b"HTTP/1.1 400", 0, ["/v1/\xc3\xa9"]) == (
+            answer[:12],
+            r.worker.wholes,
+            [one[":path"] for one in r.worker.headers],
+        )
+
+
+MUTATIONS = {
     "host": {"set_headers": {"host": "elsewhere"}},
     "path": {"set_headers": {":path": "/v1/other"}},
     "authority": {"set_headers": {":authority": "elsewhere"}},
     "transfer-encoding": {"set_headers": {"transfer-encoding": "chunked"}},
     "connection": {"set_headers": {"connection": "upgrade"}},
     "envoy's own": {"set_headers": {"x-envoy-retry-on": "5xx"}},
+    "anything": {"set_headers": {"x-team": "a"}},
     "removal of host": {"remove_headers": ("host",)},
+    "removal of anything": {"remove_headers": ("accept",)},
 }
 
 
-@pytest.mark.parametrize("changes", FORBIDDEN.values(), ids=FORBIDDEN.keys())
-async def test_header_that_could_reroute_or_smuggle_is_an_error(changes: Mapping[str, Any]) -> None:
-    """A mutation of framing or routing headers is not dropped in silence: the request ends, and no node was asked."""
+@WAYS
+@pytest.mark.parametrize("changes", MUTATIONS.values(), ids=MUTATIONS.keys())
+async def test_header_mutation_of_ext_proc_changes_nothing_that_goes_on(
+    changes: Mapping[str, Any], chunked: bool
+) -> None:
+    """Where the head was sent it is an error and no node is asked; where it was not, Envoy drops it without a word."""
     async with rig(base=base) as r:
         r.worker.stamp = stamp(everywhere(r), **changes)
-        status, _, body = await r.ask()
+        status, _, body = await r.ask(chunked=chunked)
+        received = r.backends["device"].received
 
-        assert (503, "gateway_error", {}) == (status, error(body)["code"], r.served())
+        if chunked:
+            assert (503, "gateway_error", {}) == (status, error(body)["code"], r.served())
+        else:
+            r.worker.stamp = stamp(everywhere(r))
+            await r.ask()
+            plain = [{**one.headers, "X-Request-ID": ""} for one in received]
+            assert (200, 2, plain[0], received[1].path) == (status, len(received), plain[1], received[0].path)
+
+
+@WAYS
+async def test_changes_to_a_head_are_made_before_it_goes_on(chunked: bool) -> None:
+    """Removed, set anew and added, with the body as it was; and the decision's id is its own."""
+    async with rig(base=base) as r:
+        r.worker.stamp = edit(
+            everywhere(r),
+            remove=["user-agent", "content-encoding", "x-absent"],
+            put={"accept": "text/plain", "x-team": "a b"},
+        )
+        status, _, _ = await r.ask(headers={"content-encoding": "gzip"}, chunked=chunked)
+        [received] = r.backends["device"].received
+        headers = {key.lower(): value for key, value in received.headers.items()}
+
+        assert (200, b'{"model":"m"}', "text/plain", "a b", "decision-1") == (
+            status,
+            received.body,
+            headers["accept"],
+            headers["x-team"],
+            headers["x-ringfence-decision-id"],
+        )
+        assert set() == {"user-agent", "content-encoding", "x-absent"} & set(headers)
+
+
+FIXED_EDITS = {
+    "host": {"put": {"host": "elsewhere"}},
+    "path": {"put": {":path": "/v1/other"}},
+    "content-length": {"put": {"content-length": "5"}},
+    "transfer-encoding": {"put": {"transfer-encoding": "chunked"}},
+    "connection": {"put": {"connection": "upgrade"}},
+    "proxy-connection": {"put": {"proxy-connection": "close"}},
+    "expect": {"put": {"expect": "100-continue"}},
+    "envoy's own": {"put": {"x-envoy-retry-on": "5xx"}},
+    "ours": {"put": {"x-ringfence-decision-id": "forged"}},
+    "in upper case": {"put": {"X-Team": "a"}},
+    "no name": {"put": {"x team": "a"}},
+    "two lines": {"put": {"x-team": "a\r\nx-other: b"}},
+    "removal of host": {"remove": ["host"]},
+    "removal of content-length": {"remove": ["content-length"]},
+    "no text": {"put": {"x-team": {"a": "b"}}},
+}
+
+
+@WAYS
+@pytest.mark.parametrize("changes", FIXED_EDITS.values(), ids=FIXED_EDITS.keys())
+async def test_change_that_nobody_may_make_leaves_the_request_without_a_route(
+    changes: Mapping[str, Any], chunked: bool
+) -> None:
+    """Framing, routing and markers stay as they are: whoever asks for more is refused as a whole, as is a broken ask."""
+    async with rig(base=base) as r:
+        r.worker.stamp = edit(everywhere(r), **changes)
+        status, _, body = await r.ask(chunked=chunked)
+
+        assert (503, "not_placed", {}) == (status, error(body)["code"], r.served())
 
 
 ODD: dict[str, tuple[dict[str, Any], int]] = {

@@ -11,7 +11,7 @@ import pytest
 
 from governance.nodes.node import Node, Pool, pool_of
 from sidecar.dataplane import Outliers
-from tests.e2e.envoy import CHECKED, DEFAULTS, Rig, Stamp, rig, stamp, until
+from tests.e2e.envoy import CHECKED, DEFAULTS, WAYS, Rig, Stamp, rig, stamp, until
 
 pytestmark = pytest.mark.e2e
 
@@ -36,15 +36,16 @@ def code(body: bytes) -> str:
     return str(json.loads(body)["error"]["code"])
 
 
-async def test_request_goes_to_the_nearest_tier_of_its_pool() -> None:
+@WAYS
+async def test_request_goes_to_the_nearest_tier_of_its_pool(chunked: bool) -> None:
     """Twelve requests for the EU pool are all served by the device."""
     async with rig(base=base) as r:
         r.worker.stamp = stamp(r.pool(*EU))
 
-        statuses = await r.ask_times(12)
+        statuses = await r.ask_times(12, chunked=chunked)
 
         assert [200] * 12 == statuses
-        assert {"device": 12} == r.served()
+        assert ({"device": 12}, 0 if chunked else 12) == (r.served(), r.worker.wholes)
 
 
 NOWHERE: dict[str, Any] = {
@@ -59,8 +60,11 @@ NOWHERE: dict[str, Any] = {
 }
 
 
+@WAYS
 @pytest.mark.parametrize("metadata", NOWHERE.values(), ids=NOWHERE.keys())
-async def test_metadata_that_names_no_pool_of_the_cell_reaches_no_node(metadata: Mapping[str, Any]) -> None:
+async def test_metadata_that_names_no_pool_of_the_cell_reaches_no_node(
+    metadata: Mapping[str, Any], chunked: bool
+) -> None:
     """Whatever is written instead of one known pool, the answer is 503 and no node hears of it."""
     async with rig(base=base) as r:
         eu, us = r.pool(*EU), r.pool(*US)
@@ -68,45 +72,51 @@ async def test_metadata_that_names_no_pool_of_the_cell_reaches_no_node(metadata:
         good = stamp(eu)
         r.worker.stamp = replace(good, metadata={"ringfence": good.metadata["ringfence"], **json.loads(text)})
 
-        status, headers, body = await r.ask()
+        status, headers, body = await r.ask(chunked=chunked)
 
         assert (503, "no_node_available", "decision-1") == (status, code(body), headers["x-ringfence-decision-id"])
         assert {} == r.served()
 
 
 CELLS: dict[str, Mapping[str, Any]] = {
-    "nothing is said": {"metadata": {}, "set_headers": {}},
+    "nothing is said": {"metadata": {}, "mutation": False},
+    "nothing but a clear is said": {"metadata": {}},
     "the cell is unknown": {"cell": "cell-none"},
     "the route is not cleared": {"clear_route": False},
-    "cleared without a header mutation": {"set_headers": {}},
+    "cleared without a header mutation": {"mutation": False},
     "the stream ends before the verdict": {"close_before_verdict": True},
 }
 
 
+@WAYS
 @pytest.mark.parametrize("changes", CELLS.values(), ids=CELLS.keys())
-async def test_request_without_a_cell_is_refused_by_the_default_route(changes: Mapping[str, Any]) -> None:
+async def test_request_without_a_cell_is_refused_by_the_default_route(
+    changes: Mapping[str, Any], chunked: bool
+) -> None:
     """Without a cell in the metadata, and a route that was looked up again, the default route answers 503."""
     async with rig(base=base) as r:
         r.worker.stamp = stamp(r.pool(*EU), **changes) if "metadata" not in changes else Stamp(**changes)
 
-        status, _, body = await r.ask()
+        status, _, body = await r.ask(chunked=chunked)
 
         assert (503, "not_placed") == (status, code(body))
         assert {} == r.served()
 
 
-async def test_cell_of_another_pool_holds_no_host_of_it() -> None:
+@WAYS
+async def test_cell_of_another_pool_holds_no_host_of_it(chunked: bool) -> None:
     """The EU pool in the US cell finds no host: the two rings have to agree."""
     async with rig(base=base) as r:
         r.worker.stamp = stamp(r.pool(*EU), cell=r.pool(*US).cell)
 
-        status, _, body = await r.ask()
+        status, _, body = await r.ask(chunked=chunked)
 
         assert (503, "no_node_available") == (status, code(body))
         assert {} == r.served()
 
 
-async def test_markers_sent_by_the_caller_choose_nothing() -> None:
+@WAYS
+async def test_markers_sent_by_the_caller_choose_nothing(chunked: bool) -> None:
     """Every internal header a caller sends is gone before the worker sees it, and pins nothing."""
     async with rig(base=base) as r:
         us = r.pool(*US)
@@ -119,16 +129,21 @@ async def test_markers_sent_by_the_caller_choose_nothing() -> None:
             "x-envoy-original-dst-host": f"127.0.0.1:{r.backends['us-gpu'].port}",
             "x-forwarded-for": "203.0.113.7",
         }
-        unsaid, _, _ = await r.ask(headers=spoofed)
+        unsaid, _, _ = await r.ask(headers=spoofed, chunked=chunked)
         r.worker.stamp = stamp(r.pool(*EU))
-        said, _, _ = await r.ask(headers=spoofed)
+        said, _, _ = await r.ask(headers=spoofed, chunked=chunked)
 
         assert (503, 200) == (unsaid, said)
         assert {"device": 1} == r.served()
         seen = {key for headers in r.worker.headers for key in headers if key.startswith(("x-ringfence", "x-envoy"))}
-        assert {"x-envoy-external-address"} == seen
-        received = {key.lower() for key in r.backends["device"].received[0].headers}
-        assert set() == {key for key in received if key.startswith(("x-ringfence", "x-envoy", "x-forwarded-for"))}
+        # Envoy's own, which comes with a head that is sent as it is.
+        assert seen == ({"x-envoy-external-address"} if chunked else set())
+        received = {key.lower(): value for key, value in r.backends["device"].received[0].headers.items()}
+        assert {"x-ringfence-decision-id": "decision-1"} == {
+            key: value
+            for key, value in received.items()
+            if key.startswith(("x-ringfence", "x-envoy", "x-forwarded-for"))
+        }
 
 
 async def test_unhealthy_nodes_are_passed_over_and_never_left_for_another_pool() -> None:
@@ -154,20 +169,28 @@ async def _healthy(r: Rig, cell: str, count: int) -> None:
     await until(reached, what=f"{cell} has not {count} healthy hosts")
 
 
-async def test_retry_stays_in_the_pool_and_goes_to_the_next_tier() -> None:
-    """A device that answers 503 is followed by the edge; a pool that fails as a whole ends in its own 503."""
+@WAYS
+async def test_retry_stays_in_the_pool_and_goes_to_the_next_tier(chunked: bool) -> None:
+    """A device that answers 503 is followed by the edge; a pool that fails as a whole ends in its own 503.
+
+    Each node gets the whole body that the verdict let go, under the same decision.
+    """
     async with rig(base=base) as r:
-        r.worker.stamp = stamp(r.pool(*EU))
+        r.worker.stamp = stamp(r.pool(*EU), body=b"y" * 100_000)
         r.backends["device"].fail(503)
-        first, _, _ = await r.ask()
+        first, _, _ = await r.ask(b"x" * 90_000, chunked=chunked)
         assert (200, {"device": 1, "edge": 1}) == (first, r.served())
         for name in EU:
             r.backends[name].fail(503)
 
-        status, headers, _ = await r.ask()
+        status, headers, _ = await r.ask(b"x" * 90_000, chunked=chunked)
 
         assert (503, "decision-1") == (status, headers["x-ringfence-decision-id"])
         assert {"device": 2, "edge": 2, "gpu": 1} == r.served()
+        received = [one for backend in r.backends.values() for one in backend.received]
+        assert [(True, "decision-1")] * 5 == [
+            (one.body == b"y" * 100_000, one.headers["x-ringfence-decision-id"]) for one in received
+        ]
 
 
 async def test_refused_connections_move_on_inside_the_pool_and_end_closed() -> None:
@@ -253,16 +276,19 @@ async def test_request_without_a_body_needs_a_verdict_as_well() -> None:
         assert {"device": 1} == r.served()
 
 
-@pytest.mark.parametrize("fault", ["hangs", "is gone", "refuses"])
-async def test_worker_that_gives_no_verdict_lets_nothing_through(fault: str) -> None:
+@WAYS
+@pytest.mark.parametrize("fault", ["hangs", "is gone", "is killed while it judges", "refuses"])
+async def test_worker_that_gives_no_verdict_lets_nothing_through(fault: str, chunked: bool) -> None:
     """A worker that hangs, is gone or refuses: an error to the caller, and no node was asked."""
-    settings = replace(DEFAULTS, message_timeout_ms=300)
+    settings = replace(DEFAULTS, message_timeout_ms=300, request_timeout_ms=700)
     async with rig(base=base, settings=settings) as r:
         r.worker.stamp = stamp(r.pool(*EU), hang=fault == "hangs", refuse=403 if fault == "refuses" else None)
         if fault == "is gone":
             await r.worker.stop()
+        if fault == "is killed while it judges":
+            r.worker.before_verdict = r.worker.stop
 
-        status, _, _ = await r.ask()
+        status, _, _ = await r.ask(chunked=chunked)
 
         assert (403 if fault == "refuses" else 503) == status
         assert {} == r.served()

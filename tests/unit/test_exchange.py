@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from governance.denial import Denial
 from governance.describe import decision_record
 from governance.enforcement import Answer, Forward, Refuse
-from governance.errors import RequestTooLarge, UnsupportedOperation
+from governance.errors import MalformedRequest, RequestTooLarge, UnsupportedOperation
 from governance.interfaces import Receipt
 from governance.judgement import Admission, Arrival, Judgement, Unrecorded
 from governance.nodes.node import pool_of
@@ -22,10 +22,9 @@ from sidecar.exchange import (
     ExchangeBroken,
     Head,
     Judge,
-    Place,
-    ReadOn,
     Release,
     Respond,
+    Shape,
     Trailers,
     Whole,
 )
@@ -41,12 +40,12 @@ RECORD = decision_record(
 )
 
 
-def exchange(max_body_bytes: int = 100, max_streamed_bytes: int | None = None) -> Exchange:
-    return Exchange(max_body_bytes=max_body_bytes, max_streamed_bytes=max_streamed_bytes)
+def exchange(max_body_bytes: int = 100) -> Exchange:
+    return Exchange(max_body_bytes=max_body_bytes)
 
 
-def start(duplex: bool = False, end_of_stream: bool = False, **headers: str) -> Head:
-    return Head(head=head(**headers), end_of_stream=end_of_stream, duplex=duplex)
+def start(*, end_of_stream: bool = False, **headers: str) -> Head:
+    return Head(head=head(**headers), end_of_stream=end_of_stream)
 
 
 def admitted(enforcement: object) -> Admission:
@@ -61,29 +60,15 @@ def chunk(data: bytes = b"{}", end_of_stream: bool = True) -> BodyChunk:
     return BodyChunk(data=data, end_of_stream=end_of_stream)
 
 
-def test_a_buffered_request_is_judged_with_its_body_and_released_at_the_body() -> None:
-    """Headers let the body come; the body is judged; an admission releases."""
-    subject = exchange()
-
-    assert subject.receive(start()) == ReadOn()
-    judge = subject.receive(chunk(b"body"))
-    assert isinstance(judge, Judge)
-    assert (judge.arrival.body.reveal(), judge.arrival.problem) == (b"body", None)
-    release = subject.conclude(admitted(FORWARD))
-    assert isinstance(release, Release)
-    assert (release.place, release.forward) == (Place.BODY, FORWARD)
-
-
 def test_a_request_in_one_message_is_judged_at_once() -> None:
-    """Nothing has to be asked for; the verdict answers the body."""
+    """Nothing has to be asked for; the verdict answers that message."""
     subject = exchange()
+    arrival = Arrival(head=head(), body=SensitiveBytes(b"body"))
 
-    judge = subject.receive(Whole(head=head(), body=b"body"))
-
-    assert judge == Judge(arrival=Arrival(head=head(), body=SensitiveBytes(b"body")))
-    release = subject.conclude(admitted(FORWARD))
-    assert isinstance(release, Release)
-    assert (release.place, release.body.reveal()) == (Place.BODY, b"body")
+    assert subject.receive(Whole(head=head(), body=b"body")) == Judge(arrival=arrival)
+    assert subject.conclude(admitted(FORWARD)) == Release(
+        decision_id="d", action=RECORD.action, forward=FORWARD, shape=Shape.WHOLE, arrival=arrival
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,26 +88,39 @@ def test_a_request_in_one_message_that_cannot_be_read_is_judged_without_its_body
     assert (judge.arrival.body.reveal(), repr(judge.arrival.problem)) == (b"", repr(problem))
 
 
-def test_a_streamed_request_is_held_whole_and_released_at_its_headers() -> None:
-    """No chunk is answered before the verdict; the bytes are kept for the release."""
-    subject = exchange(max_streamed_bytes=100)
+def test_a_streamed_request_is_held_whole_and_released_with_all_of_its_body() -> None:
+    """No message is answered before the verdict; the bytes are kept for the release."""
+    subject = exchange()
+    arrival = Arrival(head=head(), body=SensitiveBytes(b"abc"))
 
-    reactions = [subject.receive(event) for event in (start(duplex=True), chunk(b"ab", False))]
+    reactions = [subject.receive(event) for event in (start(), chunk(b"ab", False), chunk(b"c"))]
 
-    assert reactions == [None, None]
-    assert isinstance(subject.receive(chunk(b"c")), Judge)
+    assert reactions == [None, None, Judge(arrival=arrival)]
+    assert subject.conclude(admitted(FORWARD)) == Release(
+        decision_id="d", action=RECORD.action, forward=FORWARD, shape=Shape.STREAM, arrival=arrival
+    )
+
+
+def test_a_request_without_a_body_is_judged_at_its_head() -> None:
+    """Nothing follows, and nothing but the head is answered."""
+    subject = exchange()
+
+    assert subject.receive(start(end_of_stream=True)) == Judge(arrival=Arrival(head=head(), body=SensitiveBytes(b"")))
     release = subject.conclude(admitted(FORWARD))
     assert isinstance(release, Release)
-    assert (release.place, release.body.reveal()) == (Place.STREAM, b"abc")
+    assert release.shape is Shape.HEAD
 
 
-def test_trailers_end_a_streamed_body() -> None:
-    """A streamed body that ends in trailers is judged there."""
+def test_trailers_end_a_body_and_are_refused() -> None:
+    """They are content that nobody reads; nothing of the body is kept."""
     subject = exchange()
-    subject.receive(start(duplex=True))
+    subject.receive(start())
     subject.receive(chunk(b"ab", False))
 
-    assert isinstance(subject.receive(Trailers()), Judge)
+    judge = subject.receive(Trailers())
+
+    assert isinstance(judge, Judge)
+    assert (judge.arrival.body.reveal(), repr(judge.arrival.problem)) == (b"", repr(MalformedRequest("trailers")))
 
 
 def test_an_upgrade_is_refused_at_its_headers() -> None:
@@ -137,7 +135,7 @@ def test_an_unknown_path_is_refused_after_its_body_which_is_thrown_away() -> Non
     """The client has sent all it had to say, so it reads the answer; nothing of the body is kept."""
     subject = exchange()
 
-    assert subject.receive(Head(head=head("/v2/other"), end_of_stream=False, duplex=False)) == ReadOn()
+    assert subject.receive(Head(head=head("/v2/other"), end_of_stream=False)) is None
     judge = subject.receive(chunk(b"body"))
 
     assert isinstance(judge, Judge)
@@ -148,7 +146,7 @@ def test_an_unknown_path_is_refused_after_its_body_which_is_thrown_away() -> Non
 @pytest.mark.parametrize("length", [str(DRAIN_BYTES + 1), "9" * 400])
 def test_a_declared_length_that_is_not_worth_reading_is_refused_at_the_headers(length: str) -> None:
     """A body that says it is far too long is not read at all."""
-    judge = exchange().receive(start(duplex=True, content_length=length))
+    judge = exchange().receive(start(content_length=length))
 
     assert isinstance(judge, Judge)
     assert isinstance(judge.arrival.problem, RequestTooLarge)
@@ -158,8 +156,8 @@ def test_a_declared_length_that_is_not_worth_reading_is_refused_at_the_headers(l
 @pytest.mark.parametrize("headers", [{"content_length": "250"}, {}], ids=["declared", "undeclared"])
 def test_a_streamed_body_over_the_limit_is_read_to_its_end_and_none_of_it_kept(headers: dict[str, str]) -> None:
     """Memory stays bounded, and the refusal comes when the client listens."""
-    subject = exchange(max_streamed_bytes=200)
-    subject.receive(start(duplex=True, **headers))
+    subject = exchange(max_body_bytes=200)
+    subject.receive(start(**headers))
 
     assert [subject.receive(chunk(b"x" * 150, False)), subject.receive(chunk(b"x" * 51, False))] == [None, None]
     judge = subject.receive(chunk(b"x" * 49))
@@ -172,7 +170,7 @@ def test_a_streamed_body_over_the_limit_is_read_to_its_end_and_none_of_it_kept(h
 def test_a_body_without_end_is_refused_where_reading_stops() -> None:
     """An undeclared body is drained so far and no further; what follows the verdict is ignored."""
     subject = exchange()
-    subject.receive(start(duplex=True))
+    subject.receive(start())
     piece = chunk(b"x" * (DRAIN_BYTES // 2 + 1), False)
 
     assert subject.receive(piece) is None
@@ -194,7 +192,7 @@ def test_what_is_not_forwarded_is_answered_by_us(verdict: Admission | Unrecorded
     subject = exchange()
     path = "/v1/models" if status == 200 else "/v1/chat/completions"
     method = "GET" if status == 200 else "POST"
-    subject.receive(Head(head=head(path, method), end_of_stream=True, duplex=False))
+    subject.receive(Head(head=head(path, method), end_of_stream=True))
 
     respond = subject.conclude(verdict)
 
@@ -225,7 +223,8 @@ def test_a_verdict_cannot_be_used_twice() -> None:
 
 
 EVENTS = st.one_of(
-    st.builds(start, duplex=st.booleans(), end_of_stream=st.booleans()),
+    st.builds(start, end_of_stream=st.booleans()),
+    st.builds(Whole, head=st.just(head()), body=st.binary(max_size=120)),
     st.builds(chunk, st.binary(max_size=120), st.booleans()),
     st.just(Trailers()),
 )

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from envoy.extensions.filters.http.buffer.v3.buffer_pb2 import BufferPerRoute
 from envoy.extensions.filters.http.ext_proc.v3.ext_proc_pb2 import ExternalProcessor, ExtProcPerRoute
+from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
 )
@@ -97,21 +99,26 @@ def ext_proc(change: Mutate) -> Callable[[dict[XdsType, Any]], None]:
 
 
 def routes(change: Mutate) -> Callable[[dict[XdsType, Any]], None]:
-    """A change to the virtual host; its routes are the cell's, the whole refusal, two streamed ones and the refusal."""
+    """A change to the virtual host; its routes are the cell's, that of whole requests and the refusal."""
     return lambda parts: change(parts[XdsType.ROUTE].virtual_hosts[0])
 
 
-def per_route(change: Mutate, route: int = 2) -> Callable[[dict[XdsType, Any]], None]:
-    """A change to the override of ext_proc on a streamed refusal, or on another route."""
+def per_route(change: Mutate) -> Callable[[dict[XdsType, Any]], None]:
+    """A change to the override of ext_proc on the route of whole requests."""
 
     def apply(host: Any) -> None:
-        packed = host.routes[route].typed_per_filter_config[EXT_PROC]
+        packed = host.routes[1].typed_per_filter_config[EXT_PROC]
         override = ExtProcPerRoute()
         packed.Unpack(override)
         change(override)
         packed.Pack(override)
 
     return routes(apply)
+
+
+def whole(index: int, change: Mutate) -> Callable[[dict[XdsType, Any]], None]:
+    """A change to a header condition of the route of whole requests: 0 is the method, 1 the length."""
+    return routes(lambda host: change(host.routes[1].match.headers[index]))
 
 
 def tls(change: Mutate) -> Callable[[dict[XdsType, Any]], None]:
@@ -174,6 +181,20 @@ def _fallback_list(assignment: Any) -> None:
     metadata.update({"fallback_list": [{"pool": "x"}]})
 
 
+def _swap(one: int, other: int) -> Mutate:
+    def change(made: Any) -> None:
+        filters = list(made.http_filters)
+        filters[one], filters[other] = filters[other], filters[one]
+        del made.http_filters[:]
+        made.http_filters.extend(filters)
+
+    return change
+
+
+def _other_edits(made: Any) -> None:
+    made.http_filters[2].typed_config.Pack(Lua(default_source_code={"inline_string": "-- nothing"}))
+
+
 def _repeat_ext_proc(made: Any) -> None:
     made.http_filters.insert(0, made.http_filters[0])
 
@@ -224,10 +245,15 @@ RULES: dict[str, tuple[Callable[[dict[XdsType, Any]], None], str]] = {
     "no ext_proc": (manager(cut("http_filters", 0)), "exactly one ext_proc"),
     "two ext_proc": (manager(_repeat_ext_proc), "exactly one ext_proc"),
     "disabled filter": (manager(put("http_filters.0.disabled", True)), "a filter is disabled"),
-    "buffer before ext_proc": (manager(lambda made: made.http_filters.sort(key=lambda one: one.name)), "stands before"),
+    "buffer filter everywhere": (manager(put("http_filters.1.disabled", False)), "a filter is disabled, or the buffer"),
+    "no buffer filter": (manager(cut("http_filters", 1)), "once each in this order"),
+    "buffer filter before ext_proc": (manager(_swap(0, 1)), "once each in this order"),
+    "edits before the verdict": (manager(_swap(1, 2)), "once each in this order"),
+    "no edits": (manager(cut("http_filters", 2)), "once each in this order"),
+    "edits of somebody else": (manager(_other_edits), "edits is not ours"),
     "optional filter": (manager(put("http_filters.0.is_optional", True)), "optional or discovered"),
-    "router not last": (manager(cut("http_filters", 3)), "router is not the last"),
-    "decompressor": (manager(put("http_filters.1.name", "envoy.filters.http.decompressor")), "decompressor"),
+    "router not last": (manager(cut("http_filters", 4)), "router is not the last"),
+    "decompressor": (manager(put("http_filters.3.name", "envoy.filters.http.decompressor")), "decompressor"),
     "upgrades": (
         manager(put("upgrade_configs", [HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")])),
         "upgrade_configs",
@@ -242,7 +268,15 @@ RULES: dict[str, tuple[Callable[[dict[XdsType, Any]], None], str]] = {
     "headers by default": (ext_proc(put("processing_mode.request_header_mode", 0)), "request headers"),
     "body not sent": (ext_proc(put("processing_mode.request_body_mode", 0)), "request body"),
     "body partly buffered": (ext_proc(put("processing_mode.request_body_mode", 3)), "request body"),
+    "body in one message everywhere": (ext_proc(put("processing_mode.request_body_mode", 2)), "request body"),
     "body streamed": (ext_proc(put("processing_mode.request_body_mode", 1)), "request body"),
+    "body without its trailers": (ext_proc(put("processing_mode.request_trailer_mode", 2)), "trailers"),
+    "trailers by default": (ext_proc(put("processing_mode.request_trailer_mode", 0)), "trailers"),
+    "no attributes": (ext_proc(drop("request_attributes")), "attributes"),
+    "a further attribute": (
+        ext_proc(lambda made: made.request_attributes.append("request.headers['cookie']")),
+        "attributes",
+    ),
     "no message timeout": (ext_proc(drop("message_timeout")), "message_timeout"),
     "no longest message timeout": (ext_proc(drop("max_message_timeout")), "max_message_timeout"),
     "no namespaces": (ext_proc(drop("metadata_options")), "metadata"),
@@ -252,12 +286,13 @@ RULES: dict[str, tuple[Callable[[dict[XdsType, Any]], None], str]] = {
     ),
     "route cannot be cleared": (ext_proc(put("route_cache_action", 2)), "clear the route"),
     "mutations dropped in silence": (ext_proc(put("mutation_rules.disallow_is_error.value", False)), "silence"),
-    "host may be changed": (ext_proc(put("mutation_rules.allow_all_routing.value", True)), "change the host"),
+    "further headers may be changed": (ext_proc(put("mutation_rules.allow_expression.regex", ".*")), "by itself"),
+    "headers may be changed": (ext_proc(put("mutation_rules.disallow_all.value", False)), "headers by itself"),
     "any mode override": (ext_proc(put("allow_mode_override", True)), "mode override"),
     # the outer ring
-    "default route forwards": (routes(cut("routes", 4)), "default route"),
-    "default route answers 200": (routes(put("routes.4.direct_response.status", 200)), "default route"),
-    "default route has a condition": (routes(put("routes.4.match.prefix", "/v1")), "default route"),
+    "default route forwards": (routes(cut("routes", 2)), "default route"),
+    "default route answers 200": (routes(put("routes.2.direct_response.status", 200)), "default route"),
+    "default route has a condition": (routes(put("routes.2.match.prefix", "/v1")), "default route"),
     "no routes": (routes(put("routes", [])), "default route"),
     "cluster from a header": (routes(put("routes.0.route.cluster_header", "x-cluster")), "cluster_header"),
     "weighted clusters": (
@@ -296,24 +331,35 @@ RULES: dict[str, tuple[Callable[[dict[XdsType, Any]], None], str]] = {
         "virtual host",
     ),
     # per route
-    "ext_proc disabled on a route": (per_route(put("disabled", True)), "disables a filter"),
+    "ext_proc disabled on a route": (per_route(put("disabled", True)), "disables it"),
     "fails open on a route": (per_route(put("overrides.failure_mode_allow.value", True)), "failure_mode_allow"),
-    "headers skipped on a route": (
-        per_route(put("overrides.processing_mode.request_header_mode", 2)),
-        "request headers",
+    "head and body apart on a route": (
+        per_route(put("overrides.processing_mode.request_header_mode", 1)),
+        "in one message",
     ),
-    "headers skipped and nothing held": (
+    "head alone on a route": (per_route(put("overrides.processing_mode.request_body_mode", 0)), "in one message"),
+    "body in pieces on a route": (per_route(put("overrides.processing_mode.request_body_mode", 4)), "in one message"),
+    "head not held": (
         routes(lambda host: host.routes[1].typed_per_filter_config.pop(BUFFER)),
-        "request headers",
+        "does not hold the head",
     ),
-    "headers skipped where no body need come": (routes(drop("routes.1.match.headers")), "request headers"),
-    "a body in pieces where it is held": (
-        per_route(put("overrides.processing_mode.request_body_mode", 1), route=1),
-        "in pieces",
+    "buffer filter disabled on a route": (
+        routes(lambda host: host.routes[1].typed_per_filter_config[BUFFER].Pack(BufferPerRoute(disabled=True))),
+        "does not hold the head",
     ),
-    "streamed without trailers": (
-        per_route(put("overrides.processing_mode.request_trailer_mode", 2)),
-        "trailers",
+    "whole without conditions": (routes(drop("routes.1.match.headers")), "may have no body"),
+    "whole without a length": (routes(cut("routes.1.match.headers", 1)), "may have no body"),
+    "whole from 0 on": (whole(1, put("range_match.start", 0)), "may have no body"),
+    "whole by any length but some": (whole(1, put("invert_match", True)), "may have no body"),
+    "whole by another method": (whole(0, put("string_match.exact", "GET")), "may have no body"),
+    "whole by any method but one": (whole(0, put("invert_match", True)), "may have no body"),
+    "whole and forwarded": (
+        routes(lambda host: host.routes[1].route.CopyFrom(host.routes[0].route)),
+        "without a verdict",
+    ),
+    "held where it is streamed": (
+        routes(lambda host: host.routes[2].typed_per_filter_config[BUFFER].Pack(BufferPerRoute())),
+        "changes or disables a filter",
     ),
     "another server on a route": (
         per_route(put("overrides.grpc_service.envoy_grpc.cluster_name", "x")),

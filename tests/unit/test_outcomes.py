@@ -8,7 +8,9 @@ from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 from governance.nodes.node import Pool, pool_of
 from governance.record import OutcomeRecord, OutcomeStatus
 from governance.residency import Tier
-from sidecar.outcomes import outcome, reached_upstream
+from sidecar.headers import DECLARED
+from sidecar.outcomes import broken_off, outcome, reached_upstream
+from sidecar.routes import WHOLE
 from tests.builders import node
 
 NODES = {name: node(name) for name in ("a", "b")}
@@ -95,3 +97,31 @@ def test_an_entry_without_a_decision_has_no_outcome_but_tells_whether_it_got_thr
     assert outcome(entry(decision=""), NODES, pools) is None
     assert reached_upstream(entry(decision="")) is True
     assert reached_upstream(entry(decision="", upstream=False)) is False
+
+
+def upload(received: int, declared: str | None = "100", route: str = WHOLE) -> HTTPAccessLogEntry:
+    made = HTTPAccessLogEntry()
+    made.common_properties.route_name = route
+    made.request.request_body_bytes = received
+    if declared is not None:
+        made.request.request_headers[DECLARED] = declared
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (upload(0), True),
+        (upload(99), True),
+        (upload(100), False),
+        (upload(1, declared=None), False),
+        (upload(1, declared="-"), False),
+        (upload(1, declared="\u0661"), False),
+        (upload(1, route="refuse"), False),
+        (upload(1, route="cell-de"), False),
+    ],
+    ids=["head", "half", "all", "nothing declared", "no length", "no ASCII digit", "streamed", "placed"],
+)
+def test_an_upload_that_stopped_before_the_worker_had_it_broke_off(made: HTTPAccessLogEntry, expected: bool) -> None:
+    """Only where the worker gets head and body at once: of every other request it has seen the head."""
+    assert expected is broken_off(made)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -281,27 +282,37 @@ def test_buffer_limits_hold_a_whole_body() -> None:
     assert {3 * MIB + BUFFER_SLACK_BYTES} == limits
 
 
-def test_bodies_that_do_not_fit_the_buffer_are_taken_in_pieces_on_routes_that_refuse() -> None:
-    """Longer than the buffer, or of unknown length: such a request starts on a refusal, like every other.
-
-    What fits begins on the refusal whose mode sends head and body in one message.
-    """
+def test_bodies_that_fit_the_buffer_begin_on_a_route_of_their_own_that_refuses() -> None:
+    """From the first byte to the last that fits; like every other request such a one starts on a refusal."""
     found: Any = made(["device"], plane=replace(SETTINGS, max_body_bytes=MIB)).resources[XdsType.ROUTE]["ringfence"]
     routes = found.message.virtual_hosts[0].routes
     lengths = [
-        (one.name, header.WhichOneof("header_match_specifier"), header.range_match.start)
+        (one.name, header.range_match.start, header.range_match.end)
         for one in routes
         for header in one.match.headers
         if header.name == "content-length"
     ]
 
-    assert ["cell-de", "refuse-whole", "refuse-long", "refuse-undeclared", "refuse"] == [one.name for one in routes]
-    assert [
-        ("refuse-whole", "range_match", 1),
-        ("refuse-long", "range_match", MIB + 1),
-        ("refuse-undeclared", "present_match", 0),
-    ] == lengths
-    assert [False, True, True, True, True] == [one.HasField("direct_response") for one in routes]
+    assert ["cell-de", "refuse-whole", "refuse"] == [one.name for one in routes]
+    assert [("refuse-whole", 1, MIB + 1)] == lengths
+    assert [False, True, True] == [one.HasField("direct_response") for one in routes]
+
+
+def test_worker_that_hangs_is_given_up_once_a_request_must_have_been_read_and_judged() -> None:
+    """Envoy has no timeout for a body in pieces: pings, and the longest upload and verdict, bound the exchange."""
+    plane = replace(SETTINGS, request_timeout_ms=7_000, message_timeout_ms=2_000)
+    workers: Any = made(["device"], plane=plane).resources[XdsType.CLUSTER]["ringfence-workers"].message
+    options = HttpProtocolOptions()
+    [packed] = workers.typed_extension_protocol_options.values()
+    packed.Unpack(options)
+
+    pings = options.explicit_http_config.http2_protocol_options.connection_keepalive
+
+    assert (9_000, 1_000, 1_000) == (
+        options.common_http_protocol_options.max_stream_duration.ToMilliseconds(),
+        pings.interval.ToMilliseconds(),
+        pings.timeout.ToMilliseconds(),
+    )
 
 
 def test_cell_may_be_routed_before_it_has_nodes() -> None:
