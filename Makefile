@@ -20,8 +20,9 @@ check: setup                   ## style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup                   ## figures of the path, as ratios against a baseline in the same run
+bench: setup                   ## figures of path and detection, as ratios against a baseline in the same run
 	$(BIN)/ringfence bench path
+	$(BIN)/ringfence bench detection
 
 .tools/.ready: .ci/opa-version
 	./.ci/tools .tools

@@ -26,9 +26,12 @@ class DigestCache(Generic[V]):
         self._weight = 0
         self._lock = threading.Lock()
 
-    def key(self, text: str) -> bytes:
-        """The digest of `text`."""
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).digest()
+    def key(self, text: str, version: str = "") -> bytes:
+        """The digest of `text` as read by `version`: results of other rules are never mistaken for it."""
+        digest = hashlib.blake2b(key=self._key, digest_size=16)
+        digest.update(f"{len(version)} {version}".encode())
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        return digest.digest()
 
     def get(self, key: bytes) -> V | None:
         """The result stored under `key`, which counts as used now."""

@@ -1,4 +1,4 @@
-"""What a text is about, and the residency markings it carries.
+"""What a text is about.
 
 Health is scored by distinct terms: a strong term counts three points, a weak one (words that other trades use as
 well) one. A text that speaks of a person scores higher than a general question:
@@ -17,18 +17,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import final
 
-from classifiers.anchors import BLOCK, Meter, sweep
-from governance.finding import Finding, Label
+from classifiers.meter import BLOCK, Meter
+from governance.finding import Category, Finding, Label
 
 _GENERAL = (0, 300, 450, 550)
 _PERSONAL = (0, 700, 850, 950)
-_ENTITY_LABELS: Mapping[str, str] = MappingProxyType(
+_CATEGORY_LABELS: Mapping[Category, str] = MappingProxyType(
     {
-        "IBAN_CODE": "financial",
-        "CREDIT_CARD": "financial",
-        "API_KEY": "credentials",
-        "PRIVATE_KEY": "credentials",
-        "JWT": "credentials",
+        Category.BANK: "financial",
+        Category.CARD: "financial",
+        Category.SECURITIES: "financial",
+        Category.CRYPTO: "financial",
+        Category.CREDENTIAL: "credentials",
     }
 )
 
@@ -85,13 +85,6 @@ _PUNCTUATION = str.maketrans(
 _NON_WORD = re.compile(r"\W")
 _HEAD = 3
 
-# Markings as their schemes write them: FIRST TLP 2.0, UK Government Security Classifications, German VSA, US CUI
-# programme and ITAR (22 CFR 120-130). Case counts: `itar` is a word of Portuguese, `cui` one of French.
-_MARKING = re.compile(
-    r"(?:EU[- ]ONLY|ITAR|CUI|NOFORN|OFFICIAL[- ]SENSITIVE|VS-NfD|"
-    r"TLP:(?:RED|AMBER\+STRICT|AMBER|GREEN|CLEAR|WHITE))(?![\w+]|-\w)"
-)
-
 
 def _by_head() -> Mapping[str, tuple[tuple[str, int], ...]]:
     table: dict[str, tuple[tuple[str, int], ...]] = {}
@@ -115,19 +108,16 @@ class HealthLexicon:
         self._table = _by_head()
 
     def permille(self, text: str, meter: Meter) -> int:
-        """The score of `text` by the table above; 0 where it is not about health."""
+        """The score of `text` by the table above; 0 where it is not about health. Raises Exhausted."""
         terms: set[tuple[str, int]] = set()
         personal = False
         for folded in _blocks(text, meter):
-            words = set(folded.translate(_PUNCTUATION).split())
+            # Punctuation is looked for in each word once: that takes longer than all the rest.
+            words = set(" ".join(set(folded.split())).translate(_PUNCTUATION).split())
             found = self._terms(words)
             if found:
                 terms |= found
-                personal = (
-                    personal
-                    or not words.isdisjoint(_PERSON)
-                    or any(part in folded.replace("\u2019", "'") for part in _FIRST_PERSON)
-                )
+                personal = personal or _concerns_a_person(words, folded)
         rank = min(3, sum(points for _, points in terms) // 3)
         return (_PERSONAL if personal else _GENERAL)[rank]
 
@@ -154,27 +144,16 @@ def _blocks(text: str, meter: Meter) -> Iterator[str]:
         position = limit
 
 
-def markings(text: str, meter: Meter) -> tuple[str, ...]:
-    """Residency markings in `text` as whole tokens, sorted, with hyphens for spaces."""
-    found = set()
-    for match in sweep(_MARKING, text, meter):
-        start = match.start()
-        before = text[start - 1] if start else " "
-        if not (before.isalnum() or before in "_-"):
-            found.add(match[0].replace(" ", "-"))
-    return tuple(sorted(found))
-
-
 def labels(findings: Iterable[Finding], health: int) -> tuple[Label, ...]:
     """Labels with their highest score, sorted by name."""
     scores = {"health": health} if health else {}
     for finding in findings:
-        name = _ENTITY_LABELS.get(finding.entity_type)
+        name = _CATEGORY_LABELS.get(finding.category)
         if name is not None:
             scores[name] = max(scores.get(name, 0), finding.permille)
     return tuple(Label(name=name, permille=scores[name]) for name in sorted(scores))
 
 
-def lexicon_version() -> str:
-    """All that decides about labels and markings, as one text to be digested."""
-    return "\n".join([_STRONG, _WEAK, " ".join(sorted(_PERSON)), *_FIRST_PERSON, _MARKING.pattern])
+def health_stems() -> tuple[str, ...]:
+    """The stems of the lexicon, `$` where a whole word ends, sorted."""
+    return tuple(sorted({*_STRONG.split(), *_WEAK.split()}))

@@ -2,45 +2,153 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from itertools import takewhile
 
 from governance.finding import Finding
 from governance.segment import Span
 
+# The distance of a context word that is not there.
+FAR = 1 << 20
+# A shape that scores this much without a word beside it counts like one with.
+DISTINCTIVE = 850
+_CARRIER = "URL"
+# Parts of addresses that say nothing of their own.
+_PARTS_OF_ADDRESSES = frozenset({"DATE_TIME", "UUID"})
 
-def _rank(finding: Finding) -> tuple[bool, int, int, int, str]:
-    span = finding.span
-    return (not finding.validated, span.start - span.end, -finding.permille, span.start, finding.entity_type)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A finding before the rule was applied. `distance` is that of its nearest context word, in characters."""
+
+    finding: Finding
+    distance: int = FAR
 
 
-def merge_same_type(findings: Iterable[Finding]) -> list[Finding]:
-    """`findings` with overlapping ones of one type joined: the union of the spans, the rest from the stronger."""
-    merged: list[Finding] = []
-    for finding in sorted(findings, key=lambda each: (each.entity_type, each.span.start, _rank(each))):
+class Strength(IntEnum):
+    """What speaks for a claim, the strongest first."""
+
+    VERIFIED = 0
+    BESIDE_WORD = 1
+    SHAPE = 2
+    # A web address says least about a person, and gives way to whatever stands in it.
+    CARRIER = 3
+
+
+def _strength(claim: Claim) -> Strength:
+    found = claim.finding
+    if found.entity_type == _CARRIER:
+        return Strength.CARRIER
+    if found.validated:
+        return Strength.VERIFIED
+    return Strength.BESIDE_WORD if claim.distance < FAR or found.permille >= DISTINCTIVE else Strength.SHAPE
+
+
+def _rank(claim: Claim) -> tuple[object, ...]:
+    found, span = claim.finding, claim.finding.span
+    return (
+        _strength(claim),
+        span.start - span.end,
+        -found.permille,
+        claim.distance,
+        found.country is None,
+        bool(found.via),
+        span.start,
+        found.entity_type,
+        found.detector,
+        found.country or "",
+    )
+
+
+def merge_same_type(claims: Iterable[Claim]) -> list[Claim]:
+    """`claims` with overlapping ones of one type and strength joined: the union of the spans, the rest of the best.
+
+    A validated one is not joined with one that is not: a checksum says where its value begins and ends.
+    """
+    merged: list[Claim] = []
+    for claim in sorted(claims, key=_in_order_of_type):
         last = merged[-1] if merged else None
-        if last is None or last.entity_type != finding.entity_type or finding.span.start >= last.span.end:
-            merged.append(finding)
+        if last is None or _kind(last) != _kind(claim) or claim.finding.span.start >= last.finding.span.end:
+            merged.append(claim)
             continue
-        stronger = min(last, finding, key=_rank)
-        union = Span(start=last.span.start, end=max(last.span.end, finding.span.end))
-        merged[-1] = stronger if stronger.span == union else replace(stronger, span=union)
+        best = min(last, claim, key=_rank)
+        union = Span(start=last.finding.span.start, end=max(last.finding.span.end, claim.finding.span.end))
+        if best.finding.validated or best.finding.span == union:
+            merged[-1] = best
+        else:
+            merged[-1] = replace(best, finding=replace(best.finding, span=union))
     return merged
 
 
-def settle(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings of one text of which no two overlap, sorted by start.
+def _kind(claim: Claim) -> tuple[str, bool]:
+    return (claim.finding.entity_type, claim.finding.validated)
 
-    Validated beats unvalidated, then longer beats shorter, then the higher score; the loser is dropped.
+
+def _in_order_of_type(claim: Claim) -> tuple[object, ...]:
+    return (*_kind(claim), claim.finding.span.start, _rank(claim))
+
+
+def settle(claims: Iterable[Claim]) -> tuple[Finding, ...]:
+    """Findings of one text, sorted by start, of which no two overlap but as countries' equal claims to one value.
+
+    Verified beats a word beside it beats bare shape; then longer beats shorter, then the higher score, then the nearer
+    context word, then one with a country; the loser is dropped. A web address gives way to all but dates in it, so that a
+    card number inside a URL is a card number. Where the numbers of two countries look the same, pass the same check and bear
+    the same name, both findings stay: the value cannot decide between them, the rest of the text may.
     """
+    merged = sorted(_without_parts(merge_same_type(claims)), key=_rank)
     taken: list[tuple[int, int]] = []
-    kept: list[Finding] = []
-    for finding in sorted(merge_same_type(findings), key=_rank):
-        start, end = finding.span.start, finding.span.end
+    kept: list[Claim] = []
+    for claim in merged:
+        start, end = claim.finding.span.start, claim.finding.span.end
         at = bisect_left(taken, (end, 0))
-        if at and taken[at - 1][1] > start:
-            continue
-        insort(taken, (start, end))
-        kept.append(finding)
-    return tuple(sorted(kept, key=lambda each: each.span.start))
+        if not at or taken[at - 1][1] <= start:
+            insort(taken, (start, end))
+            kept.append(claim)
+        elif _equal(kept, claim):
+            kept.append(claim)
+    return tuple(each.finding for each in sorted(kept, key=_in_order))
+
+
+def _in_order(claim: Claim) -> tuple[int, str]:
+    return (claim.finding.span.start, claim.finding.entity_type)
+
+
+def _equal(kept: list[Claim], claim: Claim) -> bool:
+    """Whether the last of `kept` are other countries' claims to the same value, as strong as this one."""
+    rivals = list(takewhile(lambda each: each.finding.span == claim.finding.span, reversed(kept)))
+    countries = {each.finding.country for each in rivals}
+    return (
+        bool(rivals)
+        and _strength(claim) < Strength.SHAPE
+        and _weight(rivals[0]) == _weight(claim)
+        and countries.isdisjoint({None, claim.finding.country})
+        and claim.finding.country is not None
+    )
+
+
+def _weight(claim: Claim) -> tuple[object, ...]:
+    return (_strength(claim), claim.finding.permille, claim.distance, claim.finding.via)
+
+
+def _without_parts(claims: list[Claim]) -> list[Claim]:
+    """`claims` without the dates and such in web addresses."""
+    addresses = sorted(
+        (each.finding.span.start, each.finding.span.end) for each in claims if each.finding.entity_type == _CARRIER
+    )
+    if not addresses:
+        return claims
+    return [
+        each
+        for each in claims
+        if each.finding.entity_type not in _PARTS_OF_ADDRESSES or not _inside(addresses, each.finding.span)
+    ]
+
+
+def _inside(addresses: list[tuple[int, int]], span: Span) -> bool:
+    """Whether `span` lies in one of `addresses`, which are sorted and disjoint."""
+    at = bisect_right(addresses, (span.start, span.end))
+    return any(start <= span.start and span.end <= end for start, end in addresses[max(0, at - 1) : at + 1])

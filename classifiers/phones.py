@@ -1,140 +1,527 @@
-"""Telephone numbers: candidates by shape, verified once with libphonenumber's tables.
+"""Telephone numbers: candidates by shape, verified with one pattern per region, which are libphonenumber's.
 
-Presidio walks every text once per region; here the shape says which regions can own a number. Differences: dates
-written with dots or hyphens are not numbers, and a number that several regions could own has no country.
-Importing this module loads phonenumbers; `PhoneFinder()` loads all its tables, so that no request pays for it.
+International numbers (`+`, `00`) name their country and are verified once. National forms are verified for the regions in play
+only. No library is called per candidate: `phone_table` reads the metadata of phonenumbers once into plain data, and the
+patterns of a region are compiled on its first use.
+
+Differences to libphonenumber's matcher: dates, times, prices, versions and amounts are not numbers; a run of digits without
+any grouping is reported beside a word only, and so is a piece of a longer number; letters that stand for digits are not
+read; a number that several regions in play could own has the region whose grouping it follows, else none.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import final
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, Self, final
 
-import phonenumbers
-
-from classifiers.anchors import Meter
-from classifiers.cache import DigestCache
-from classifiers.recognizers import CONTEXT_BONUS, CONTEXT_REACH, context_pattern
-from governance.finding import Finding
+from classifiers.meter import Meter
+from classifiers.rules import CONTEXT_BONUS, CONTEXT_CEILING
+from classifiers.view import View
+from governance.finding import Category, Finding
 from governance.segment import Span
 
-DETECTOR = "presidio:PhoneRecognizer"
+DETECTOR = "family.phone"
+DEFAULT_REGIONS = ("US", "GB", "DE", "FR")
 E164_PERMILLE = 850
+# `00` and a country code, in groups; a run of digits may be a number with zeros in front.
+ABROAD_PERMILLE = 700
 # Presidio's score for every telephone number.
 NATIONAL_PERMILLE = 400
+# Below what is reported: bare runs of digits, and groups that nothing but their number makes a telephone number.
+BARE_PERMILLE = 300
 
-# One more digit of a number; an ISO date that follows is not part of it.
-_DIGIT = r"(?:(?! (?:19|20)\d\d-\d)[ .\-/()\u00a0]{0,2}\d)"
-_BEFORE = r"(?<!\d[.,\-/])(?<![\w+])"
-_EXTENSION = r"(?:,? ?(?:ext\.?|x) ?\d{1,6})?"
-_E164 = re.compile(rf"(?<!\w)\+ ?[1-9]{_DIGIT}{{6,15}}{_EXTENSION}(?!\d)")
-_TRUNK = re.compile(rf"{_BEFORE}\(?0\d{_DIGIT}{{4,14}}(?!\w)")
-_BARE_CODE = re.compile(rf"{_BEFORE}(?:33|44|49){_DIGIT}{{8,12}}(?!\w)")
-_NANP = re.compile(rf"{_BEFORE}(?:1[ .\-]?)?\(?[2-9]\d\d\)?[ .\-/]{{0,2}}[2-9]\d\d[ .\-]?\d{{4}}{_EXTENSION}(?!\w|-\d)")
-_DATE = re.compile(r"\(?\d{1,2}([./-])\d{1,2}\1(?:19|20)?\d\d\)?(?!\d)")
-_LAST_GROUP = re.compile(r"[ .\-/()\u00a0]+\d+$")
-_WORDS = [*"phone telephone telefon tel mobile mobil handy cell call fax number rufnummer téléphone portable".split()]
+CONTEXT_REACH = 64
+_MIN_DIGITS, _MAX_DIGITS = 7, 17
+_MAX_GROUPS = 12
+_MAX_TRIMS = 5
+_MAX_TRIES = 8
+_MAX_MEMO = 4096
+_CLOSED_LENGTHS = 6
+# Two groups with a zero in front are an order number as often as a short number of a small town.
+_FORMATTED_DIGITS, _OPEN_DIGITS, _MOST_NATIONAL_DIGITS = 9, 10, 13
+_GERMAN = "49"
+_OPENING, _ZERO = b"(0"
+# `1` or an area code.
+_AMERICAN_STARTS = (1, 3)
+_WORDS = frozenset(
+    b"phone phones telephone telefon telefono telefone telefoon tel tlf tfn mobile mobil movil celular cellulare cell cellphone "
+    b"handy call fax whatsapp hotline rufnummer durchwahl portable gsm sms komorka puhelin ring telefonnummer mobilnummer "
+    b"handynummer telefonszam phonenumber".split()
+)
+# A number behind one of these is no telephone number for being grouped like one.
+_OTHER_KINDS = frozenset(
+    b"order orders bestellung bestellnummer auftrag commande pedido ordine zamowienie bestelling invoice rechnung facture factura "
+    b"fattura part parts pn teil teilenummer ersatzteil artikel article articulo ref reference referenz referencia catalogue catalog "
+    b"katalog sku model modell modele serial seriennummer isbn issn ean gtin upc tracking sendung sendungsnummer parcel paket colis "
+    b"suivi shipment lottery lotto zahlen numbers meter zahlerstand version build batch ticket case item pin iban konto account "
+    b"ssn".split()
+)
+_OTHER_REACH = 32
+_MOST_OWN_GROUPS = 5
+_JOINT = re.compile(rb"[^0-9]+")
+_ABROAD = re.compile(rb"\(?00[ )]{0,2}[1-9]")
+# A decimal fraction behind a sign; one dot behind a country code is how registries of names write numbers.
+_SUM = re.compile(rb"\+ ?[0-9]{4,}\.[0-9]+")
+_DECIMAL = re.compile(rb"0[.,]")
+_OCTET_BEFORE = re.compile(rb"(?<![0-9A-Za-z])[0-9a-fA-F]{2} {1,2}\Z")
+_OCTET_AFTER = re.compile(rb" {1,2}(?:[a-fA-F][0-9a-fA-F]|[0-9][a-fA-F])(?![0-9A-Za-z])")
+_WORD = re.compile(rb"[A-Za-z]{2,16}")
+_OTHER_WORDS = "电话 電話 手机 手機 携帯 传真 傳真 전화 휴대폰 팩스 телефон тел моб факс τηλέφωνο τηλ هاتف جوال טלפון נייד โทร फ़ोन".split()
+
+# Brackets end a run of digits: what stands before the run may belong to the number.
+_LEFT = re.compile(rb"(?:\+ ?)?\(?\+?(?:[0-9]{1,5}[ .\-/]?[()][ .\-/]?){0,3}\(?\Z")
+_LEFT_REACH = 20
+_GROUP = re.compile(rb"[0-9]+")
+_CANDIDATE = re.compile(rb"(?:\+ ?)?\(?\+?[0-9](?:(?! (?:19|20)[0-9]{2}-[01])[ .\-/()]{0,2}[0-9]){5,24}(?![0-9])")
+_EXTENSION = re.compile(
+    rb"(?:;ext=|[ ,]{0,2}(?:ext(?:ension|n)?\.?|x|durchwahl|dw\.?|poste)[ :.]{0,2})[0-9]{1,7}(?![0-9A-Z_a-z])",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(rb"[0-9A-Z_a-z\x80-\xff$#%&=*~^<>+@\\]\Z|[0-9][.,:/-]\Z|[A-Za-z]-\Z")
+_BEFORE_PLUS = re.compile(rb"[0-9A-Z_a-z\x80-\xff+]\Z")
+_AFTER = re.compile(rb"[0-9A-Z_a-z\x80-\xff%$]|[.,:/-][0-9]|[-/]?[A-Za-z]")
+_AFTER_PLUS = re.compile(rb"[0-9A-Z_a-z]")
+_DAY = re.compile(
+    rb"\(?(?:[0-3]?[0-9]([./-])[0-3]?[0-9]\1(?:(?:19|20)[0-9]{2}|[0-9]{2}(?!\1))|[0-3]?[0-9] [01]?[0-9] (?:19|20)[0-9]{2}"
+    rb"|(?:19|20)[0-9]{2}([./-])[01]?[0-9]\2[0-3]?[0-9])(?![0-9])"
+)
+_AMOUNT = re.compile(rb"[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[1-9][0-9]{0,2}(?: [0-9]{3})+|[0-9]+(?:\.[0-9]+){1,3}")
+_NANP_GROUPS = re.compile(rb"(?:1[ .-]{0,2})?\(?[2-9][0-9]{2}(?:\)[ .-]{0,2}|[ .-]|/)[2-9][0-9]{2}[ .-][0-9]{4}\Z")
+_TYPES = ("fixed_line mobile toll_free premium_rate shared_cost personal_number voip pager uan voicemail").split()
 
 
-def _regions(shape: re.Pattern[str], digits: str, default: tuple[str, ...]) -> tuple[str, ...]:
-    if shape is _E164:
-        return ("ZZ",)
-    if shape is _NANP:
-        return tuple({"US", "CA"} & set(default))[:1]
-    if shape is _BARE_CODE:
-        owner = {"33": "FR", "44": "GB", "49": "DE"}[digits[:2]]
-        return (owner,) if owner in default else ()
-    # 00 dials abroad in Europe, 011 in North America; trunk numbers have 10 digits in FR, 10 or 11 in GB.
-    lengths = {"FR": (10,), "GB": (10, 11), "US": (), "CA": ()}
-    abroad = "US" if digits.startswith("011") and len(digits) > 12 else ""
-    return tuple(
-        region
-        for region in default
-        if region == abroad
-        or len(digits) in lengths.get(region, (len(digits),))
-        or (digits[1] == "0" and region not in ("US", "CA"))
-    )
+# By digits and whether a plus stands before them: the regions in play that read the number, each with the region that owns it.
+_Memo = dict[tuple[str, bool], tuple[tuple[str, str], ...]]
+
+
+def phone_table() -> dict[str, Any]:
+    """Numbering plans as JSON: `regions` by code, and the `codes` that lead to them, the main region of a code first.
+
+    Reads all metadata of phonenumbers, which takes seconds: meant for the time when rules are compiled.
+    """
+    import phonenumbers  # noqa: PLC0415 - nothing else needs it, and a start with a compiled table must not load it
+
+    codes = {str(code): list(regions) for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()}
+    plans = {}
+    for code, regions in codes.items():
+        for region in regions:
+            if region == "001":
+                plans[f"001-{code}"] = _plan(phonenumbers.PhoneMetadata.metadata_for_nongeo_region(int(code)))
+            else:
+                plans[region] = _plan(phonenumbers.PhoneMetadata.metadata_for_region(region))
+        codes[code] = [f"001-{code}" if region == "001" else region for region in regions]
+    return {"codes": codes, "regions": plans}
+
+
+def _plan(metadata: Any) -> dict[str, Any]:
+    patterns = [desc.national_number_pattern for kind in _TYPES if (desc := getattr(metadata, kind)) is not None]
+    return {
+        "code": str(metadata.country_code),
+        "general": metadata.general_desc.national_number_pattern,
+        "types": "|".join(dict.fromkeys(pattern for pattern in patterns if pattern)),
+        "lengths": sorted(metadata.general_desc.possible_length),
+        "leading": metadata.leading_digits,
+        "prefix": metadata.national_prefix,
+        "strip": metadata.national_prefix_for_parsing,
+        "transform": _template(metadata.national_prefix_transform_rule),
+        "formats": [
+            [each.leading_digits_pattern[-1:], each.pattern, _needs_prefix(each, metadata.national_prefix)]
+            for each in metadata.number_format
+        ],
+    }
+
+
+def _needs_prefix(form: Any, prefix: str | None) -> bool:
+    """Whether numbers of this form are written with the national prefix always."""
+    rule = form.national_prefix_formatting_rule
+    return bool(prefix and rule and not form.national_prefix_optional_when_formatting and prefix in rule)
+
+
+def _template(rule: str | None) -> str | None:
+    return None if rule is None else re.sub(r"\$([0-9])", r"\\\1", rule)
+
+
+@final
+class _Region:
+    """The numbering plan of one region, its patterns compiled when first asked for."""
+
+    def __init__(self, plan: Mapping[str, Any]) -> None:
+        self._plan = plan
+        self._lengths = frozenset(plan["lengths"])
+        self.prefix: str = plan["prefix"] or ""
+        self.code: str = plan["code"]
+
+    @cached_property
+    def _general(self) -> re.Pattern[str]:
+        return re.compile(self._plan["general"])
+
+    @cached_property
+    def _types(self) -> re.Pattern[str]:
+        return re.compile(self._plan["types"])
+
+    @cached_property
+    def _leading(self) -> re.Pattern[str] | None:
+        return re.compile(self._plan["leading"]) if self._plan["leading"] else None
+
+    @cached_property
+    def _strip(self) -> re.Pattern[str] | None:
+        return re.compile(self._plan["strip"]) if self._plan["strip"] else None
+
+    @cached_property
+    def _formats(self) -> tuple[tuple[re.Pattern[str] | None, re.Pattern[str], bool], ...]:
+        return tuple(
+            (re.compile(leading[0]) if leading else None, re.compile(pattern), needs_prefix)
+            for leading, pattern, needs_prefix in self._plan["formats"]
+        )
+
+    def _format(self, significant: str) -> tuple[tuple[int, ...], bool] | None:
+        """The lengths of the groups that the region writes the number in, and whether the prefix goes before them."""
+        for leading, pattern, needs_prefix in self._formats:
+            if leading is None or leading.match(significant) is not None:
+                match = pattern.fullmatch(significant)
+                if match is not None:
+                    return tuple(map(len, match.groups())), needs_prefix
+        return None
+
+    @property
+    def open(self) -> bool:
+        """Whether numbers have many lengths, so that groups are everyone's own."""
+        return len(self._lengths) > _CLOSED_LENGTHS
+
+    def owns(self, significant: str) -> bool:
+        """Whether the plan has such numbers."""
+        return len(significant) in self._lengths and self._types.fullmatch(significant) is not None
+
+    def leads(self, significant: str) -> bool:
+        """Whether a number under a shared country code is this region's."""
+        if self._leading is not None:
+            return self._leading.match(significant) is not None
+        return self.owns(significant)
+
+    def significant(self, dialled: str) -> str:
+        """The number without what is dialled before it inside the country. A number may begin with the same digits."""
+        match = self._strip.match(dialled) if self._strip is not None else None
+        if match is None or not match.end():
+            return dialled
+        rest = dialled[match.end() :]
+        transform = self._plan["transform"]
+        if transform and match.lastindex and match[match.lastindex] is not None:
+            rest = match.expand(transform) + rest
+        if self._general.fullmatch(dialled) is not None and self._general.fullmatch(rest) is None:
+            return dialled
+        return rest
+
+    def reads(self, dialled: str, significant: str) -> bool:
+        """Whether `dialled` is how a number of the plan is dialled: with the prefix, where it is always written."""
+        if not self.owns(significant):
+            return False
+        if significant != dialled or not self.prefix:
+            return True
+        form = self._format(significant)
+        return form is None or not form[1]
+
+    def grouped_as(self, significant: str, groups: tuple[int, ...]) -> bool:
+        """Whether the groups, with or without the prefix in the first or before it, are those that the region writes."""
+        form = self._format(significant)
+        if form is None:
+            return False
+        first, *others = form[0]
+        return groups in (form[0], (first + len(self.prefix), *others), (len(self.prefix), *form[0]))
+
+    def begins_as(self, significant: str, groups: tuple[int, ...]) -> bool:
+        """Whether the area code stands apart behind the prefix, and people may have grouped the rest as they like."""
+        form = self._format(significant)
+        if form is None or len(groups) > _MOST_OWN_GROUPS:
+            return False
+        # In Germany three digits of a mobile number are its network's, which the plan does not set apart.
+        area = 3 if self.code == _GERMAN and significant[0] == "1" else form[0][0]
+        if groups[0] not in (len(self.prefix) + area, len(self.prefix) + form[0][0]):
+            return False
+        return min(groups[1:], default=0) >= (2 if self.open else 3)
+
+
+class _Candidate(NamedTuple):
+    """Digits in `scan[start:end]`, in groups of these lengths; a piece goes on beyond it in the same way."""
+
+    start: int
+    end: int
+    digits: str
+    groups: tuple[int, ...]
+    written: bytes
+    plus: bool
+    piece: bool
+
+
+class _Search(NamedTuple):
+    """One text, the regions in play, what others own in it, what was verified already, and the allowance."""
+
+    view: View
+    in_play: Sequence[str]
+    owned: Sequence[tuple[int, int]]
+    memo: _Memo
+    meter: Meter
 
 
 @final
 class PhoneFinder:
-    """Finds numbers of any country in international form, of `regions` in national form."""
+    """Finds numbers of any country in international form, of the regions in play in national form. Safe between threads."""
 
-    def __init__(self, regions: tuple[str, ...] = ("US", "GB", "DE", "FR")) -> None:
-        self.regions = regions
-        self._verified: DigestCache[str] = DigestCache(max_entries=8192, max_weight=8192)
-        self._context = context_pattern(_WORDS)
-        phonenumbers.PhoneMetadata.load_all()
-        # The tables compile their patterns on first use.
-        for region in regions:
-            example = phonenumbers.example_number(region)
-            if example is not None:
-                phonenumbers.is_valid_number(example)
+    def __init__(self, regions: Sequence[str] = DEFAULT_REGIONS, table: Mapping[str, Any] | None = None) -> None:
+        table = phone_table() if table is None else table
+        self._regions = {name: _Region(plan) for name, plan in table["regions"].items()}
+        self._codes: Mapping[str, Sequence[str]] = table["codes"]
+        self.regions = tuple(regions)
+        self._other_context = re.compile("|".join(_OTHER_WORDS), re.IGNORECASE)
 
-    def search(self, text: str, start: int, end: int, meter: Meter) -> Iterator[Finding]:
-        """Numbers in the run of digits `text[start:end]`. International forms come first, none overlaps another."""
-        low, high = max(0, start - 2), min(len(text), end + 16)
-        covered: list[tuple[int, int]] = []
-        for shape in (_E164, _NANP, _TRUNK, _BARE_CODE):
-            position = 0
-            for match in shape.finditer(text, low, high):
-                if match.start() >= end:
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any], regions: Sequence[str] = DEFAULT_REGIONS) -> Self:
+        """A finder over the result of `phone_table`, which may have been through JSON."""
+        return cls(regions, table)
+
+    def search(
+        self,
+        view: View,
+        digit_runs: Sequence[tuple[int, int]],
+        owned: Sequence[tuple[int, int]],
+        meter: Meter,
+        *,
+        regions: Sequence[str] | None = None,
+    ) -> Iterator[Finding]:
+        """Numbers that begin in one of `digit_runs`, in order, none overlapping another or one of `owned` (both sorted).
+
+        `regions` are those whose national forms are read, the likeliest first; by default the finder's own.
+        """
+        in_play = [region for region in (self.regions if regions is None else regions) if region in self._regions]
+        memo: _Memo = {}
+        search = _Search(view, in_play, owned, memo, meter)
+        done = 0
+        for start, _ in digit_runs:
+            if start < done:
+                continue
+            meter.charge(8)
+            match = _CANDIDATE.match(view.scan, _left(view.scan, start))
+            if match is None:
+                continue
+            if len(memo) > _MAX_MEMO:
+                memo.clear()
+            for finding, end in self._within(match, search):
+                done = end
+                yield finding
+
+    def _within(self, match: re.Match[bytes], search: _Search) -> Iterator[tuple[Finding, int]]:
+        """Findings in one candidate, each with the end of its digits in `scan`."""
+        scan = search.view.scan
+        groups = [each.span() for each in _GROUP.finditer(scan, match.start(), match.end())]
+        first, tries = 0, 0
+        while first < len(groups) and tries < _MAX_TRIES:
+            tries += 1
+            found = None
+            for candidate in _candidates(scan, match.start() if first == 0 else None, groups, first):
+                search.meter.spend(4)
+                found = self._judged(candidate, search)
+                if found is not None:
                     break
-                while position < len(covered) and covered[position][1] <= match.start():
-                    position += 1
-                if position < len(covered) and covered[position][0] < match.end():
-                    continue
-                finding = self._verify(text, match, shape, meter)
-                if finding is not None:
-                    covered.insert(position, (finding.span.start, finding.span.end))
-                    yield finding
+            if found is None:
+                first = _next_start(scan, groups, first)
+                continue
+            if not _overlaps(search.owned, found.span):
+                yield found, candidate.end
+            first = next((at for at, (start, _) in enumerate(groups) if start >= candidate.end), len(groups))
 
-    def _verify(self, text: str, match: re.Match[str], shape: re.Pattern[str], meter: Meter) -> Finding | None:
-        start, candidate = match.start(), match[0]
-        if shape is not _E164 and _DATE.match(candidate):
+    def _judged(self, candidate: _Candidate, search: _Search) -> Finding | None:
+        view, in_play, _, memo, _ = search
+        key = (candidate.digits, candidate.plus)
+        grouped = len(candidate.groups) > 1
+        if candidate.plus and _SUM.fullmatch(candidate.written) is not None:
             return None
-        # The shape may have run into the number that follows: up to two last groups are given up.
-        for _ in range(3):
-            digits = "".join(filter(str.isdigit, candidate))
-            owners = {self._owner(candidate, region, meter) for region in _regions(shape, digits, self.regions)} - {""}
-            if owners:
-                return self._finding(text, start, start + len(candidate), owners, international=shape is _E164)
-            shorter = _LAST_GROUP.sub("", candidate)
-            if len(shorter) == len(candidate) or shape is _NANP:
+        if candidate.plus or _ABROAD.match(candidate.written) is not None:
+            if key not in memo:
+                owner = self._international(candidate.digits if candidate.plus else candidate.digits[2:])
+                memo[key] = ((owner, owner),) if owner else ()
+            if not memo[key]:
                 return None
-            candidate = shorter
-        return None
+            usual = grouped and not candidate.piece
+            score = E164_PERMILLE if candidate.plus else ABROAD_PERMILLE if usual else BARE_PERMILLE
+            return self._finding(view, candidate, memo[key][0][1], score, validated=candidate.plus)
+        american = _NANP_GROUPS.match(candidate.written) is not None
+        if not american and _DAY.match(candidate.written) is not None:
+            return None
+        key = (candidate.digits, False)
+        if key not in memo:
+            owners = ((region, self._owner(region, candidate.digits)) for region in in_play)
+            memo[key] = tuple((region, owner) for region, owner in owners if owner)
+        if not memo[key]:
+            return None
+        region, formatted = self._written_in(memo[key], candidate)
+        usual = formatted and grouped and not candidate.piece
+        if usual and not american:
+            usual = (
+                _AMOUNT.fullmatch(candidate.written) is None
+                and _joints(candidate.written)
+                and not _dump(view.scan, candidate)
+            )
+        if usual and b"(" not in candidate.written:
+            usual = not self._other_kind(view, candidate.start)
+        score = NATIONAL_PERMILLE if usual else BARE_PERMILLE
+        return self._finding(view, candidate, region, score, validated=False)
 
-    def _owner(self, candidate: str, region: str, meter: Meter) -> str:
-        """The region of `candidate` read in `region`; `001` where it has none, empty where it is no valid number."""
-        key = self._verified.key(f"{region}{candidate}")
-        known = self._verified.get(key)
-        if known is not None:
-            return known
-        # An international number may belong to any country: +1 alone has two dozen tables to try.
-        meter.spend(8 if region == "ZZ" else 5)
-        owner = ""
-        try:
-            number = phonenumbers.parse(candidate, None if region == "ZZ" else region)
-        except phonenumbers.NumberParseException:
-            number = None
-        if number is not None:
-            found: str | None = phonenumbers.region_code_for_number(number)
-            owner = found if found and phonenumbers.is_valid_number_for_region(number, found) else ""
-        self._verified.put(key, owner, weight=1)
-        return owner
+    def _international(self, digits: str) -> str:
+        """The region that has the number behind its country code; empty if none has. No code begins with another one."""
+        for length in (1, 2, 3):
+            names = self._codes.get(digits[:length])
+            if names is not None:
+                return self._among(names, digits[length:])
+        return ""
 
-    def _finding(self, text: str, start: int, end: int, owners: set[str], *, international: bool) -> Finding:
-        named = self._context.search(text, max(0, start - CONTEXT_REACH), start) is not None
-        country = next(iter(owners)) if len(owners) == 1 else ""
-        national = NATIONAL_PERMILLE + (CONTEXT_BONUS if named else 0)
+    def _among(self, names: Sequence[str], dialled: str) -> str:
+        """The region among those of one country code, the main one first, that has the number."""
+        significant = self._regions[names[0]].significant(dialled)
+        for name in names:
+            region = self._regions[name]
+            if len(names) == 1 or region.leads(significant):
+                return name if region.owns(significant) else ""
+        return ""
+
+    def _owner(self, name: str, digits: str) -> str:
+        """The region that has the number which someone in region `name` dials so: itself, or another under its code."""
+        region = self._regions[name]
+        significant = region.significant(digits)
+        names = self._codes[region.code]
+        if len(names) == 1:
+            return name if region.reads(digits, significant) else ""
+        owner = self._among(names, significant)
+        return owner if owner and self._regions[owner].reads(digits, significant) else ""
+
+    def _written_in(self, known: Sequence[tuple[str, str]], candidate: _Candidate) -> tuple[str, bool]:
+        """The one region that writes numbers in these groups, or the only one; and whether it looks like a number there."""
+        likely = [pair for pair in known if self._formatted(self._regions[pair[0]], candidate)]
+        own = (
+            [pair for pair in likely if self._grouped(self._regions[pair[0]], candidate)] if len(likely) > 1 else likely
+        )
+        for choice in (own, likely, known):
+            owners = {owner for _, owner in choice}
+            if len(owners) == 1:
+                return owners.pop(), bool(likely) or b"(" in candidate.written
+        return "", bool(likely)
+
+    def _formatted(self, region: _Region, candidate: _Candidate) -> bool:
+        if region.code == "1":
+            return _NANP_GROUPS.match(candidate.written) is not None
+        if not region.prefix or not candidate.digits.startswith(region.prefix):
+            return False
+        if b"(" in candidate.written or self._grouped(region, candidate):
+            return len(candidate.digits) >= _FORMATTED_DIGITS
+        return _OPEN_DIGITS <= len(candidate.digits) <= _MOST_NATIONAL_DIGITS and region.begins_as(
+            region.significant(candidate.digits), candidate.groups
+        )
+
+    def _grouped(self, region: _Region, candidate: _Candidate) -> bool:
+        return region.grouped_as(region.significant(candidate.digits), candidate.groups)
+
+    def _finding(self, view: View, candidate: _Candidate, region: str, permille: int, *, validated: bool) -> Finding:
+        end = candidate.end
+        extension = _EXTENSION.match(view.scan, end)
+        if extension is not None:
+            end = extension.end()
+        if self._named(view, candidate.start):
+            permille = min(CONTEXT_CEILING, permille + CONTEXT_BONUS)
         return Finding(
             segment=0,
             entity_type="PHONE_NUMBER",
-            span=Span(start=start, end=end),
-            permille=E164_PERMILLE if international else national,
+            span=view.span(candidate.start, end),
+            permille=permille,
             detector=DETECTOR,
-            country=country if country.isalpha() else None,
-            validated=international,
+            category=Category.CONTACT,
+            country=region if region.isalpha() else None,
+            validated=validated,
         )
+
+    def _other_kind(self, view: View, start: int) -> bool:
+        """Whether what stands before the number says that it counts something else."""
+        before = view.scan[max(0, start - _OTHER_REACH) : start].lower()
+        return b"p/n" in before or b"s/n" in before or not _OTHER_KINDS.isdisjoint(_WORD.findall(before))
+
+    def _named(self, view: View, start: int) -> bool:
+        """Whether a word for telephones stands before the number."""
+        before = view.scan[max(0, start - CONTEXT_REACH) : start].lower()
+        if not _WORDS.isdisjoint(_WORD.findall(before)):
+            return True
+        if view.text.isascii():
+            return False
+        at = view.position(start)
+        return self._other_context.search(view.text, max(0, at - CONTEXT_REACH), at) is not None
+
+
+def _left(scan: bytes, start: int) -> int:
+    """Where a candidate begins whose first digit stands at `start`: a plus, an opening bracket or both belong to it."""
+    lead = _LEFT.search(scan, max(0, start - _LEFT_REACH), start)
+    return start if lead is None else lead.start()
+
+
+def _candidates(scan: bytes, lead: int | None, groups: Sequence[tuple[int, int]], first: int) -> Iterator[_Candidate]:
+    """Numbers that may begin with group `first`, the longest first: what follows may be another number.
+
+    `lead` is where the first number begins, with what stands before its first digit; None behind the first group.
+    """
+    at = groups[first][0]
+    start = lead if lead is not None else at - (scan[at - 1] == _OPENING)
+    plus = b"+" in scan[start:at]
+    if (_BEFORE_PLUS if plus else _BEFORE).search(scan, max(0, start - 2), start) is not None:
+        return
+    last = min(len(groups), first + _MAX_GROUPS)
+    for stop in range(last, max(first, last - _MAX_TRIMS), -1):
+        end = groups[stop - 1][1]
+        written = scan[start:end]
+        digits = written.translate(None, b" ./-()+").decode("ascii")
+        if len(digits) < _MIN_DIGITS:
+            return
+        if len(digits) > _MAX_DIGITS or written.count(b"(") != written.count(b")"):
+            continue
+        after = _AFTER_PLUS if plus else _AFTER
+        if stop == len(groups) and after.match(scan, end) is not None and _EXTENSION.match(scan, end) is None:
+            continue
+        lengths = tuple([after - before for before, after in groups[first:stop]])
+        yield _Candidate(start, end, digits, lengths, written, plus, _is_piece(scan, groups, first, stop))
+
+
+def _is_piece(scan: bytes, groups: Sequence[tuple[int, int]], first: int, stop: int) -> bool:
+    """Whether the same sign that joins groups `first` to `stop` joins them to what stands before or behind."""
+    inner = {scan[groups[at][1] : groups[at + 1][0]] for at in range(first, stop - 1)}
+    outer = {scan[groups[at - 1][1] : groups[at][0]] for at in (first, stop) if 0 < at < len(groups)}
+    return not inner.isdisjoint(outer)
+
+
+def _joints(written: bytes) -> bool:
+    """Whether one kind of sign joins the groups, but for what sets the area code off."""
+    return len(set(_JOINT.findall(written)[1:])) < 2 and not _DECIMAL.match(written)
+
+
+def _dump(scan: bytes, candidate: _Candidate) -> bool:
+    """Whether the groups stand among octets in hexadecimal."""
+    return set(candidate.groups) == {2} and (
+        _OCTET_BEFORE.search(scan, max(0, candidate.start - 4), candidate.start) is not None
+        or _OCTET_AFTER.match(scan, candidate.end) is not None
+    )
+
+
+def _next_start(scan: bytes, groups: Sequence[tuple[int, int]], first: int) -> int:
+    """The next group at which another number may begin: behind a blank, slash or bracket, and as such numbers begin.
+
+    Only numbers with a national prefix, in brackets or of North America begin in the middle of a run.
+    """
+    for at in range(first + 1, len(groups)):
+        begin, end = groups[at]
+        before = scan[groups[at - 1][1] : begin]
+        if (b" " in before or b"/" in before or b"(" in before) and (
+            scan[begin] == _ZERO or before.endswith(b"(") or end - begin in _AMERICAN_STARTS
+        ):
+            return at
+    return len(groups)
+
+
+def _overlaps(owned: Sequence[tuple[int, int]], span: Span) -> bool:
+    at = bisect_right(owned, (span.start, span.start))
+    return (at < len(owned) and owned[at][0] < span.end) or (at > 0 and owned[at - 1][1] > span.start)

@@ -1,32 +1,69 @@
-"""One text read by all rules: windows, verification, the overlap rule."""
+"""One text read by all rules: views of it, candidates, checks, context words, scores, the overlap rule."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from pathlib import Path
 from typing import final
 
-import phonenumbers
-import tldextract
-
-from classifiers import credentials
-from classifiers.anchors import Exhausted, Meter, at_signs, digit_runs, iban_heads, ipv6_heads
-from classifiers.labels import HealthLexicon, lexicon_version, markings
-from classifiers.overlap import settle
+from classifiers.checks.table import Check, CountryOf, checks, countries
+from classifiers.compiled import WIDEST_BESIDE, CompiledRules, load_compiled
+from classifiers.context import REACH_AFTER, REACH_BEFORE, Near, Surroundings
+from classifiers.digits import numbers, reads_otherwise, runs
+from classifiers.hints import HEALTH, gates, marking_words
+from classifiers.jurisdiction import NO_TRACES, Traces, sharers
+from classifiers.labels import HealthLexicon
+from classifiers.meter import Exhausted, Meter
+from classifiers.normalisation import fold
+from classifiers.overlap import FAR, Claim, settle
 from classifiers.phones import PhoneFinder
-from classifiers.recognizers import Rule, load_rules
-from governance.finding import DetectionStatus, Finding
+from classifiers.places import Places, place_table
+from classifiers.residency import markings
+from classifiers.rules import CONTEXT_FLOOR
+from classifiers.scanner import Expression, Place, matches
+from classifiers.traces import Tracer
+from classifiers.view import View
+from classifiers.views import further, views
+from governance.finding import Category, DetectionStatus, Finding
 
-# Raised whenever windows, forms or checks change: cached results and records name the version.
-RULES_REVISION = "1"
 MAX_FINDINGS = 10_000
-# The longest IBAN has 34 characters in groups of four; the pattern needs to see what follows.
-_IBAN_WINDOW = 48
-# Entities of digit runs, by the fewest digits they have.
-_DIGIT_RULES = (("CREDIT_CARD", 12), ("DE_HEALTH_INSURANCE", 9), ("DE_TAX_ID", 11), ("UK_NHS", 10), ("US_SSN", 9))
-_FEWEST_PHONE_DIGITS = 6
+# Claims are settled at the end; a flood of overlapping ones is cut off before that costs more than finding them did.
+_MAX_CLAIMS = 4 * MAX_FINDINGS
+# What is charged for: a place to look at, a match read, a claim, a run of digits taken apart, a number in it.
+_LOOK_MICROS, _MATCH_MICROS, _CLAIM_MICROS, _RUN_MICROS, _NUMBER_MICROS = 2, 4, 8, 4, 3
+# Checks that take longer: Keccak in Python. Others work through each character of keys and addresses.
+_DEAR = {
+    "ethereum": 350,
+    "monero": 350,
+    "ipv6": 20,
+    "ipv4": 6,
+    "ipv4_no_version": 6,
+    "mrz_td1": 15,
+    "mrz_td2": 15,
+    "mrz_td3": 15,
+    "cn_uscc_with_organisation": 12,
+    "iban": 8,
+    "bg_vat": 8,
+    "birth_date": 6,
+}
+_LONG = frozenset({Category.CREDENTIAL, Category.CRYPTO})
+# An expression may have swallowed the words that follow a value in groups; so many of them are given back.
+_MOST_GIVEN_BACK = 6
+# Two windows nearer than this cost less as one.
+_APART = 512
+_LABEL = re.compile(rb"[A-Za-z\x80-\xff]{2}")
+_SEPARATOR = re.compile(rb"[ ./-]")
+_WORDLIKE = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
+_LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz") | frozenset(range(128, 256))
+_PLUS = 43
+_FARTHEST = 1 << 62
+_LONGEST_E164 = 20
+_LATIN = "latin-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,25 +74,38 @@ class Reading:
     findings: tuple[Finding, ...] = ()
     health: int = 0
     residency_labels: tuple[str, ...] = ()
+    traces: Traces = NO_TRACES
     units: int = 0
-
-
-def _is_fraction(text: str, finding: Finding) -> bool:
-    """Whether the value is the decimal places of a number: one float in ten passes a checksum of card length."""
-    start, end = finding.span.start, finding.span.end
-    return start >= 2 and text[start - 1] == "." and text[start - 2].isdigit() and text[start:end].isdigit()
 
 
 @final
 class Reader:
-    """All rules, built once: takes seconds, since Presidio brings spaCy. Safe between threads."""
+    """All rules, or those of `entities`, ready to read. Safe between threads.
 
-    def __init__(self, *, regions: tuple[str, ...] = ("US", "GB", "DE", "FR"), floor_permille: int = 300) -> None:
-        self._rules: Mapping[str, Rule] = load_rules()
-        self._phones = PhoneFinder(regions)
-        self._health = HealthLexicon()
+    Findings below `floor_permille` are not reported; at 0 everything that has the shape and passes the check is.
+    """
+
+    def __init__(
+        self,
+        *,
+        entities: Collection[str] | None = None,
+        regions: tuple[str, ...] = ("US", "GB", "DE", "FR"),
+        floor_permille: int = CONTEXT_FLOOR,
+        compiled: CompiledRules | None = None,
+    ) -> None:
+        self._compiled = compiled or load_compiled(entities=entities)
         self._floor = floor_permille
-        self.version = self._digest()
+        plans = self._compiled.phones
+        self._phones = None if plans is None else PhoneFinder.from_table(plans, regions)
+        self._health = HealthLexicon()
+        self._tracer = Tracer(Places(place_table()), sharers(self._compiled.rules))
+        self._judge = _Judge(self._compiled, floor_permille)
+        self.version = self._digest(regions, entities)
+
+    @property
+    def entities(self) -> frozenset[str]:
+        """What the rules can find, telephone numbers aside."""
+        return frozenset(rule.entity for rule in self._compiled.rules)
 
     def read(self, text: str, *, deadline: float) -> Reading:
         """What `text` holds, within the allowance of its length and until `deadline` (`time.monotonic`).
@@ -66,103 +116,313 @@ class Reader:
         status = DetectionStatus.COMPLETE
         health = 0
         residency: tuple[str, ...] = ()
-        found: list[Finding] = []
+        hints: frozenset[str] | None = None
+        claims: list[Claim] = []
         try:
-            residency = markings(text, meter)
-            for finding in islice(self._reported(text, meter), MAX_FINDINGS + 1):
-                found.append(finding)  # noqa: PERF402 - what is found before a limit is kept
+            meter.check_clock()
+            plain = fold(text)
+            surroundings = Surroundings(plain, self._compiled.lexicon, meter)
+            hints = surroundings.hints
+            # What folding left out may have stood beside a marking.
+            residency = markings(text, meter, marking_words(hints, text) if len(plain.scan) == len(text) else None)
+            self._collect(plain, surroundings, meter, claims)
+            for view in further(plain, meter, hints):
+                self._collect(view, Surroundings(view, self._compiled.lexicon, meter), meter, claims)
         except Exhausted as stop:
             status = stop.status
-        if len(found) > MAX_FINDINGS:
-            found.pop()
-            status = DetectionStatus.PARTIAL
         try:
-            health = self._health.permille(text, meter)
+            if hints is None or HEALTH in hints:
+                health = self._health.permille(text, meter)
+        except Exhausted as stop:
+            status = stop.status
+        findings = settle(claims) if claims else ()
+        if len(findings) > MAX_FINDINGS:
+            findings, status = findings[:MAX_FINDINGS], _worse(status)
+        traces = NO_TRACES
+        try:
+            traces = self._tracer.traces(text, findings, meter, None if hints is None else gates(hints, text))
         except Exhausted as stop:
             status = stop.status
         return Reading(
             status=status,
-            findings=settle(found) if found else (),
+            findings=findings,
             health=health,
             residency_labels=residency,
+            traces=traces,
             units=meter.spent,
         )
 
-    def _reported(self, text: str, meter: Meter) -> Iterator[Finding]:
-        for finding in self.candidates(text, meter):
-            meter.spend(2)
-            if finding.permille >= self._floor and not _is_fraction(text, finding):
-                yield finding
+    def candidates(self, text: str, meter: Meter) -> tuple[Claim, ...]:
+        """All claims before the overlap rule. Raises Exhausted."""
+        claims: list[Claim] = []
+        for view in views(text, meter):
+            self._collect(view, Surroundings(view, self._compiled.lexicon, meter), meter, claims)
+        return tuple(claims)
 
-    def candidates(self, text: str, meter: Meter) -> Iterator[Finding]:
-        """All that the rules accept, before the overlap rule and the floor. Raises Exhausted."""
-        yield from credentials.search(text, meter)
-        yield from self._emails(text, meter)
-        ibans = []
-        for finding in self._ibans(text, meter):
-            ibans.append((finding.span.start, finding.span.end))
-            yield finding
-        yield from self._digits(text, ibans, meter)
-        address = self._rules["IPV6"]
-        for start, end in ipv6_heads(text, meter):
-            # A zone and a prefix length may follow the run.
-            yield from address.search(text, start, start + 1, min(len(text), end + 24))
+    def _collect(self, view: View, surroundings: Surroundings, meter: Meter, claims: list[Claim]) -> None:
+        """Adds what `view` holds to `claims`. Raises Exhausted; what was added stays."""
+        ground = _Ground(view=view, surroundings=surroundings, meter=meter, claims=claims)
+        first = len(claims)
+        self._judge.expressions(ground)
+        digit_runs = self._judge.digits(ground)
+        if self._phones is not None and digit_runs:
+            owned = sorted(
+                (each.finding.span.start, each.finding.span.end) for each in claims[first:] if each.finding.validated
+            )
+            # What a checksum owns whole is no telephone number.
+            others = [run for run in digit_runs if not _within(owned, view, run)] if owned else digit_runs
+            for finding in self._phones.search(view, others, owned, meter):
+                if finding.permille >= self._floor:
+                    _add(claims, Claim(finding=replace(finding, via=view.via) if view.via else finding))
 
-    def _emails(self, text: str, meter: Meter) -> Iterator[Finding]:
-        done = 0
-        for left, at, right in at_signs(text, meter):
-            if at < done:
-                continue
-            for finding in self._rules["EMAIL_ADDRESS"].search(text, max(left, done), at, right):
-                yield finding
-                done = finding.span.end
-                break
-
-    def _ibans(self, text: str, meter: Meter) -> Iterator[Finding]:
-        done = 0
-        for start in iban_heads(text, meter):
-            if start < done:
-                continue
-            for finding in self._rules["IBAN_CODE"].search(text, start, start + 1, start + _IBAN_WINDOW):
-                yield finding
-                done = finding.span.end
-
-    def _digits(self, text: str, owned: list[tuple[int, int]], meter: Meter) -> Iterator[Finding]:
-        pending = iter([*owned, (len(text), len(text))])
-        owner = next(pending)
-        for start, end in digit_runs(text, meter):
-            while owner[1] <= start:
-                owner = next(pending)
-            if owner[0] <= start and end <= owner[1]:
-                continue
-            run = text[start:end]
-            digits = sum(map(str.isdigit, run))
-            taken = False
-            # One character before for the letter of a KVNR, one behind for the boundary.
-            for entity, fewest in _DIGIT_RULES:
-                if digits >= fewest:
-                    for finding in self._rules[entity].search(text, max(0, start - 1), end, min(len(text), end + 1)):
-                        taken = taken or (finding.validated and finding.span.end - finding.span.start >= len(run) - 1)
-                        yield finding
-            if run.count(".") >= 3:
-                yield from self._rules["IPV4"].search(text, start, end, min(len(text), end + 4))
-            if digits >= _FEWEST_PHONE_DIGITS and not taken:
-                yield from self._phones.search(text, start, end, meter)
-
-    def _digest(self) -> str:
+    def _digest(self, regions: tuple[str, ...], entities: Collection[str] | None) -> str:
         """Names everything that decides what is found, so that a record can say which rules saw a text."""
-        parts = [
-            RULES_REVISION,
-            phonenumbers.__version__,
-            tldextract.__version__,
-            lexicon_version(),
-            *self._phones.regions,
-            str(self._floor),
-            *(f"{form.entity_type} {form.pattern.pattern}" for form in credentials.FORMS),
-            *(
-                f"{rule.entity_type} {each.pattern} {score}"
-                for rule in self._rules.values()
-                for each, score in rule.patterns
-            ),
+        digest = hashlib.sha256(self._compiled.version.encode())
+        for file in sorted(Path(__file__).parent.rglob("*.py")):
+            digest.update(file.read_bytes())
+        digest.update(repr((regions, self._floor, None if entities is None else sorted(entities))).encode())
+        return digest.hexdigest()[:16]
+
+
+def _within(spans: Sequence[tuple[int, int]], view: View, run: tuple[int, int]) -> bool:
+    """Whether one of `spans` of the text (sorted) holds all of a run."""
+    start = view.position(run[0])
+    at = bisect_right(spans, (start, _FARTHEST)) - 1
+    return at >= 0 and view.position(run[1] - 1) < spans[at][1]
+
+
+def _worse(status: DetectionStatus) -> DetectionStatus:
+    return DetectionStatus.PARTIAL if status is DetectionStatus.COMPLETE else status
+
+
+def _add(claims: list[Claim], claim: Claim) -> None:
+    if len(claims) >= _MAX_CLAIMS:
+        raise Exhausted(DetectionStatus.PARTIAL)
+    claims.append(claim)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """One view while it is read, and where its claims go."""
+
+    view: View
+    surroundings: Surroundings
+    meter: Meter
+    claims: list[Claim]
+
+
+class _Verdict(Enum):
+    """What became of a candidate."""
+
+    ACCEPTED = auto()
+    TOO_WEAK = auto()
+    FAILED_CHECK = auto()
+
+
+@final
+class _Judge:
+    """Decides about candidates: boundary, check, context words, score."""
+
+    def __init__(self, compiled: CompiledRules, floor: int) -> None:
+        self._compiled = compiled
+        self._floor = floor
+        known, places = checks(), countries()
+        self._checks: Sequence[Check | None] = [
+            None if rule.check is None else known[rule.check] for rule in compiled.rules
         ]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        self._countries: Sequence[CountryOf | None] = [
+            None if rule.country_by is None else places[rule.country_by] for rule in compiled.rules
+        ]
+        # Microseconds of a check: fixed, and for each character.
+        self._costs: Sequence[tuple[int, int]] = [
+            (_DEAR.get(rule.check or "", 1), int(rule.category in _LONG)) for rule in compiled.rules
+        ]
+        # Of each expression its rules, where each of them needs a context word.
+        self._weak: Sequence[frozenset[int] | None] = [
+            frozenset(owners) if all(compiled.rules[each].alone < floor for each in owners) else None
+            for owners in compiled.owners
+        ]
+        # Of each number of digits: the rules that need no context word, and those that do.
+        self._alone: Mapping[int, tuple[int, ...]] = {
+            length: tuple(each for each in owners if compiled.rules[each].alone >= floor)
+            for length, owners in compiled.by_length.items()
+        }
+        self._beside: Mapping[int, frozenset[int]] = {
+            length: frozenset(owners) - frozenset(self._alone[length]) for length, owners in compiled.by_length.items()
+        }
+
+        self._unaided = frozenset(length for length, owners in self._alone.items() if owners)
+
+    def expressions(self, ground: _Ground) -> None:
+        """Claims of the rules with expressions."""
+        compiled, scan, meter = self._compiled, ground.view.scan, ground.meter
+        may_be_near = ground.surroundings.may_be_near
+        current, done = -1, 0
+        reached: dict[int, int] = {}
+        expression: Expression
+        owners: Sequence[int] = ()
+
+        def taken(match: re.Match[bytes]) -> int:
+            nonlocal done
+            start, end = match.span()
+            meter.charge(_MATCH_MICROS + (end - start) // 16)
+            end = self._match(ground, expression, owners, match)
+            done = max(done, end)
+            return end
+
+        for number, low, high in self._places(ground):
+            if number != current:
+                reached[current] = done
+                current, done = number, reached.get(number, 0)
+                expression, owners, weak = compiled.expressions[number], compiled.owners[number], self._weak[number]
+            meter.charge(_LOOK_MICROS + (high - low) // (16 if expression.widest <= 512 else 4))
+            if weak and not may_be_near(low, high + expression.widest, weak):
+                continue
+            matches(expression, scan, max(low, done), high, taken)
+
+    def _places(self, ground: _Ground) -> Iterator[Place]:
+        """Where expressions may match; those that count beside a word only, near words of theirs."""
+        compiled, scan, windows = self._compiled, ground.view.scan, ground.surroundings.windows
+        yield from compiled.scanner.places(scan, ground.meter)
+        if self._floor < CONTEXT_FLOOR:
+            yield from compiled.beside.places(scan, ground.meter)
+        elif windows:
+            yield from compiled.beside.places(scan, ground.meter, _around(windows, len(scan)))
+
+    def _match(self, ground: _Ground, expression: Expression, owners: Sequence[int], match: re.Match[bytes]) -> int:
+        """Where to look on: behind a value that a rule accepts, else 0."""
+        scan = ground.view.scan
+        group = match.re.groups if match.re.groups and match.start(1) >= 0 else 0
+        start, end = match.span(group)
+        if start == end or _inside_word(scan, start, end):
+            return 0
+        value = scan[start:end].decode(_LATIN)
+        labelled = (
+            bool(group) and _LABEL.search(scan[match.start() : start] + b" " + scan[end : match.end()]) is not None
+        )
+        accepted = 0
+        for number in owners:
+            verdict = self._claim(ground, number, start, end, value, labelled=labelled)
+            if verdict is _Verdict.ACCEPTED:
+                accepted = match.end()
+            elif verdict is _Verdict.FAILED_CHECK and not group:
+                accepted = accepted or self._shorten(ground, number, expression.pattern, start, end)
+        return accepted
+
+    def _shorten(self, ground: _Ground, number: int, pattern: re.Pattern[bytes], start: int, end: int) -> int:
+        """The end of the longest beginning of a value that the rule accepts, else 0."""
+        scan = ground.view.scan
+        for stop in _shorter(pattern, scan, start, end):
+            ground.meter.charge(_MATCH_MICROS)
+            if self._claim(ground, number, start, stop, scan[start:stop].decode(_LATIN)) is _Verdict.ACCEPTED:
+                return stop
+        return 0
+
+    def digits(self, ground: _Ground) -> list[tuple[int, int]]:
+        """The runs of digits, after claims of the rules for them."""
+        scan, near, any_near = ground.view.scan, ground.surroundings.near, ground.surroundings.any_near
+        alone, beside, by_length, unaided = self._alone, self._beside, self._compiled.by_length, self._unaided
+        found = list(runs(scan, ground.meter))
+        for first, last in found:
+            lengths: Collection[int] = by_length if any_near(first, last) else unaided
+            if not lengths or last - first < min(lengths):
+                continue
+            ground.meter.charge(_RUN_MICROS)
+            glued = bool(first and scan[first - 1] in _LETTERS) or bool(last < len(scan) and scan[last] in _LETTERS)
+            # Behind a plus stands a telephone number, of at most 15 digits and their separators.
+            earliest = first + _LONGEST_E164 if first and scan[first - 1] == _PLUS else first
+            for start, end, value in numbers(scan, first, last, lengths):
+                if start < earliest:
+                    continue
+                length = len(value)
+                chosen = [] if alone[length] and reads_otherwise(scan[start:end]) else list(alone[length])
+                if beside[length]:
+                    for _, rules in near(start, end):
+                        chosen += rules & beside[length]
+                ground.meter.charge(_NUMBER_MICROS + 2 * len(chosen))
+                for number in dict.fromkeys(chosen):
+                    if not glued or self._compiled.rules[number].glued:
+                        self._claim(ground, number, start, end, value)
+        return found
+
+    def _claim(
+        self, ground: _Ground, number: int, start: int, end: int, value: str, *, labelled: bool = False
+    ) -> _Verdict:
+        """Whether the rule accepts the value; if so it is claimed. A label is a word that the rule's shape demands."""
+        rule, check = self._compiled.rules[number], self._checks[number]
+        fixed, for_each = self._costs[number]
+        ground.meter.charge(fixed + for_each * len(value))
+        # Words are looked for before the check only where no value counts without one.
+        alone = rule.alone >= self._floor
+        if alone and check is not None and not check(value):
+            return _Verdict.FAILED_CHECK
+        distance = FAR
+        if rule.unless or (rule.context and rule.alone < 1000):
+            near = ground.surroundings.near(start, end)
+            distance = _distance(near, number)
+            if rule.unless and _distance(near, number + len(self._compiled.rules)) < distance:
+                return _Verdict.TOO_WEAK
+        beside = distance < FAR
+        permille = rule.permille(beside=beside)
+        if permille < self._floor:
+            return _Verdict.TOO_WEAK
+        if not alone and check is not None and not check(value):
+            return _Verdict.FAILED_CHECK
+        ground.meter.charge(_CLAIM_MICROS)
+        country_by = self._countries[number]
+        _add(
+            ground.claims,
+            Claim(
+                finding=Finding(
+                    segment=0,
+                    entity_type=rule.entity,
+                    span=ground.view.span(start, end),
+                    permille=permille,
+                    detector=rule.id,
+                    category=rule.category,
+                    country=rule.country if country_by is None else country_by(value) or rule.country,
+                    validated=rule.verified(beside=beside or labelled),
+                    via=ground.view.via,
+                ),
+                distance=0 if labelled else distance,
+            ),
+        )
+        return _Verdict.ACCEPTED
+
+
+def _around(spans: Sequence[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+    """The windows in which a value lies that has one of `spans` (by start) beside it."""
+    windows: list[tuple[int, int]] = []
+    for start, end in spans:
+        low = max(0, start - REACH_AFTER - WIDEST_BESIDE)
+        high = min(length, end + REACH_BEFORE + WIDEST_BESIDE)
+        if windows and low <= windows[-1][1] + _APART:
+            windows[-1] = (windows[-1][0], max(high, windows[-1][1]))
+        else:
+            windows.append((low, high))
+    return windows
+
+
+def _distance(near: Near, number: int) -> int:
+    for distance, rules in near:
+        if number in rules:
+            return distance
+    return FAR
+
+
+def _inside_word(scan: bytes, start: int, end: int) -> bool:
+    """Whether a letter outside ASCII stands directly beside a value that begins or ends with a letter or digit.
+
+    For `re` over bytes those letters are no word characters, so that its boundaries do not see them.
+    """
+    return (start > 0 and scan[start - 1] >= 128 and scan[start] in _WORDLIKE) or (
+        end < len(scan) and scan[end] >= 128 and scan[end - 1] in _WORDLIKE
+    )
+
+
+def _shorter(pattern: re.Pattern[bytes], scan: bytes, start: int, end: int) -> Iterator[int]:
+    """Ends before separators in the value at which the expression matches as well, the longest first."""
+    cuts = [each.start() for each in _SEPARATOR.finditer(scan, start + 1, end)]
+    for cut in reversed(cuts[-_MOST_GIVEN_BACK:]):
+        if pattern.fullmatch(scan, start, cut):
+            yield cut

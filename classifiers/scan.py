@@ -1,100 +1,193 @@
-"""`ringfence scan`: texts in, findings out. Shows offsets and types, never the text that was found.
+"""`ringfence scan`: texts, files and folders in, findings out. Shows where and what kind, never what was found.
 
-JSON lines: one object `{"id", "text"}` per line in, one line out for each, in order, flushed at once:
+JSON lines (`--json` with one file or standard input): one object `{"id", "text"}` per line in, one line out for each, in
+order, flushed at once:
 
     {"id": ..., "findings": [{"entity_type", "start", "end", "score", "detector", "country"}],
      "sensitivity": [{"label", "score"}], "jurisdictions": [{"code", "score"}], "residency_labels": []}
 
-`id` is a string or an integer and comes back as it came. Offsets are code points, half open; scores are 0 to 1.
+`id` is a string or an integer and comes back as it came. Offsets are code points, half open; scores are 0 to 1. A finding
+that was seen in something decoded has a further key `via`.
 A line that cannot be read gives `{"id": null, "line": <number, from 1>, "error": ...}`; a text that was not read to
 its end has a further key `status` (`partial` or `timeout`). After either the exit code is 1, once all lines are done.
+
+Everything else is files: `--json` then writes one object for each file (see `classifiers.scan_report`).
+
+Exit codes: 0, 1 when something could not be read to its end, 3 when `--fail-on` is met, whatever else happened.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
+from classifiers.compiled import PHONE, load_compiled
 from classifiers.detector import PatternDetector
+from classifiers.reading import Reader
+from classifiers.rules import CONTEXT_FLOOR, Rule
+from classifiers.scan_document import Document, Wanted, read_document
+from classifiers.scan_formats import Format, format_of
+from classifiers.scan_redaction import Copies, CopyFailed, Replacements
+from classifiers.scan_report import (
+    Sum,
+    Watch,
+    console_for,
+    document_fields,
+    file_table,
+    finding_fields,
+    skipped_fields,
+    summary,
+    watching,
+    write_line,
+)
+from classifiers.scan_sources import (
+    STANDARD_INPUT,
+    Decoder,
+    Reason,
+    Skipped,
+    Source,
+    SourceSkipped,
+    opened,
+    walk,
+)
 from governance.errors import ConfigInvalid, DetectorUnavailable
-from governance.finding import Detection, DetectionStatus
+from governance.finding import Detection, DetectionStatus, Finding
 from governance.segment import Role, TextSegment
 from governance.sensitive import SensitiveText
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 DEADLINE_MS = 30_000
-STANDARD_INPUT = "-"
+FOUND = 3
 
-_PIPED_WIDTH = 120
+# Texts come once; what comes again is known by the scan itself.
+_CACHED = 256
+
+
+class FailOn(StrEnum):
+    """Which findings end in exit code 3."""
+
+    ANY = "any"
+    VALIDATED = "validated"
+    NEVER = "never"
+
+    def met(self, findings: Sequence[Finding]) -> bool:
+        """Whether `findings` hold one."""
+        return self is not FailOn.NEVER and any(self is FailOn.ANY or each.validated for each in findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanOptions:
+    """What the command line asks for. `min_score` is 0 to 1, None for what the rules say; `redact` is a folder."""
+
+    as_json: bool = False
+    form: Format = Format.AUTO
+    only_summary: bool = False
+    min_score: float | None = None
+    entities: Sequence[str] = ()
+    countries: Sequence[str] = ()
+    fail_on: FailOn = FailOn.NEVER
+    redact: Path | None = None
+    force: bool = False
 
 
 class _BadLine(Exception):
     """The line holds no text; the message quotes nothing of it."""
 
 
-def scan_command(source: str, *, as_json: bool) -> int:
-    """Scans the file `source` (`-` for standard input) for the command line; returns the exit code.
+def scan_command(paths: Sequence[str], options: ScanOptions, *, replacements: Replacements | None = None) -> int:
+    """Scans `paths` (`-` for standard input) for the command line; returns the exit code.
 
-    0, or 1 when a line or the text could not be read to its end. Raises ConfigInvalid for a source that cannot be used.
+    `replacements` is what makes copies. Raises ConfigInvalid for paths and options that cannot be used.
     """
     if sys.stdout is None:
         raise ConfigInvalid("standard output is closed; nothing could be answered")
-    with ExitStack() as opened:
-        stream = _opened(source, opened)
-        if as_json:
-            return scan_stream(opened.enter_context(_watched(stream)), sys.stdout)
-        return _scan_document(stream, source)
+    if _is_lines(paths, options):
+        with ExitStack() as held:
+            stream = _opened(paths[0], held)
+            watched = held.enter_context(_watched(stream))
+            detector, rules = _detector(options)
+            wanted = _wanted(options, rules)
+            return scan_stream(watched, sys.stdout, detector=detector, wanted=wanted, fail_on=options.fail_on)
+    if STANDARD_INPUT in paths and (len(paths) > 1 or options.redact is not None):
+        raise ConfigInvalid("standard input is scanned alone and without --redact")
+    return _scan_files(paths, options, replacements)
 
 
-def scan_stream(source: BinaryIO, sink: TextIO, *, detector: PatternDetector | None = None) -> int:
-    """Answers every line of `source` on `sink`; returns the exit code: 0, or 1 after a bad or unfinished line."""
+def _is_lines(paths: Sequence[str], options: ScanOptions) -> bool:
+    return (
+        options.as_json
+        and len(paths) == 1
+        and options.form is Format.AUTO
+        and not options.only_summary
+        and options.redact is None
+        and (paths[0] == STANDARD_INPUT or not Path(paths[0]).is_dir())
+    )
+
+
+def _detector(options: ScanOptions) -> tuple[PatternDetector, Mapping[str, Rule]]:
+    """The detector and its rules by id. A lower score than the rules ask for is looked for as well."""
+    compiled = load_compiled()
+    floor = CONTEXT_FLOOR if options.min_score is None else min(CONTEXT_FLOOR, round(options.min_score * 1000))
+    reader = Reader(compiled=compiled, floor_permille=floor)
+    return PatternDetector(reader=reader, max_entries=_CACHED), {rule.id: rule for rule in compiled.rules}
+
+
+def _wanted(options: ScanOptions, rules: Mapping[str, Rule]) -> Wanted:
+    known = {rule.entity for rule in rules.values()} | {PHONE}
+    for entity in options.entities:
+        if entity not in known:
+            raise ConfigInvalid(f"no rule finds `{entity}`; see: ringfence rules list")
+    return Wanted(
+        permille=0 if options.min_score is None else round(options.min_score * 1000),
+        entities=frozenset(options.entities),
+        countries=frozenset(country.upper() for country in options.countries),
+    )
+
+
+# --- JSON lines ----------------------------------------------------------------------------------------------------
+
+
+def scan_stream(
+    source: BinaryIO,
+    sink: TextIO,
+    *,
+    detector: PatternDetector | None = None,
+    wanted: Wanted | None = None,
+    fail_on: FailOn = FailOn.NEVER,
+) -> int:
+    """Answers every line of `source` on `sink`; returns the exit code: 0, 1 after a bad or unfinished line, or FOUND."""
     detector = detector or PatternDetector()
-    exit_code = 0
+    exit_code, found = 0, False
     for number, line in enumerate(_lines(source), start=1):
         try:
-            answer = _answer(line, detector)
+            answer, findings = _answer(line, detector, wanted or Wanted())
+            found = found or fail_on.met(findings)
         except (_BadLine, DetectorUnavailable) as bad:
             answer = {"id": None, "line": number, "error": str(bad)}
         if "error" in answer or "status" in answer:
             exit_code = 1
-        sink.write(json.dumps(answer, separators=(",", ":")) + "\n")
-        sink.flush()
-    return exit_code
+        write_line(answer, sink)
+    return FOUND if found else exit_code
 
 
-def _scan_document(stream: BinaryIO, source: str) -> int:
-    from rich.console import Console  # noqa: PLC0415 - only people need it
-
-    raw = stream.read(MAX_LINE_BYTES + 1)
-    if len(raw) > MAX_LINE_BYTES:
-        raise ConfigInvalid(
-            f"is over {MAX_LINE_BYTES} bytes; split it, or use --json with one text a line", file=source
-        )
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigInvalid(f"is not UTF-8 at byte {error.start}; convert it first", file=source) from None
-    errors = Console(stderr=True)
-    with errors.status("reading the text"):
-        detection = _detect(text, PatternDetector())
-    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-    console.print(_table(detection, "" if source == STANDARD_INPUT else source))
-    return 0 if detection.status is DetectionStatus.COMPLETE else 1
-
-
-def _opened(source: str, opened: ExitStack) -> BinaryIO:
+def _opened(source: str, held: ExitStack) -> BinaryIO:
     if source != STANDARD_INPUT:
         try:
-            return opened.enter_context(Path(source).open("rb"))
-        except OSError as error:
-            raise ConfigInvalid(f"cannot be read: {(error.strerror or '').lower()}", file=source) from None
+            return held.enter_context(Path(source).open("rb"))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a path"
+            raise ConfigInvalid(f"cannot be read: {reason.lower()}", file=source) from None
     if sys.stdin is None:
         raise ConfigInvalid("standard input is closed; name a file")
     if sys.stdin.isatty():
@@ -105,46 +198,16 @@ def _opened(source: str, opened: ExitStack) -> BinaryIO:
 @contextmanager
 def _watched(stream: BinaryIO) -> Iterator[BinaryIO]:
     """`stream`; with a bar on the terminal when it is a file and the answers go elsewhere."""
-    if not stream.seekable() or not sys.stderr.isatty() or sys.stdout.isatty():
+    if not stream.seekable() or sys.stderr is None or not sys.stderr.isatty() or sys.stdout.isatty():
         yield stream
         return
-    from rich.console import Console  # noqa: PLC0415 - only people need it
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
     columns = (TextColumn("scanning"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     size = stream.seek(0, 2)
     stream.seek(0)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console_for(sys.stderr), transient=True) as bar:
         yield bar.wrap_file(stream, total=size)
-
-
-def _table(detection: Detection, title: str) -> RenderableType:
-    from rich.table import Table  # noqa: PLC0415 - only people need it
-    from rich.text import Text  # noqa: PLC0415 - only people need it
-
-    title_text, caption = (Text(title) if title else None), Text(_caption(detection))
-    table = Table(
-        title=title_text,
-        title_justify="left",
-        caption=caption,
-        caption_justify="left",
-        box=None,
-        show_header=bool(detection.findings),
-    )
-    for heading in ("entity", "start", "end", "score", "country", "validated", "detector"):
-        numeric = heading in ("start", "end", "score")
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
-    for finding in detection.findings:
-        table.add_row(
-            finding.entity_type,
-            str(finding.span.start),
-            str(finding.span.end),
-            f"{finding.permille / 1000:.2f}",
-            finding.country or "",
-            "yes" if finding.validated else "",
-            finding.detector,
-        )
-    return table
 
 
 def _lines(source: BinaryIO) -> Iterator[bytes | None]:
@@ -158,29 +221,20 @@ def _lines(source: BinaryIO) -> Iterator[bytes | None]:
         yield None
 
 
-def _answer(line: bytes | None, detector: PatternDetector) -> dict[str, Any]:
+def _answer(line: bytes | None, detector: PatternDetector, wanted: Wanted) -> tuple[dict[str, Any], Sequence[Finding]]:
     text_id, text = _parse(line)
     detection = _detect(text, detector)
+    findings = [finding for finding in detection.findings if finding in wanted]
     answer: dict[str, Any] = {
         "id": text_id,
-        "findings": [
-            {
-                "entity_type": finding.entity_type,
-                "start": finding.span.start,
-                "end": finding.span.end,
-                "score": finding.permille / 1000,
-                "detector": finding.detector,
-                "country": finding.country,
-            }
-            for finding in detection.findings
-        ],
+        "findings": [finding_fields(each, each.span.start, each.span.end) for each in findings],
         "sensitivity": [{"label": label.name, "score": label.permille / 1000} for label in detection.labels],
         "jurisdictions": [{"code": each.code, "score": each.permille / 1000} for each in detection.jurisdictions],
         "residency_labels": list(detection.residency_labels),
     }
     if detection.status is not DetectionStatus.COMPLETE:
         answer["status"] = detection.status.value
-    return answer
+    return answer, findings
 
 
 def _parse(line: bytes | None) -> tuple[str | int, str]:
@@ -207,9 +261,133 @@ def _detect(text: str, detector: PatternDetector) -> Detection:
     return detector.detect_now([segment], deadline_ms=DEADLINE_MS)
 
 
-def _caption(detection: Detection) -> str:
-    found = "nothing found" if not detection.findings else f"{len(detection.findings)} found"
-    parts = [found if detection.status is DetectionStatus.COMPLETE else f"{found}, {detection.status.value}"]
-    parts += [f"{label.name} {label.permille / 1000:.2f}" for label in detection.labels]
-    parts += [f"{each.code} {each.permille / 1000:.2f}" for each in detection.jurisdictions]
-    return ", ".join([*parts, *detection.residency_labels])
+# --- files and folders ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scan:
+    """What every file is read with."""
+
+    options: ScanOptions
+    detect: Callable[[str], Detection]
+    rules: Mapping[str, Rule]
+    wanted: Wanted
+    copies: Copies | None
+
+
+def _scan_files(paths: Sequence[str], options: ScanOptions, replacements: Replacements | None) -> int:
+    started = time.monotonic()
+    with ExitStack() as held:
+        total = Sum()
+        sources, skipped = _listed(paths, options, held)
+        copies = None
+        if options.redact is not None:
+            if replacements is None:
+                raise ConfigInvalid("copies cannot be made here")
+            copies = Copies(options.redact, replacements, force=options.force)
+            copies.admit(sources)
+        detector, rules = _detector(options)
+        scan = _Scan(
+            options=options,
+            detect=lambda text: _detect(text, detector),
+            rules=rules,
+            wanted=_wanted(options, rules),
+            copies=copies,
+        )
+        console = console_for(sys.stdout)
+        for each in skipped:
+            _tell_skipped(each, total, options)
+        failed = False
+        with watching(sum(source.size for source in sources), console) as watch:
+            for source in sources:
+                failed = _scan_file(source, scan, total, console, watch) or failed
+                watch.done(source.size)
+    if not options.as_json:
+        many = len(sources) + len(skipped) > 1 or options.only_summary
+        _tell_sum(total, console, time.monotonic() - started, options.redact, many=many)
+    elif options.only_summary:
+        write_line(total.fields(), sys.stdout)
+    if failed:
+        return FOUND
+    return 1 if total.troubles else 0
+
+
+def _listed(paths: Sequence[str], options: ScanOptions, held: ExitStack) -> tuple[list[Source], list[Skipped]]:
+    """Everything to read, and what is not."""
+    if list(paths) == [STANDARD_INPUT]:
+        return [_spooled(_opened(STANDARD_INPUT, held), held)], []
+    sources: list[Source] = []
+    skipped: list[Skipped] = []
+    for each in walk(paths, without=options.redact):
+        if isinstance(each, Source):
+            sources.append(each)
+        else:
+            skipped.append(each)
+    return sources, skipped
+
+
+def _spooled(stream: BinaryIO, held: ExitStack) -> Source:
+    """Standard input as a file that nobody else can open: it may be larger than memory."""
+    copy = held.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  the stack closes it
+    while chunk := stream.read(1 << 20):
+        copy.write(chunk)
+    copy.seek(0)
+    size = copy.seek(0, 2)
+    copy.seek(0)
+    return Source(
+        path=Path(f"/proc/self/fd/{copy.fileno()}"),
+        shown=STANDARD_INPUT,
+        relative=PurePath("standard-input"),
+        size=size,
+        named=True,
+    )
+
+
+def _scan_file(source: Source, scan: _Scan, total: Sum, console: Console, watch: Watch) -> bool:
+    """Reads one file and tells what it holds; returns whether `--fail-on` is met."""
+    options = scan.options
+    try:
+        with opened(source) as stream:
+            decoder = Decoder(source, stream)
+            document = read_document(
+                source,
+                decoder,
+                format_of(options.form, source.path),
+                scan.detect,
+                rules=scan.rules,
+                wanted=scan.wanted,
+                whole=scan.copies is not None,
+                told=lambda share: watch.share(source.size, share),
+            )
+    except SourceSkipped as error:
+        _tell_skipped(error.skipped, total, options)
+        return False
+    except DetectorUnavailable as error:
+        document = Document(
+            shown=source.shown, kind=options.form, status=DetectionStatus.FAILED, problem=str(error), size=source.size
+        )
+    if scan.copies is not None:
+        try:
+            scan.copies.write(source, document, decoder.encoded)
+            total.copies += 1
+        except CopyFailed as error:
+            problem = f"{document.problem}; {error}" if document.problem else str(error)
+            document = replace(document, problem=problem, copied=False)
+    total.add(document)
+    if not options.only_summary:
+        if options.as_json:
+            write_line(document_fields(document), sys.stdout)
+        elif document.hits:
+            console.print(file_table(document, console.width))
+    return options.fail_on.met([hit.finding for hit in document.hits])
+
+
+def _tell_skipped(skipped: Skipped, total: Sum, options: ScanOptions) -> None:
+    total.skip(skipped)
+    if options.as_json and not options.only_summary and skipped.reason is not Reason.FOLDER:
+        write_line(skipped_fields(skipped), sys.stdout)
+
+
+def _tell_sum(total: Sum, console: Console, seconds: float, folder: Path | None, *, many: bool) -> None:
+    for part in summary(total, seconds, "" if folder is None else str(folder), with_entities=many):
+        console.print(part)

@@ -21,6 +21,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from governance.errors import ConfigInvalid, GovernanceError
+from governance.finding import Detection
+from governance.segment import Edit, TextSegment
 
 _PIPED_WIDTH = 160
 
@@ -36,7 +38,16 @@ audit_app = typer.Typer(help="Read and check the audit log.", no_args_is_help=Tr
 config_app = typer.Typer(help="Check a configuration file.", no_args_is_help=True)
 policy_app = typer.Typer(help="Work on policies.", no_args_is_help=True)
 bench_app = typer.Typer(help="Measure, as ratios against a baseline in the same run.", no_args_is_help=True)
-for name, group in (("audit", audit_app), ("config", config_app), ("policy", policy_app), ("bench", bench_app)):
+rules_app = typer.Typer(
+    help="What detection looks for: the rules, their examples, the catalogue.", no_args_is_help=True
+)
+for name, group in (
+    ("audit", audit_app),
+    ("config", config_app),
+    ("policy", policy_app),
+    ("rules", rules_app),
+    ("bench", bench_app),
+):
     app.add_typer(group, name=name)
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
@@ -139,6 +150,7 @@ def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson
 
     Exit code 1 when something is wrong, 2 when the file cannot be read.
     """
+    from classifiers.extra import load_own
     from governance.config import load
     from governance.policy.bundle import load_bundle
 
@@ -146,6 +158,7 @@ def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson
         pass
     try:
         settings = load(config)
+        load_own(settings.classifiers.recognizers)
         bundle = load_bundle(settings.policy.directories, modes=settings.policy.modes)
     except ConfigInvalid as error:
         if as_json:
@@ -164,9 +177,12 @@ def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson
     epilog="""Examples:
 
   ringfence scan notes.txt
+  ringfence scan . --summary
+  ringfence scan exports/ --fail-on validated --min-score 0.8        # in CI
+  ringfence scan customers.csv --redact redacted/
   echo '{"id": 1, "text": "mail jane@example.com"}' | ringfence scan --json
 
-Each answer is one line, at once:
+--json with one FILE or - reads lines {"id", "text"}; each answer is one line, at once:
 
   {"id",
    "findings": [{"entity_type", "start", "end", "score", "detector", "country"}],
@@ -175,22 +191,192 @@ Each answer is one line, at once:
    "residency_labels": []}
 
 start and end count code points, scores are 0 to 1; a bad line is answered by {"id": null, "line", "error"}.
+--json with a folder, several files, or --format writes one object for each file: {"file", "format", "status",
+"findings", ...}; its findings have "name", "why", "line", "column" and "place" as well.
+
+Exit codes: 0; 1 when something could not be read to its end; 2 for wrong use; 3 when --fail-on is met.
 """
 )
 def scan(
-    source: Annotated[str, typer.Argument(metavar="FILE|-", help="A file, or - for standard input.")] = "-",
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH|-", help="Files, folders, or - for standard input.")
+    ] = None,
     *,
-    as_json: Annotated[
-        bool, typer.Option("--json", help='Read {"id", "text"} lines and answer each with one line, in order.')
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document per line instead of tables.")] = False,
+    form: Annotated[
+        Literal["auto", "text", "json", "jsonl", "csv"],
+        typer.Option("--format", help="How files are read; auto goes by the suffix."),
+    ] = "auto",
+    summary: Annotated[bool, typer.Option("--summary", help="Only what all files come to.")] = False,
+    min_score: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Report from this score on.")] = None,
+    entities: Annotated[
+        list[str] | None, typer.Option(help="Report only these; several times, or separated by commas.")
+    ] = None,
+    countries: Annotated[list[str] | None, typer.Option(help="Report only what points to these (ISO alpha-2).")] = None,
+    fail_on: Annotated[
+        Literal["any", "validated", "never"], typer.Option(help="Which findings end in exit code 3.")
+    ] = "never",
+    redact: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write copies with placeholders there; originals stay.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write copies into a folder that is not empty.")] = False,
 ) -> None:
-    """Finds personal data, secrets and sensitivity in text. Never prints what it found, only where and what kind.
+    """Finds personal data, secrets and sensitivity in files and text. Never prints what it found, only where and what kind.
 
-    Exit code 1 when a line or a text could not be read to its end.
+    Exit code 1 when something could not be read to its end, 3 when --fail-on is met. Sensitivity and countries are those
+    of the whole text, whatever is left out of the report.
     """
-    from classifiers.scan import scan_command
+    from classifiers.scan import FailOn, ScanOptions, scan_command
+    from classifiers.scan_formats import Format
 
-    raise typer.Exit(scan_command(source, as_json=as_json))
+    options = ScanOptions(
+        as_json=as_json,
+        form=Format(form),
+        only_summary=summary,
+        min_score=min_score,
+        entities=_each(entities),
+        countries=_each(countries),
+        fail_on=FailOn(fail_on),
+        redact=redact,
+        force=force,
+    )
+    raise typer.Exit(scan_command(paths or ["-"], options, replacements=_placeholders))
+
+
+@app.command(
+    epilog="""Examples:
+
+  ringfence analyzer
+  curl -s http://127.0.0.1:5002/analyze -d '{"text": "mail jane@example.com", "language": "en"}' \\
+    -H 'content-type: application/json'
+"""
+)
+def analyzer(
+    listen: Annotated[str, typer.Option(help="Address and port. There is no authentication.")] = "127.0.0.1:5002",
+) -> None:
+    """Serves detection in the shape of Presidio's analyzer and anonymizer, for gateways that call those.
+
+    Runs until SIGTERM. Exit code 2 when the address cannot be used.
+    """
+    import asyncio
+
+    from classifiers.analyzer_api import serve
+
+    address, _, port = listen.rpartition(":")
+    if not address or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ConfigInvalid(f"--listen takes an address and a port, such as 127.0.0.1:5002, not `{listen}`")
+    asyncio.run(
+        serve(
+            address.strip("[]"),
+            int(port),
+            started=lambda chosen: print(f"listening on {address}:{chosen}", file=sys.stderr),
+        )
+    )
+
+
+def _each(values: list[str] | None) -> tuple[str, ...]:
+    return tuple(each.strip() for value in values or () for each in value.split(",") if each.strip())
+
+
+def _placeholders(segments: Sequence[TextSegment], detection: Detection) -> Sequence[Edit]:
+    """Every finding replaced as the path replaces it: the same value, the same placeholder."""
+    from governance.decision import Operator, Redact
+    from governance.redaction import redact
+
+    return redact(segments, detection, [Redact(entity="*", operator=Operator.REPLACE)], key=b"").edits
+
+
+@rules_app.command(
+    "list",
+    epilog="""Examples:
+
+  ringfence rules list --country NL
+  ringfence rules list --category credential --json | jq -r .id
+""",
+)
+def rules_list(
+    country: Annotated[str | None, typer.Option(help="Only rules of this country (ISO alpha-2).")] = None,
+    category: Annotated[str | None, typer.Option(help="Only rules of this category: national_id, tax, ...")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Prints the rules by id: entity, when it is reported, what it is. Exit code 1 when there is none."""
+    from classifiers.rules_commands import list_command
+    from governance.finding import Category
+
+    if category is not None and category not in set(Category):
+        raise typer.BadParameter(f"category is one of {', '.join(Category)}")
+    raise typer.Exit(list_command(country=country, category=category, as_json=as_json))
+
+
+@rules_app.command(
+    "show",
+    epilog="""Example:
+
+  ringfence rules show nl.bsn
+""",
+)
+def rules_show(
+    rule: Annotated[str, typer.Argument(metavar="ID", help="The rule, as `rules list` names it.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Prints one rule: shape, check, words, score, source and examples."""
+    from classifiers.rules_commands import show_command
+
+    raise typer.Exit(show_command(rule, as_json=as_json))
+
+
+@rules_app.command(
+    "test",
+    epilog="""Example:
+
+  ringfence rules test ./my-rules
+""",
+)
+def rules_test(
+    directory: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIRECTORY", help="A directory of rule files. Default: the built-in ones."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Runs the examples of each rule: what is valid, what is not, the texts it is found in and those it is not.
+
+    Exit code 1 when one fails, 2 when a rule file is no good.
+    """
+    from classifiers.rules_commands import test_command
+
+    raise typer.Exit(test_command(directory, as_json=as_json))
+
+
+@rules_app.command(
+    "build",
+    epilog="""Example:
+
+  ringfence rules build        # in an image, so that its first start is a warm one
+""",
+)
+def rules_build() -> None:
+    """Compiles the rules for this user and machine, so that the first scan and the first request do not wait for it."""
+    from classifiers.rules_commands import build_command
+
+    raise typer.Exit(build_command())
+
+
+@rules_app.command(
+    "page",
+    epilog="""Example:
+
+  ringfence rules page > docs/catalogue.md
+""",
+)
+def rules_page() -> None:
+    """Prints the catalogue of entities as a page in Markdown."""
+    from classifiers.rules_commands import page_command
+
+    raise typer.Exit(page_command())
 
 
 @app.command(
@@ -314,6 +500,26 @@ def bench_path(
     from sidecar.bench.path import path
 
     raise typer.Exit(_finished(path(_console(as_json=as_json), seconds=seconds, clients=clients, as_json=as_json)))
+
+
+@bench_app.command(
+    "detection",
+    epilog="""Example:
+
+  ringfence bench detection --seconds 2
+""",
+)
+def bench_detection(
+    seconds: Annotated[float, typer.Option(min=0.1, max=60, help="How long each cell runs.")] = 1.0,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Measures detection beside Presidio's AnalyzerEngine: throughput by size, hostile texts, and the time to start."""
+    from rich.console import Console
+
+    from classifiers.bench import measure
+
+    raise typer.Exit(measure(Console(), seconds=seconds, as_json=as_json))
 
 
 @app.command(hidden=True)

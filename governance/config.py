@@ -25,7 +25,7 @@ from governance import yaml_source
 from governance.config_checks import problems
 from governance.errors import ConfigInvalid
 from governance.nodes.node import Node
-from governance.settings import BUILTIN, Audit, Config, Redaction, Settings, places
+from governance.settings import BUILTIN, REGISTRY_FILES, Audit, Config, Redaction, Settings, places
 from governance.yaml_source import Document, Place, Value, quoted
 
 __all__ = ["SECRET_VARIABLES", "STARTER", "Config", "load", "variables"]
@@ -220,6 +220,13 @@ def _settled(settings: Settings, base: Path, file: Path) -> Config:
         | {
             "state_directory": _plain(state),
             "envoy": dataclasses.replace(settings.envoy, binary=_binary(settings.envoy.binary, base)),
+            "classifiers": dataclasses.replace(
+                settings.classifiers,
+                recognizers=tuple(
+                    str(_plain(base / name)) if name.endswith(REGISTRY_FILES) else name
+                    for name in settings.classifiers.recognizers
+                ),
+            ),
             "policy": dataclasses.replace(
                 policy,
                 directories=tuple(name if name == BUILTIN else str(_plain(base / name)) for name in policy.directories),

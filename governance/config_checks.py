@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from governance.nodes.node import Node
 from governance.residency import COUNTRIES
-from governance.settings import BUILTIN, Config
+from governance.settings import BUILTIN, REGISTRY_FILES, Config
 from governance.yaml_source import Place, quoted
 
 # Bytes of a socket's whole path: Linux takes 107 (unix(7), sun_path less its NUL); some room is left.
@@ -27,6 +27,7 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 # The characters that a request's model may have: a name outside them could never be asked for.
 _MODEL = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}", re.ASCII)
 _HOST_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,126}:[A-Za-z_][A-Za-z0-9_]{0,126}", re.ASCII)
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
 
@@ -35,6 +36,7 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from _sockets(config)
     yield from _addresses(config)
     yield from _limits(config)
+    yield from _classifiers(config)
     yield from _policy(config)
     yield from _origin(config)
     yield from _health(config)
@@ -75,6 +77,16 @@ def _limits(config: Config) -> Iterator[Problem]:
     if limits.request_timeout_ms < limits.message_timeout_ms:
         what = f"must be at least message_timeout_ms, {quoted(limits.message_timeout_ms)}"
         yield ("limits", "request_timeout_ms"), what
+
+
+def _classifiers(config: Config) -> Iterator[Problem]:
+    for number, name in enumerate(config.classifiers.recognizers):
+        place = ("classifiers", "recognizers", number)
+        if name.endswith(REGISTRY_FILES):
+            if not Path(name).is_file():
+                yield place, f"no file at {quoted(name)}; its path is relative to this file"
+        elif _CLASS.fullmatch(name) is None:
+            yield place, f"must be a file `.yaml` or a class `package.module:Class`, not {quoted(name)}"
 
 
 def _policy(config: Config) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import orjson
 from annotated_types import Ge, Le, MaxLen
 
-from governance.finding import DetectionStatus
+from governance.finding import Category, DetectionStatus
 from governance.frozen import frozen
 from governance.inference import Media, Operation, Unread
 from governance.residency import Level, Tier
@@ -97,6 +97,7 @@ class Request:
 class EntityFact:
     """All findings of one type, as one row."""
 
+    category: Category = Category.OTHER
     count: Count
     max_permille: Permille
     type: Id

@@ -18,6 +18,31 @@ class DetectionStatus(StrEnum):
     SKIPPED = "skipped"
 
 
+class Category(StrEnum):
+    """What kind of value an entity is, so that policy, levels and labels hold for entity types they have never heard of."""
+
+    NATIONAL_ID = "national_id"
+    TAX = "tax"
+    SOCIAL_SECURITY = "social_security"
+    HEALTH = "health"
+    COMPANY = "company"
+    VAT = "vat"
+    PASSPORT = "passport"
+    DRIVING_LICENCE = "driving_licence"
+    VEHICLE = "vehicle"
+    BANK = "bank"
+    CARD = "card"
+    SECURITIES = "securities"
+    CRYPTO = "crypto"
+    DEVICE = "device"
+    NETWORK = "network"
+    CONTACT = "contact"
+    ADDRESS = "address"
+    PERSONAL = "personal"
+    CREDENTIAL = "credential"
+    OTHER = "other"
+
+
 @frozen
 class Finding:
     """An entity in segment number `segment`. Names are Presidio's.
@@ -32,6 +57,7 @@ class Finding:
     span: Span
     permille: int
     detector: str
+    category: Category = Category.OTHER
     country: str | None = None
     validated: bool = False
     via: str = ""
@@ -47,10 +73,14 @@ class Label:
 
 @frozen
 class Jurisdiction:
-    """Evidence that a data subject belongs to `code` (ISO 3166-1 alpha-2), read from the content."""
+    """Evidence that a data subject belongs to `code` (ISO 3166-1 alpha-2), read from the content.
+
+    `evidence` are its kinds, sorted: entity types, or `city`, `country`, `cctld`, `currency`, `language`, `date_order`.
+    """
 
     code: str
     permille: int
+    evidence: tuple[str, ...] = ()
 
 
 @frozen

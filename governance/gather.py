@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from governance.facts import (
@@ -91,7 +91,7 @@ def _classification(
         LabelFact(name=label.name, permille=label.permille)
         for label in sorted(detection.labels, key=lambda label: label.name)
     )
-    level = _level(detection.status, [row.type for row in entities] + [row.name for row in labels], levels)
+    level = _level(detection.status, entities, labels, levels)
     return Classification(
         status=detection.status,
         level=level,
@@ -109,6 +109,7 @@ def _entities(segments: tuple[TextSegment, ...], findings: tuple[Finding, ...]) 
         rows.setdefault(finding.entity_type, []).append(finding)
     return tuple(
         EntityFact(
+            category=found[0].category,
             type=entity,
             count=len(found),
             max_permille=max(finding.permille for finding in found),
@@ -119,10 +120,18 @@ def _entities(segments: tuple[TextSegment, ...], findings: tuple[Finding, ...]) 
     )
 
 
-def _level(status: DetectionStatus, names: list[str], levels: Mapping[str, Level]) -> Level:
+def _level(
+    status: DetectionStatus,
+    entities: Iterable[EntityFact],
+    labels: Iterable[LabelFact],
+    levels: Mapping[str, Level],
+) -> Level:
+    """The highest level of a type, or of its category where the type has none, and of a label; internal by default."""
     if status is not DetectionStatus.COMPLETE:
         return Level.UNKNOWN
-    return max((levels.get(name, Level.INTERNAL) for name in names), key=lambda level: level.rank, default=Level.PUBLIC)
+    found = [levels.get(row.type) or levels.get(row.category, Level.INTERNAL) for row in entities]
+    found += [levels.get(row.name, Level.INTERNAL) for row in labels]
+    return max(found, key=lambda level: level.rank, default=Level.PUBLIC)
 
 
 @functools.lru_cache(maxsize=2)

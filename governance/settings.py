@@ -22,6 +22,7 @@ from governance.nodes.node import Node
 from governance.yaml_source import Place
 
 BUILTIN: Final = "builtin"
+REGISTRY_FILES: Final = (".yaml", ".yml")
 
 Port = Annotated[int, Ge(0), Le(65_535)]
 Size = Annotated[int, Ge(1), Le(1 << 30)]
@@ -65,6 +66,13 @@ class Limits:
     request_timeout_ms: Milliseconds = 600_000
     message_timeout_ms: Milliseconds = 10_000
     detection_deadline_ms: Milliseconds = 2_000
+
+
+@frozen
+class Classifiers:
+    """Recognisers of one's own beside the catalogue: registry files of Presidio (`.yaml`) and classes, `module:Class`."""
+
+    recognizers: Annotated[tuple[str, ...], MaxLen(64)] = ()
 
 
 @frozen
@@ -133,6 +141,7 @@ class Settings:
     workers: Annotated[int, Ge(1), Le(64)] = 1
     envoy: Envoy = field(default_factory=Envoy)
     limits: Limits = field(default_factory=Limits)
+    classifiers: Classifiers = field(default_factory=Classifiers)
     policy: Policy = field(default_factory=Policy)
     audit: AuditSettings = field(default_factory=AuditSettings)
     redaction: Redaction = field(default_factory=Redaction)

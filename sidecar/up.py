@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from classifiers.compiled import load_compiled
+from classifiers.extra import load_own
 from governance import state, telemetry
 from governance.audit.log import require_writable
 from governance.config import load
@@ -27,6 +29,8 @@ async def run(config_file: Path) -> int:
     telemetry.configure_logging("supervisor")
     config = load(config_file)
     load_bundle(config.policy.directories, modes=config.policy.modes)
+    # The first start on a machine compiles the rules, which takes longer than a worker is waited for.
+    load_compiled(more=load_own(config.classifiers.recognizers).rules)
     binary = envoy_binary.locate(config.envoy.binary)
     envoy_binary.require(envoy_binary.version(binary))
     probes.require_free(config.listen.address, config.listen.port, setting="listen.port")

@@ -17,7 +17,10 @@ from aiohttp import web
 from envoy.service.accesslog.v3 import als_pb2_grpc
 from envoy.service.ext_proc.v3 import external_processor_pb2_grpc
 
+from classifiers.compiled import load_compiled
 from classifiers.detector import PatternDetector
+from classifiers.extra import ExtendedDetector, extended, load_own
+from classifiers.reading import Reader
 from governance import state, telemetry
 from governance.audit.journal import Limits as AuditLimits
 from governance.audit.log import AuditLog
@@ -25,6 +28,7 @@ from governance.caller import identify
 from governance.config import load
 from governance.dialects.routes import Limits
 from governance.errors import AuditUnavailable, GovernanceError
+from governance.interfaces import Detector
 from governance.pipeline import Runtime
 from governance.policy.bundle import Bundle, load_bundle
 from governance.policy.engine import Decider
@@ -72,7 +76,10 @@ async def _serve(config: Config, index: int) -> None:
         )
         metrics.open_intents.follow(lambda: audit.open_decisions)
         fleet = await stack.enter_async_context(Placement(config.nodes, str(sockets.control(config.state_directory))))
-        current = _Current(_runtime(config, bundle, policy, audit, fleet), config, policy)
+        detector = _detector(config, stack)
+        current = _Current(
+            _runtime(config, bundle, detector=detector, policy=policy, audit=audit, fleet=fleet), config, policy
+        )
         processor = ExternalProcessor(
             current.runtime,
             worker=str(index),
@@ -129,11 +136,22 @@ class _Current:
         _LOG.info("policy_reloaded", revision=bundle.revision, policies=len(bundle.policies))
 
 
-def _runtime(config: Config, bundle: Bundle, policy: Decider, audit: AuditLog, fleet: Placement) -> Runtime:
+def _detector(config: Config, stack: AsyncExitStack) -> Detector:
+    """The rules, and the operator's own recognisers beside them."""
+    own = load_own(config.classifiers.recognizers)
+    detector = extended(PatternDetector(reader=Reader(compiled=load_compiled(more=own.rules))), own)
+    if isinstance(detector, ExtendedDetector):
+        stack.callback(detector.close)
+    return detector
+
+
+def _runtime(
+    config: Config, bundle: Bundle, *, detector: Detector, policy: Decider, audit: AuditLog, fleet: Placement
+) -> Runtime:
     redaction = state.key(config, state.Key.REDACTION)
     return Runtime(
         version=config.config_digest,
-        detector=PatternDetector(),
+        detector=detector,
         policy=policy,
         audit=audit,
         fleet=fleet,

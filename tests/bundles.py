@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from governance.facts import EntityFact, Facts, LabelFact, SubjectJurisdiction
+from governance.finding import Category
 from governance.policy.bundle import Bundle, load_bundle
 from governance.policy.sample import plain
 from governance.segment import Role
 
 ALLOW = '{"effect": "allow", "rule": "all", "code": "all", "params": {}}'
+
+
+CATEGORIES = {
+    "API_KEY": Category.CREDENTIAL,
+    "CREDIT_CARD": Category.CARD,
+    "EMAIL_ADDRESS": Category.CONTACT,
+    "US_SSN": Category.SOCIAL_SECURITY,
+}
 
 
 def metadata(id_: str, *, version: str = "1.0.0", **custom: str) -> str:
@@ -60,7 +69,14 @@ def facts_with(
         facts.classification,
         status=parts.pop("status", facts.classification.status),
         entities=tuple(
-            EntityFact(type=name, count=1, max_permille=permille, validated=validated, where=(Role.USER,))
+            EntityFact(
+                category=CATEGORIES.get(name, Category.OTHER),
+                type=name,
+                count=1,
+                max_permille=permille,
+                validated=validated,
+                where=(Role.USER,),
+            )
             for name, (permille, validated) in sorted((entities or {}).items())
         ),
         labels=tuple(LabelFact(name=name, permille=permille) for name, permille in sorted((labels or {}).items())),

@@ -282,7 +282,9 @@ def _levels(data: Mapping[str, Any]) -> Mapping[str, Level]:
         return MappingProxyType({str(name): Level(level) for name, level in table.items()})
     except (ValueError, AttributeError):
         words = ", ".join(Level)
-        raise ConfigInvalid(f"`data.ringfence.levels` maps entity types and labels to one of {words}") from None
+        raise ConfigInvalid(
+            f"`data.ringfence.levels` maps entity types, their categories and labels to one of {words}"
+        ) from None
 
 
 # --- policies ------------------------------------------------------------------------------------------------------

@@ -90,6 +90,30 @@ def test_scan_of_nothing_is_no_error(words: tuple[str, ...]) -> None:
     assert (0, b"") == (done.returncode, done.stderr)
 
 
+def test_a_folder_is_scanned_and_fails_a_build(tmp_path: Path) -> None:
+    """The process says so by its exit code, on pipes, without a word on standard error and without what it found."""
+    (tmp_path / "notes.txt").write_text(f"mail {MAIL}")
+    (tmp_path / "photo").write_bytes(b"\x89PNG\0")
+
+    done = finished("scan", str(tmp_path), "--fail-on", "any", "--redact", str(tmp_path / "out"))
+
+    assert (3, b"", False) == (done.returncode, done.stderr, MAIL.encode() in done.stdout)
+    assert b"1 binary file" in done.stdout
+    assert "mail <EMAIL_ADDRESS_1>" == (tmp_path / "out/notes.txt").read_text()
+
+
+def test_a_pipe_that_is_named_is_read() -> None:
+    """As shells pass the output of a command."""
+    done = subprocess.run(
+        ["bash", "-c", f'"$@" <(echo mail {MAIL})', "_", *RINGFENCE, "scan"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (0, b"", True) == (done.returncode, done.stderr, b"EMAIL_ADDRESS" in done.stdout)
+
+
 def test_a_reader_that_goes_away_is_no_error_message(tmp_path: Path) -> None:
     """`| head -1` ends the command as SIGPIPE would, without a word."""
     many = tmp_path / "many.jsonl"

@@ -51,7 +51,7 @@ def test_levels_come_from_data() -> None:
     """The table of levels is policy data, read into the engine's words."""
     levels = load_bundle(["builtin"]).levels
 
-    assert (levels["US_SSN"], levels["EMAIL_ADDRESS"]) == (Level.RESTRICTED, Level.CONFIDENTIAL)
+    assert (levels["social_security"], levels["DATE_TIME"]) == (Level.RESTRICTED, Level.PUBLIC)
 
 
 def test_metadata_of_a_policy_is_read(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_missing_directory_is_refused(tmp_path: Path) -> None:
         ({"p.rego": policy("p"), "data.yaml": "a: 1\na: 2\n"}, "data.yaml:1: not valid YAML"),
         ({"p.rego": policy("p"), "data.json": '{"a": 0.1}'}, "data.json:1: data holds strings, whole numbers and booleans only"),
         ({"p.rego": policy("p"), "data.json": '{"a": 1}', "data.yaml": "a: 2\n"}, "data.yaml:1: `a` is already defined by another data file"),
-        ({"p.rego": policy("p"), "ringfence/data.json": '{"levels": {"X": "secret"}}'}, "`data.ringfence.levels` maps entity types and labels to one of public, internal, confidential, restricted, unknown"),
+        ({"p.rego": policy("p"), "ringfence/data.json": '{"levels": {"X": "secret"}}'}, "`data.ringfence.levels` maps entity types, their categories and labels to one of public, internal, confidential, restricted, unknown"),
     ],
 )  # fmt: skip
 def test_broken_file_is_refused_with_its_line(tmp_path: Path, files: dict[str, str], expected: str) -> None:

@@ -45,7 +45,6 @@ def test_help_shows_an_example_of_the_command(words: tuple[str, ...], capsys: py
             "ringfence decide: invalid value for '--engine': 'opal' is not one of 'embedded', 'opa'; see ringfence decide --help\n",
         ),
         (["scan", "nofile"], "config_invalid: nofile: cannot be read: no such file or directory\n"),
-        (["scan", "--json", "."], "config_invalid: .: cannot be read: is a directory\n"),
         (["decide", "--input", "nofile"], "config_invalid: nofile: cannot be read: no such file or directory\n"),
         (["config", "check", "-c", "nofile"], "system_error: `nofile`: no such file or directory\n"),
         (["init", "nodir/ringfence.yaml"], "system_error: `nodir/ringfence.yaml`: no such file or directory\n"),
@@ -79,8 +78,8 @@ def test_an_unforeseen_error_says_where_but_not_what(
 ) -> None:
     """The text of an exception could quote what was being read."""
 
-    def fails(source: str, *, as_json: bool) -> int:
-        raise ValueError(source)
+    def fails(paths: list[str], *_: object, **__: object) -> int:
+        raise ValueError(paths)
 
     monkeypatch.setattr("classifiers.scan.scan_command", fails)
 

@@ -23,6 +23,7 @@ PAGES = (
     "README.md",
     "DECISIONS.md",
     "rego/README.md",
+    "docs/scan.md",
 )
 CODE = re.compile(r"`([^`\n]+)`")
 # Files in the user's own directory, or made by the commands that the sentence is about.
@@ -155,7 +156,9 @@ def test_commands_that_are_named_exist() -> None:
     named = {
         found
         for page in PAGES
-        for found in re.findall(r"(?:`|bin/)ringfence ([a-z]+(?: (?:show|verify|check|test|path))?)", read(page))
+        for found in re.findall(
+            r"(?:`|bin/)ringfence ([a-z]+(?: (?:show|verify|check|test|path|detection|list|build|page))?)", read(page)
+        )
     }
 
     assert set() == named - known

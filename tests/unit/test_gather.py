@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from governance.facts import EntityFact, Parse, SubjectJurisdiction, Time, UninspectedCount
-from governance.finding import DetectionStatus, Jurisdiction, Label
+from governance.finding import Category, DetectionStatus, Jurisdiction, Label
 from governance.gather import gather
 from governance.inference import Uninspected, Unread
 from governance.residency import Level
@@ -49,6 +51,14 @@ def test_an_entity_that_no_table_names_is_not_public() -> None:
     found = detection(finding("SOMETHING_NEW", 0, 1))
 
     assert gather(chat("a"), found, CALLER, LEVELS, NOW_US).classification.level is Level.INTERNAL
+
+
+def test_an_entity_that_no_table_names_has_the_level_of_its_category() -> None:
+    """A new national identifier is as restricted as the known ones."""
+    found = detection(replace(finding("SOMETHING_NEW", 0, 1), category=Category.NATIONAL_ID))
+    levels = {**LEVELS, "national_id": Level.RESTRICTED}
+
+    assert gather(chat("a"), found, CALLER, levels, NOW_US).classification.level is Level.RESTRICTED
 
 
 def test_an_incomplete_detection_has_an_unknown_level() -> None:

@@ -1,15 +1,18 @@
-"""`ringfence scan`: one line in, one line out."""
+"""`ringfence scan`: one line in, one line out; files, folders, copies, exit codes."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
+from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from classifiers import scan
+from classifiers import scan, scan_document, scan_report
 from classifiers.detector import PatternDetector
+from classifiers.scan_document import Wanted
+from governance.cli import exit_code
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +38,12 @@ def test_a_line_is_answered_in_the_documented_shape(detector):
                 "start": 7,
                 "end": 29,
                 "score": 1.0,
-                "detector": "presidio:IbanRecognizer",
+                "detector": "family.iban",
                 "country": "DE",
             }
         ],
         "sensitivity": [{"label": "financial", "score": 1.0}],
-        "jurisdictions": [{"code": "DE", "score": 1.0}],
+        "jurisdictions": [{"code": "DE", "score": 0.9}],
         "residency_labels": ["TLP:RED"],
     }
 
@@ -113,11 +116,298 @@ def test_an_unfinished_text_says_so(detector, monkeypatch):
     assert (1, "timeout") == (code, answer["status"])
 
 
-def test_the_table_for_people_shows_types_and_offsets_but_no_text(detector):
-    """Human output names what was found and where, and never repeats it."""
-    console = Console(file=io.StringIO(), width=160)
+def test_a_finding_in_something_decoded_says_by_what_way(detector):
+    """A further key, behind the others, and only then."""
+    [answer] = run(detector, b'{"id":1,"text":"mail jane%40example.com now"}')[1]
 
-    console.print(scan._table(scan._detect("write to jane.doe@example.com", detector), "notes.txt"))
+    [finding] = answer["findings"]
+    assert (["entity_type", "start", "end", "score", "detector", "country", "via"], 5, 23) == (
+        list(finding),
+        finding["start"],
+        finding["end"],
+    )
 
-    output = console.file.getvalue()
-    assert (True, True, False) == ("EMAIL_ADDRESS" in output, "notes.txt" in output, "jane" in output)
+
+def test_lines_can_be_narrowed_and_fail_a_build(detector):
+    """Only what is wanted is answered, and counts; found is told before a bad line is."""
+    sink = io.StringIO()
+    source = b'{"id":1,"text":"jane@example.com DE89370400440532013000"}\nbad\n'
+    codes = [
+        scan.scan_stream(io.BytesIO(source), sink, detector=detector, wanted=wanted, fail_on=fail_on)
+        for wanted, fail_on in (
+            (Wanted(countries=frozenset(("DE",))), scan.FailOn.VALIDATED),
+            (Wanted(entities=frozenset(("US_SSN",))), scan.FailOn.ANY),
+        )
+    ]
+
+    answers = [json.loads(line) for line in sink.getvalue().splitlines()]
+    assert ([3, 1], ["IBAN_CODE"], []) == (
+        codes,
+        [finding["entity_type"] for finding in answers[0]["findings"]],
+        answers[2]["findings"],
+    )
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+SECRETS = ("jane", "111222333", "4111", "hidden")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A few files of every kind, and the command stands in front of them."""
+    (tmp_path / "in/sub").mkdir(parents=True)
+    (tmp_path / "in/.git").mkdir()
+    (tmp_path / "in/a.txt").write_text("Mijn BSN is 111222333\nmail jane@example.com\n")
+    (tmp_path / "in/sub/b.json").write_text('{"card": 4111111111111111, "jane@example.com": "hidden"}')
+    (tmp_path / "in/sub/c.csv").write_text("name,bsn\njane,111222333\n")
+    (tmp_path / "in/sub/empty").write_text("")
+    (tmp_path / "in/sub/binary").write_bytes(b"\x7fELF\0")
+    (tmp_path / "in/sub/loop").symlink_to("..")
+    os.mkfifo(tmp_path / "in/sub/pipe")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    return tmp_path
+
+
+def answered(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    """Exit code and output of the command, which said nothing else and quoted nothing."""
+    code = exit_code(["scan", *words])
+    out, err = capsys.readouterr()
+    assert "" == err
+    assert [] == [secret for secret in SECRETS if secret in out]
+    return code, out
+
+
+def test_a_folder_is_told_file_by_file_and_in_sum(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where, what, how sure and why; then what all come to; never what was found."""
+    code, out = answered(capsys, "in")
+
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    lines = [line.rpartition(" ")[0] if line.startswith("points to") else line for line in lines]
+    last, _, seconds = lines.pop().rpartition(" in ")
+    assert (0, "5 found in 3 of 4 files, 124 B", True) == (code, last, seconds.endswith(" s"))
+    assert [
+        "in/a.txt 2 found",
+        "line:column entity country score why length what it is",
+        "1:13 NL_BSN NL 1.00 checked 9 Burgerservicenummer, the citizen service number",
+        "2:6 EMAIL_ADDRESS 1.00 checked 16 E-mail address",
+        "",
+        "in/sub/b.json 2 found",
+        "line:column entity score why length place",
+        "1:10 CREDIT_CARD 1.00 checked 16 /card",
+        "1:29 EMAIL_ADDRESS 1.00 checked 16 /<EMAIL_ADDRESS>",
+        "",
+        "in/sub/c.csv 1 found",
+        "line:column entity country score why length place",
+        "2:6 NL_BSN NL 1.00 checked 9 bsn",
+        "",
+        "entity found checked files",
+        "EMAIL_ADDRESS 2 2 2",
+        "NL_BSN 2 2 2",
+        "CREDIT_CARD 1 1 1",
+        "",
+        "speaks of financial 1.00",
+        "points to NL",
+        "not read 1 binary file, 1 folder of tools, 1 not a file, 1 symbolic link",
+    ] == lines
+
+
+def test_a_folder_as_json_is_one_object_for_each_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also for those that were not read."""
+    code, out = answered(capsys, "in", "--json")
+
+    answers = {answer["file"]: answer for answer in map(json.loads, out.splitlines())}
+    countries = [each["code"] for each in answers["in/sub/c.csv"].pop("jurisdictions")]
+    assert (
+        0,
+        ["in/a.txt", "in/sub/b.json", "in/sub/binary", "in/sub/c.csv", "in/sub/empty", "in/sub/loop", "in/sub/pipe"],
+    ) == (
+        code,
+        sorted(answers),
+    )
+    assert {"file": "in/sub/binary", "status": "skipped", "reason": "binary file"} == answers["in/sub/binary"]
+    assert {
+        "file": "in/sub/c.csv",
+        "format": "csv",
+        "status": "complete",
+        "findings": [
+            {
+                "entity_type": "NL_BSN",
+                "start": 14,
+                "end": 23,
+                "score": 1.0,
+                "detector": "nl.bsn",
+                "country": "NL",
+                "name": "Burgerservicenummer, the citizen service number",
+                "why": "checked",
+                "line": 2,
+                "column": 6,
+                "place": "bsn",
+            }
+        ],
+        "sensitivity": [],
+        "residency_labels": [],
+    } == answers["in/sub/c.csv"]
+    assert ["NL"] == countries
+
+
+def test_the_summary_as_json_is_one_object(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With everything that the table has."""
+    _, out = answered(capsys, "in", "--json", "--summary", "--entities", "NL_BSN,CREDIT_CARD", "--countries", "nl")
+
+    summed = json.loads(out)
+    assert ["NL"] == [each["code"] for each in summed.pop("jurisdictions")]
+    assert {
+        "files": 4,
+        "files_with_findings": 2,
+        "bytes": 124,
+        "findings": 2,
+        "entities": [{"entity_type": "NL_BSN", "findings": 2, "checked": 2, "files": 2}],
+        "sensitivity": [{"label": "financial", "score": 1.0}],
+        "residency_labels": [],
+        "skipped": {"binary file": 1, "symbolic link": 1, "folder of tools": 1, "not a file": 1},
+        "troubles": [],
+    } == summed
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["in"], 0),
+        (["in", "--fail-on", "any"], 3),
+        (["in", "--fail-on", "validated", "--entities", "NL_BSN"], 3),
+        (["in", "--fail-on", "any", "--entities", "US_SSN"], 0),
+        (["in", "--fail-on", "never"], 0),
+        (["in/sub/binary"], 0),
+        (["in/sub/empty", "--fail-on", "any"], 0),
+        (["broken"], 1),
+        (["broken", "in", "--fail-on", "any"], 3),
+        (["--json", "in/a.txt", "--format", "text"], 0),
+        (["--json", "in/a.txt"], 1),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_the_exit_code_tells_a_build_what_it_asked(
+    words: list[str], code: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """3 for a finding that counts, before 1 for what could not be read."""
+    (folder / "broken").write_bytes(b"\xff")
+
+    assert code == answered(capsys, *words)[0]
+
+
+def test_standard_input_is_scanned_as_a_document(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the format that is named, text otherwise."""
+    codes = []
+    for words in ([], ["-", "--format", "json", "--json"]):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"bsn": "111222333"}')))
+        codes.append(answered(capsys, *words))
+
+    (first, table), (second, line) = codes
+    document = json.loads(line)
+    assert (0, 0, True) == (first, second, table.startswith("-  1 found\n"))
+    assert ("-", "json", "/bsn") == (document["file"], document["format"], document["findings"][0]["place"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nofile"], "nofile: cannot be read: no such file or directory"),
+        (["in", "nofile"], "nofile: cannot be read: no such file or directory"),
+        (["/dev/null"], "/dev/null: cannot be read: not a file, a folder or a pipe"),
+        (["-", "in"], "standard input is scanned alone and without --redact"),
+        (["in", "--entities", "NOPE"], "no rule finds `NOPE`; see: ringfence rules list"),
+        (["in", "--redact", "in"], "in: is not empty; name another folder or pass --force"),
+        (["in/a.txt", "--redact", "in", "--force"], "in/a.txt: would be overwritten by a copy; name another folder"),
+        (["in", "--redact", "in/a.txt"], "in/a.txt: cannot be written to: file exists"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_use_is_told_before_anything_is_scanned(
+    words: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, exit code 2."""
+    assert (2, "", f"config_invalid: {message}\n") == (exit_code(["scan", *words]), *capsys.readouterr())
+
+
+def test_copies_are_made_of_all_text_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Under the same names; what was not read has none, and that is said."""
+    (folder / "in/latin").write_bytes(b"caf\xe9 jane@example.com")
+
+    code, out = answered(capsys, "in", "--redact", "out", "--summary")
+
+    copies = {
+        str(path.relative_to(folder / "out")): path.read_text()
+        for path in (folder / "out").rglob("*")
+        if path.is_file()
+    }
+    assert {
+        "a.txt": "Mijn BSN is <NL_BSN_1>\nmail <EMAIL_ADDRESS_1>\n",
+        "sub/b.json": '{"card": "<CREDIT_CARD_1>", "<EMAIL_ADDRESS_1>": "hidden"}',
+        "sub/c.csv": "name,bsn\njane,<NL_BSN_1>\n",
+        "sub/empty": "",
+    } == copies
+    assert (1, True, True) == (
+        code,
+        "copies 4 files in out" in " ".join(out.split()),
+        "no copy of what was not read" in out,
+    )
+
+
+def test_what_is_too_large_for_a_copy_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trouble, not silence."""
+    monkeypatch.setattr(scan_document, "MAX_WHOLE_BYTES", 4)
+
+    code, out = answered(capsys, "in/a.txt", "--redact", "out", "--json")
+
+    assert (1, "too large", []) == (code, json.loads(out)["reason"], list((folder / "out").iterdir()))
+
+
+def test_a_name_cannot_speak_to_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Escape sequences and markup in the names of files and keys arrive as text."""
+    (folder / "\x1b[2J[red].json").write_text('{"[bold]\\u001b[2J": "a@example.com"}')
+
+    _, out = answered(capsys, "\x1b[2J[red].json")
+
+    assert (False, True, True) == ("\x1b" in out, "\ufffd[2J[red].json" in out, "/[bold]\ufffd[2J" in out)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_tables_fit_the_terminal(
+    columns: int, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing wider than it, and no line lost."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    _, out = answered(capsys, "in")
+
+    assert max(map(len, out.splitlines())) <= columns
+
+
+def test_a_file_with_many_findings_shows_the_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And says how many more there are."""
+    monkeypatch.setattr(scan_report, "MOST_ROWS", 2)
+    (folder / "many").write_text("".join(f"m{number}@example.com\n" for number in range(1234)))
+
+    _, out = answered(capsys, "many")
+
+    assert (True, 2) == ("and 1,232 more; --json has all of them" in out, out.count("EMAIL_ADDRESS"))
+
+
+def test_a_lower_score_finds_more(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the rules alone would leave out is shown to whoever asks."""
+    (folder / "bare").write_text("bestelling 111222333")
+
+    found = [
+        json.loads(answered(capsys, "bare", "--format", "text", "--json", *more)[1])["findings"]
+        for more in ([], ["--min-score", "0.3"])
+    ]
+
+    assert ([], True, {"shape"}) == (found[0], len(found[1]) > 0, {each["why"] for each in found[1]})

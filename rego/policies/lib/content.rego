@@ -6,11 +6,34 @@
 package ringfence.lib.content
 
 # METADATA
-# description: Entity types of the request that are personal data.
+# description: Entity types of the request that are personal data, by name or by what kind of value they are.
 personal contains entity.type if {
 	some entity in input.classification.entities
 	data.ringfence.entities.personal[entity.type]
 }
+
+personal contains entity.type if {
+	some entity in input.classification.entities
+	data.ringfence.categories.personal[entity.category]
+	not data.ringfence.entities.impersonal[entity.type]
+}
+
+# METADATA
+# description: Entity types that an authority, an insurer or a tax office gave to one person.
+identifiers contains entity.type if {
+	some entity in input.classification.entities
+	data.ringfence.categories.identifiers[entity.category]
+	not data.ringfence.entities.impersonal[entity.type]
+}
+
+# METADATA
+# description: Entity types that identify a person without anything else beside them.
+direct_identifiers contains type if {
+	some type in personal
+	data.ringfence.entities.direct_identifiers[type]
+}
+
+direct_identifiers contains type if some type in identifiers
 
 # METADATA
 # description: True when the request has nothing to inspect; a model listing has no body.

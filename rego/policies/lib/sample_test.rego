@@ -50,7 +50,8 @@ _chosen(name, key, _, old) := old if name != key
 
 changed(facts, part, key, value) := put(facts, part, put(facts[part], key, value))
 
-with_entity(facts, type, permille, validated) := changed(facts, "classification", "entities", [{
+with_entity(facts, category, type, permille, validated) := changed(facts, "classification", "entities", [{
+	"category": category,
 	"type": type,
 	"count": 1,
 	"max_permille": permille,

@@ -54,8 +54,7 @@ effects contains {
 	"params": {"entity": type, "operator": "replace"},
 } if {
 	_health_of_somebody
-	some type in content.personal
-	data.ringfence.entities.health_identifiers[type]
+	some type in content.identifiers
 }
 
 _health if {

@@ -5,7 +5,7 @@ import data.ringfence.policy.health_data as policy
 
 health := sample.with_label(sample.clean, "health", 900)
 
-named(permille) := sample.with_entity(sample.with_label(sample.clean, "health", permille), "PERSON", 900, false)
+named(permille) := sample.with_entity(sample.with_label(sample.clean, "health", permille), "other", "PERSON", 900, false)
 
 least := data.ringfence.thresholds.health_label_permille
 
@@ -19,7 +19,7 @@ pinned := {
 cases := {
 	"clean text": {"input": sample.clean, "rules": set()},
 	"health of nobody": {"input": health, "rules": set()},
-	"another topic": {"input": sample.with_entity(sample.with_label(sample.clean, "financial", 900), "PERSON", 900, false), "rules": set()},
+	"another topic": {"input": sample.with_entity(sample.with_label(sample.clean, "financial", 900), "other", "PERSON", 900, false), "rules": set()},
 	"health of a person": {"input": named(900), "rules": {["pin", "own_machines"]}, "effects": {pinned}},
 	"a known subject needs no entity": {"input": sample.with_subject(health, "US", 900), "rules": {["pin", "own_machines"]}},
 	"subject in DE": {"input": sample.with_subject(named(900), "DE", 900), "rules": {["pin", "own_machines"], ["pin", "eea_subject"]}},
@@ -28,7 +28,9 @@ cases := {
 	"subject in EEA": {"input": sample.with_subject(named(900), "EEA", 900), "rules": {["pin", "own_machines"], ["pin", "eea_subject"]}},
 	"subject in AT-9": {"input": sample.with_subject(named(900), "AT-9", 900), "rules": {["pin", "own_machines"], ["pin", "eea_subject"]}},
 	"subject elsewhere": {"input": sample.with_subject(named(900), "US", 900), "rules": {["pin", "own_machines"]}},
-	"national identifier": {"input": sample.with_entity(health, "US_SSN", 900, true), "rules": {["pin", "own_machines"], ["redact", "national_identifier"]}},
+	"national identifier": {"input": sample.with_entity(health, "social_security", "US_SSN", 900, true), "rules": {["pin", "own_machines"], ["redact", "national_identifier"]}},
+	"identifier of a type no table names": {"input": sample.with_entity(health, "national_id", "NEW_ID", 900, true), "rules": {["pin", "own_machines"], ["redact", "national_identifier"]}},
+	"code of a diagnosis": {"input": sample.with_entity(health, "health", "ICD10_CODE", 900, false), "rules": set()},
 	"label at the threshold": {"input": named(least), "rules": {["pin", "own_machines"]}},
 	"label below the threshold": {"input": named(least - 1), "rules": set()},
 	"classification incomplete": {"input": sample.with_status(named(900), "partial"), "rules": {["pin", "own_machines"]}},

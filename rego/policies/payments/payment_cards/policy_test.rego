@@ -3,7 +3,7 @@ package ringfence.policy.payment_cards_test
 import data.ringfence.lib.sample_test as sample
 import data.ringfence.policy.payment_cards as policy
 
-card(permille, validated) := sample.with_entity(sample.clean, "CREDIT_CARD", permille, validated)
+card(permille, validated) := sample.with_entity(sample.clean, "card", "CREDIT_CARD", permille, validated)
 
 least := data.ringfence.thresholds.card_permille
 
@@ -23,7 +23,7 @@ reported := {
 
 cases := {
 	"clean text": {"input": sample.clean, "rules": set()},
-	"another number": {"input": sample.with_entity(sample.clean, "IBAN_CODE", 1000, true), "rules": set()},
+	"another number": {"input": sample.with_entity(sample.clean, "bank", "IBAN_CODE", 1000, true), "rules": set()},
 	"a card is replaced and reported": {"input": card(1000, true), "rules": {["redact", "replace_card"], ["audit", "alert_card"]}, "effects": {replaced, reported}},
 	"a checksum beats confidence": {"input": card(0, true), "rules": {["redact", "replace_card"], ["audit", "alert_card"]}},
 	"confidence at the threshold": {"input": card(least, false), "rules": {["redact", "replace_card"], ["audit", "alert_card"]}},

@@ -43,8 +43,7 @@ effects contains {
 	"params": {"entity": type, "operator": "replace"},
 } if {
 	not _gdpr_reaches
-	some type in content.personal
-	data.ringfence.entities.direct_identifiers[type]
+	some type in content.direct_identifiers
 }
 
 _gdpr_reaches if jurisdiction.subject_in_eea

@@ -3,9 +3,13 @@ package ringfence.policy.personal_data_third_country_test
 import data.ringfence.lib.sample_test as sample
 import data.ringfence.policy.personal_data_third_country as policy
 
-mail := sample.with_entity(sample.clean, "EMAIL_ADDRESS", 900, false)
+mail := sample.with_entity(sample.clean, "contact", "EMAIL_ADDRESS", 900, false)
 
-place := sample.with_entity(sample.clean, "LOCATION", 900, false)
+tax := sample.with_entity(sample.clean, "tax", "NEW_TAX_ID", 900, true)
+
+firm := sample.with_entity(sample.clean, "company", "NEW_FIRM_ID", 900, true)
+
+place := sample.with_entity(sample.clean, "other", "LOCATION", 900, false)
 
 least := data.ringfence.jurisdictions.subject_min_permille
 
@@ -39,6 +43,8 @@ cases := {
 	"unknown subject": {"input": mail, "rules": {["redact", "outside_eea"]}, "effects": {replaced}},
 	"unknown is no country": {"input": sample.with_subject(mail, "unknown", 1000), "rules": {["redact", "outside_eea"]}},
 	"indirect identifier of an unknown subject": {"input": place, "rules": set()},
+	"identifier of a type no table names": {"input": tax, "rules": {["redact", "outside_eea"]}},
+	"number of a firm": {"input": sample.with_subject(firm, "DE", 900), "rules": set()},
 	"confidence at the threshold": {"input": sample.with_subject(mail, "DE", least), "rules": {["pin", "eea_or_adequate"]}},
 	"confidence below the threshold": {"input": sample.with_subject(mail, "DE", least - 1), "rules": {["redact", "outside_eea"]}},
 	"classification incomplete": {"input": sample.with_status(sample.with_subject(mail, "DE", 900), "timeout"), "rules": {["pin", "eea_or_adequate"]}},

@@ -38,7 +38,7 @@ effects contains {"effect": "note", "rule": "doubtful", "code": "credentials_sus
 
 _suspected if {
 	some entity in input.classification.entities
-	data.ringfence.entities.credentials[entity.type]
+	data.ringfence.categories.credentials[entity.category]
 }
 
 _suspected if {
@@ -48,7 +48,7 @@ _suspected if {
 
 _certain if {
 	some entity in input.classification.entities
-	data.ringfence.entities.credentials[entity.type]
+	data.ringfence.categories.credentials[entity.category]
 	_proven(entity)
 }
 

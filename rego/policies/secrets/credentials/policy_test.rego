@@ -3,7 +3,7 @@ package ringfence.policy.credentials_test
 import data.ringfence.lib.sample_test as sample
 import data.ringfence.policy.credentials as policy
 
-secret(type, permille, validated) := sample.with_entity(sample.clean, type, permille, validated)
+secret(type, permille, validated) := sample.with_entity(sample.clean, "credential", type, permille, validated)
 
 labelled(permille) := sample.with_label(sample.clean, "credentials", permille)
 
@@ -20,11 +20,12 @@ refused := {
 
 cases := {
 	"clean text": {"input": sample.clean, "rules": set()},
-	"another entity": {"input": secret("EMAIL_ADDRESS", 1000, true), "rules": set()},
+	"another entity": {"input": sample.with_entity(sample.clean, "contact", "EMAIL_ADDRESS", 1000, true), "rules": set()},
 	"another label": {"input": sample.with_label(sample.clean, "health", 1000), "rules": set()},
 	"API_KEY is refused": {"input": secret("API_KEY", 900, false), "rules": {["deny", "certain"]}, "effects": {refused}},
 	"JWT is refused": {"input": secret("JWT", 900, false), "rules": {["deny", "certain"]}, "effects": {refused}},
 	"PRIVATE_KEY is refused": {"input": secret("PRIVATE_KEY", 900, false), "rules": {["deny", "certain"]}, "effects": {refused}},
+	"a credential of a type no table names": {"input": secret("NEW_TOKEN", 900, false), "rules": {["deny", "certain"]}},
 	"a verified credential at any confidence": {"input": secret("JWT", 0, true), "rules": {["deny", "certain"]}},
 	"confidence at the threshold": {"input": secret("API_KEY", least, false), "rules": {["deny", "certain"]}},
 	"confidence below the threshold": {"input": secret("API_KEY", least - 1, false), "rules": {["note", "doubtful"]}},

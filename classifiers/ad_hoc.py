@@ -1,0 +1,156 @@
+r"""Recognisers that come with a request, and expressions of allow-lists: hostile, so that a linear engine alone runs them.
+
+The dialect is google-re2's: no lookaround, no back-references, and `\d`, `\w`, `\b` know ASCII only.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+from classifiers.recognizer_host import context_words, in_context
+from classifiers.registry_file import DEFAULT_FLAGS
+from governance.errors import DetectorUnavailable
+from governance.finding import Category, Finding
+from governance.segment import Span
+
+MAX_RECOGNIZERS: Final = 32
+MAX_PATTERNS: Final = 64
+MAX_REGEX_CHARS: Final = 1_024
+MAX_WORDS: Final = 1_000
+MAX_WORD_CHARS: Final = 256
+MAX_FOUND: Final = 10_000
+_MEMORY_BYTES = 4 << 20
+_ENTITY = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
+
+
+class AdHocInvalid(Exception):
+    """The request's own recognisers cannot be used; the message quotes nothing of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdHoc:
+    """One expression of a request's recogniser; the value is group `group`, behind which the search goes on."""
+
+    entity: str
+    expression: Any
+    group: int
+    score: float
+    context: re.Pattern[str] | None
+
+    def search(self, text: str, deadline: float) -> Iterator[Finding]:
+        """Findings in `text`. Raises DetectorUnavailable after `deadline` or over MAX_FOUND.
+
+        The engine reads UTF-8, encoded once: given text, it would encode all of it for each match.
+        """
+        data = text.encode("utf-8", "replace")
+        at = found = counted = place = 0
+        while match := self.expression.search(data, at):
+            if found == MAX_FOUND or time.monotonic() > deadline:
+                raise DetectorUnavailable("an ad-hoc recogniser found too much or took too long")
+            start, end = match.span(self.group)
+            if start < end:
+                found += 1
+                place += len(data[counted:start].decode("utf-8"))
+                length = len(data[start:end].decode("utf-8"))
+                yield self._finding(text, place, place + length)
+                place, counted = place + length, end
+            at = end if end > at else _next(data, at)
+            if at >= len(data):
+                return
+
+    def _finding(self, text: str, start: int, end: int) -> Finding:
+        score = in_context(text, start, self.score, self.context)
+        return Finding(
+            segment=0,
+            entity_type=self.entity,
+            span=Span(start=start, end=end),
+            permille=round(score * 1000),
+            detector="ad_hoc",
+            category=Category.PERSONAL,
+        )
+
+
+def _next(data: bytes, at: int) -> int:
+    """The beginning of the character after the one at `at`."""
+    at += 1
+    while at < len(data) and data[at] & 0xC0 == 0x80:
+        at += 1
+    return at
+
+
+def ad_hoc(listed: Any) -> tuple[AdHoc, ...]:
+    """The recognisers in the field `ad_hoc_recognizers` of a request. Raises AdHocInvalid."""
+    if not isinstance(listed, list) or len(listed) > MAX_RECOGNIZERS:
+        raise AdHocInvalid(f"ad_hoc_recognizers must be a list of at most {MAX_RECOGNIZERS}")
+    made = [each for fields in listed for each in _recognizer(fields)]
+    if len(made) > MAX_PATTERNS:
+        raise AdHocInvalid(f"ad_hoc_recognizers may hold at most {MAX_PATTERNS} patterns")
+    return tuple(made)
+
+
+def _recognizer(fields: Any) -> Iterator[AdHoc]:
+    if not isinstance(fields, Mapping):
+        raise AdHocInvalid("an ad-hoc recognizer must be an object")
+    entity = fields.get("supported_entity")
+    if not isinstance(entity, str) or _ENTITY.fullmatch(entity) is None:
+        raise AdHocInvalid("an ad-hoc recognizer needs a supported_entity of capitals, digits and _")
+    patterns, denied = fields.get("patterns") or [], words(fields.get("deny_list") or [], "deny_list")
+    context = context_words(list(words(fields.get("context") or [], "context")))
+    if not isinstance(patterns, list) or len(patterns) > MAX_PATTERNS or not (patterns or denied):
+        raise AdHocInvalid("an ad-hoc recognizer needs patterns or a deny_list")
+    for pattern in patterns:
+        if not isinstance(pattern, Mapping):
+            raise AdHocInvalid("a pattern of an ad-hoc recognizer must be an object")
+        expression = linear(pattern.get("regex"), DEFAULT_FLAGS)
+        if expression.match("") is not None:
+            raise AdHocInvalid("an expression of an ad-hoc recognizer matches empty text")
+        yield AdHoc(entity=entity, expression=expression, group=0, score=_score(pattern.get("score")), context=context)
+    if denied:
+        listed = "|".join(re.escape(word) for word in sorted(denied, key=len, reverse=True))
+        # Neighbours are matched, not looked at, and the search goes on at the end of the word itself.
+        expression = _compiled(rf"(?:^|\W)({listed})(?:\W|$)", DEFAULT_FLAGS)
+        score = _score(fields.get("deny_list_score", 1.0))
+        yield AdHoc(entity=entity, expression=expression, group=1, score=score, context=context)
+
+
+def linear(expression: Any, flags: int) -> Any:
+    """`expression` compiled by google-re2. Raises AdHocInvalid."""
+    if not isinstance(expression, str) or not 0 < len(expression) <= MAX_REGEX_CHARS:
+        raise AdHocInvalid(f"an expression is a text of at most {MAX_REGEX_CHARS} characters")
+    return _compiled(expression, flags)
+
+
+def _compiled(expression: str, flags: int) -> Any:
+    re2: Any = import_module("re2")
+    options = re2.Options()
+    options.max_mem = _MEMORY_BYTES
+    options.log_errors = False
+    options.case_sensitive = not flags & re.IGNORECASE
+    options.dot_nl = bool(flags & re.DOTALL)
+    multiline = "(?m)" if flags & re.MULTILINE else ""
+    try:
+        return re2.compile(multiline + expression, options)
+    except (re2.error, UnicodeEncodeError):
+        raise AdHocInvalid(
+            "an expression cannot be compiled: lookaround and back-references are not supported here"
+        ) from None
+
+
+def words(listed: Any, name: str) -> Sequence[str]:
+    """A list of words in a request. Raises AdHocInvalid."""
+    if not isinstance(listed, list) or len(listed) > MAX_WORDS:
+        raise AdHocInvalid(f"{name} must be a list of at most {MAX_WORDS} texts")
+    if any(not isinstance(word, str) or not 0 < len(word) <= MAX_WORD_CHARS for word in listed):
+        raise AdHocInvalid(f"{name} must hold texts of at most {MAX_WORD_CHARS} characters")
+    return listed
+
+
+def _score(score: Any) -> float:
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
+        raise AdHocInvalid("the score of an ad-hoc recognizer is a number from 0 to 1")
+    return float(score)

@@ -1,0 +1,1 @@
+"""What verifies a value: checksums and structure by name, one module per region or family."""

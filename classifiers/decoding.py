@@ -1,0 +1,402 @@
+"""What is encoded in a text: escapes inside running text, and runs that carry a whole text.
+
+Escapes (JSON, HTML, percent, quoted-printable) give the text near them with the characters in place, each standing for
+its escape, so that a finding covers exactly what encodes it. Runs (base64, base32, hex, and zlib or gzip inside) are
+carriers: whatever is found inside covers the run. Cues are searched with substring search first; plain text costs little.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import html.entities
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import chain, zip_longest
+from typing import TypeVar, final
+
+from classifiers.meter import Exhausted, Meter
+from classifiers.normalisation import fold
+from classifiers.view import Change, Draft, View, changed
+from governance.finding import DetectionStatus
+
+MAX_DEPTH = 3
+# An SSN is 15 characters of base64, and shorter runs are words mostly.
+FEWEST_ENCODED = 15
+FEWEST_DECODED = 6
+MAX_INFLATED = 65_536
+PRINTABLE_PERCENT = 90
+
+_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
+_HIGH = bytes(range(0x80, 0x100))
+_HEAD = 48
+_CONTROLLED = bytes(1 if each < 32 and each not in (9, 10, 13) else each for each in range(256))
+
+T = TypeVar("T")
+
+
+@final
+class Budget:
+    """What may be derived from one text: bytes, attempts to decode, and work on the meter. Raises Exhausted beyond."""
+
+    __slots__ = ("_attempts", "_bytes", "_meter")
+
+    def __init__(self, length: int, meter: Meter) -> None:
+        self._bytes = 32_768 + 4 * length
+        self._attempts = 256 + length // 4
+        self._meter = meter
+
+    def derive(self, length: int) -> None:
+        """Counts a view of so many bytes."""
+        self._bytes -= length
+        self._meter.spend(1 + length // 512)
+        if self._bytes < 0:
+            raise Exhausted(DetectionStatus.PARTIAL)
+
+    def attempt(self) -> None:
+        """Counts an attempt to decode a run."""
+        self._attempts -= 1
+        if self._attempts < 0:
+            raise Exhausted(DetectionStatus.PARTIAL)
+        if self._attempts % 4 == 0:
+            self._meter.spend()
+
+    def counted(self, matches: Iterable[T]) -> Iterator[T]:
+        """`matches`, eight for a unit of work."""
+        for number, match in enumerate(matches):
+            if number & 7 == 7:
+                self._meter.spend()
+            yield match
+
+
+# ---------------------------------------------------------------------------------------------------------- escapes
+
+_JSON = re.compile(
+    rb"[\\%]{1,8}(?:u[0-9A-Fa-f]{4}(?:[\\%]{1,8}u[0-9A-Fa-f]{4})*|x[0-9A-Fa-f]{2}(?:\\{1,8}x[0-9A-Fa-f]{2})*"
+    rb"|u\{([0-9A-Fa-f]{1,6})\}|U([0-9A-Fa-f]{8})|([0-7]{3})|([nrt/])(?=[0-9A-Za-z+/=]))"
+)
+_ESCAPING = b"\\%ux"
+_SHORTEST_RUN = len(r"\x41\x41")
+_CODE = re.compile(rb"[\\%]+[ux]([0-9A-Fa-f]+)")
+_BLANKS = {b"n": b"\n", b"r": b"\n", b"t": b" ", b"/": b"/"}
+
+
+def escapes(view: View, budget: Budget) -> View | None:
+    """`view` with the escapes in it replaced, all forms at once; `via` names those that there are (`html+percent`)."""
+    scan = view.scan
+    found = {
+        "json": _json_changes(scan) if b"\\" in scan or b"%u" in scan else (),
+        "html": _html_changes(scan) if b"&" in scan else (),
+        "percent": _percent_changes(scan),
+        "quoted-printable": _quoted_changes(scan) if b"=" in scan else (),
+    }
+    changes = {via: list(budget.counted(each)) for via, each in found.items() if each}
+    names = [via for via, each in changes.items() if each]
+    if not names:
+        return None
+    ordered = changes[names[0]] if len(names) == 1 else _disjoint(sorted(chain.from_iterable(changes.values())))
+    return changed(view, ordered, "+".join(names))
+
+
+def _disjoint(changes: Iterable[Change]) -> Iterator[Change]:
+    done = 0
+    for change in changes:
+        if change[0] >= done:
+            done = change[1]
+            yield change
+
+
+def _json_changes(scan: bytes) -> Iterator[Change]:
+    r"""`\u0041`, `\x41`, `\u{41}`, `%u0041`, octal, and line ends before a value; however often the backslash was doubled."""
+    # A byte that is looked for alone is found fastest.
+    for match in _JSON.finditer(scan) if b"%" in scan else _from(_JSON, scan, b"\\"):
+        start, end = match.span()
+        braced, long, octal, blank = match.groups()
+        if end - start < _SHORTEST_RUN and match.lastindex is None:
+            yield start, end, _character(int(match[0].lstrip(_ESCAPING), 16)), 0
+        elif blank:
+            yield start, end, _BLANKS[blank], 0
+        elif octal:
+            yield start, end, _character(int(octal, 8)), 0
+        elif braced or long:
+            yield start, end, _character(int(braced or long, 16)), 0
+        else:
+            yield from _coded(match[0], start)
+
+
+def _from(pattern: re.Pattern[bytes], scan: bytes, first: bytes) -> Iterator[re.Match[bytes]]:
+    """As `finditer`, for a pattern all whose matches begin with `first`."""
+    at = scan.find(first)
+    while at >= 0:
+        match = pattern.match(scan, at)
+        if match is not None:
+            yield match
+        at = scan.find(first, at + 1 if match is None else match.end())
+
+
+def _coded(run: bytes, start: int) -> Iterator[Change]:
+    """A run of escapes: as one change if they are equally long and ASCII, else one by one."""
+    codes = _CODE.findall(run)
+    each = len(run) // len(codes)
+    if len(codes) * each == len(run) and run[::each].translate(None, b"\\%") == b"":
+        scan = fold("".join(chr(int(code, 16)) for code in codes)).scan
+        if len(scan) == len(codes):
+            yield start, start + len(run), scan, each
+            return
+    for match in _CODE.finditer(run):
+        yield start + match.start(), start + match.end(), _character(int(match[1], 16)), 0
+
+
+@functools.lru_cache(maxsize=512)
+def _character(code_point: int) -> bytes:
+    return fold(chr(code_point)).scan if code_point < 0x110000 else b"\x01"
+
+
+_HTML = re.compile(rb"&(?:amp;){0,4}(?:#([0-9]{1,7})|#[xX]([0-9A-Fa-f]{1,6})|([A-Za-z]{2,24}););?")
+# They stand between values, where the entity separates as well as its character would.
+_DULL = frozenset((b"amp", b"quot", b"lt", b"gt", b"apos", b"copy", b"reg"))
+
+
+def _html_changes(scan: bytes) -> Iterator[Change]:
+    """`&#64;`, `&#x40;`, `&commat;`, also behind a doubled `&amp;`."""
+    for match in _HTML.finditer(scan):
+        decimal, hexadecimal, name = match.groups()
+        if decimal or hexadecimal:
+            yield match.start(), match.end(), _character(int(decimal) if decimal else int(hexadecimal, 16)), 0
+        elif name not in _DULL:
+            character = html.entities.html5.get(name.decode() + ";")
+            if character is not None:
+                yield match.start(), match.end(), fold(character).scan, 0
+
+
+# A percent sign may be encoded itself, and again.
+_PERCENT = re.compile(
+    rb"%(?:25){0,4}(?:[0-7][0-9A-Fa-f](?:%(?:25){0,4}[0-7][0-9A-Fa-f])*|[89A-Fa-f][0-9A-Fa-f](?:%(?:25){0,4}[89A-Fa-f][0-9A-Fa-f])*)"
+)
+_OCTET = re.compile(rb"%(?:25)*(?=[0-9A-Fa-f])([0-9A-Fa-f]{2})")
+_PLUS = re.compile(rb"\+(?=[0-9]{2})")
+
+
+def _percent_changes(scan: bytes) -> Iterator[Change]:
+    """`%40`, UTF-8 sequences too, and the plus signs between the digits of a form field."""
+    if b"%" in scan:
+        for match in _PERCENT.finditer(scan):
+            run = match[0]
+            octets = bytes.fromhex(run.translate(None, b"%").decode()) if b"%25" not in run else _nested(run)
+            yield _octets(octets, *match.span())
+    if b"=" in scan and b"+" in scan:
+        for match in _PLUS.finditer(scan):
+            if scan[match.start() - 1 : match.start()].isdigit():
+                yield match.start(), match.end(), b" ", 0
+
+
+def _nested(run: bytes) -> bytes:
+    """The octets of a run of percent escapes of which some encode the percent sign of the next."""
+    return bytes(int(code, 16) for code in _OCTET.findall(run))
+
+
+def _octets(octets: bytes, start: int, end: int) -> Change:
+    """A run of octets, each of them written with equally many bytes."""
+    each, rest = divmod(end - start, len(octets))
+    scan = octets.translate(_CONTROLLED) if octets.isascii() else fold(octets.decode("utf-8", "replace")).scan
+    return (start, end, scan, each) if len(scan) == len(octets) and not rest else (start, end, scan or b"\x01", 0)
+
+
+_QUOTED = re.compile(rb"=(?:[2-7][0-9A-F](?:=[2-7][0-9A-F])+|(?:40|2E|2D|5F|20)(?=[0-9A-Za-z])|\r?\n(?=[^\n]))")
+
+
+def _quoted_changes(scan: bytes) -> Iterator[Change]:
+    """`=40` and lines broken with `=` (RFC 2045, section 6.7)."""
+    for match in _QUOTED.finditer(scan):
+        start, end = match.span()
+        if match[0][-1] == 0x0A:
+            yield start, end, b"", 0
+        else:
+            yield _octets(bytes.fromhex(match[0].translate(None, b"=").decode()), start, end)
+
+
+# --------------------------------------------------------------------------------------------------------- carriers
+
+# (start, end, how it is encoded, what it says)
+Carrier = tuple[int, int, str, str]
+
+_ENCODED = bytes(
+    0x62 if chr(each).isascii() and (chr(each).isalnum() or chr(each) in "+/-_") else 0x20 for each in range(256)
+)
+_NEEDLE = b"b" * FEWEST_ENCODED
+_MORE_LINES = re.compile(rb"(?:\r?\n[ \t]{0,8}[A-Za-z0-9+/_-]{4,}(?=[\r\n=\"'<)\]},;]|\Z))+")
+_HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}){8,}")
+_BASE32 = re.compile(rb"[A-Z2-7]{16,}")
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+# A path or a name beside a run: what of it stands between slashes, or between hyphens and underscores.
+_PIECES = (re.compile(rb"[A-Za-z0-9+_-]{15,}"), re.compile(rb"[A-Za-z0-9+/]{15,}"))
+
+_PAIR = bytes(
+    0x68 if chr(each) in "0123456789abcdefABCDEF" else 0x73 if chr(each) in " :,-" else 0x20 for each in range(256)
+)
+_PAIR_NEEDLE = b"hhs" * 7 + b"hh"
+_PAIRS = re.compile(rb"[0-9A-Fa-f]{2}(?:([ :,-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){6,}")
+_PREFIXED = re.compile(rb"0x[0-9A-Fa-f]{2}(?:[ ,;]{1,3}0x[0-9A-Fa-f]{2}){5,}")
+
+
+def carriers(scan: bytes, budget: Budget) -> Iterator[Carrier]:
+    """The runs of `scan` that decode to readable text, ascending within each kind of encoding."""
+    encoded = scan.translate(_ENCODED)
+    block = 0
+    at = encoded.find(_NEEDLE)
+    while at >= 0:
+        end = encoded.find(b" ", at)
+        end = len(encoded) if end < 0 else end
+        done = end
+        if end >= block:
+            # Lines that go on, to the end of which each of them leads.
+            lines = _MORE_LINES.match(scan, end)
+            block = end if lines is None else lines.end()
+        for carrier in _run(scan, at, end, block, budget):
+            yield carrier
+            done = max(done, carrier[1])
+        at = encoded.find(_NEEDLE, done)
+    if b"0x" in scan:
+        yield from _hex_pairs(_PREFIXED, scan, budget)
+    if _PAIR_NEEDLE in scan.translate(_PAIR):
+        yield from _hex_pairs(_PAIRS, scan, budget)
+
+
+def _hex_pairs(pattern: re.Pattern[bytes], scan: bytes, budget: Budget) -> Iterator[Carrier]:
+    for match in pattern.finditer(scan):
+        budget.attempt()
+        octets = bytes.fromhex(re.sub(rb"0x|[^0-9A-Fa-f]", b"", match[0]).decode())
+        text = readable(octets)
+        if text is not None:
+            yield match.start(), match.end(), "hex", text
+
+
+def _run(scan: bytes, start: int, end: int, block: int, budget: Budget) -> Iterator[Carrier]:
+    """What the run `[start:end]` carries: with the lines that follow it up to `block`, as it stands, or in pieces of it."""
+    for last in (block, end) if block > end else (end,):
+        budget.attempt()
+        found = _decoded(scan, start, last)
+        if found is not None:
+            padded = last + len(scan[last : last + 6]) - len(scan[last : last + 6].lstrip(b"="))
+            yield start, padded, *found
+            return
+    for pattern in _PIECES:
+        for match in pattern.finditer(scan, start, end):
+            if match.span() == (start, end):
+                break
+            budget.attempt()
+            found = _decoded(scan, *match.span())
+            if found is not None:
+                yield match.start(), match.end(), *found
+
+
+def _decoded(scan: bytes, start: int, end: int) -> tuple[str, str] | None:
+    """How `scan[start:end]` is encoded and what it says, if it says anything. Rejects random bytes by the first of them."""
+    head = b"".join(scan[start : min(end, start + 2 * _HEAD)].split())
+    octets = _base64(head.translate(_URL_SAFE)[: _HEAD + _HEAD // 3])
+    in_base64 = readable(octets) is not None or _inflatable(octets)
+    in_hex = _HEX.fullmatch(head, 0, len(head) & ~1) is not None and readable(_octets_of(head)) is not None
+    in_base32 = _BASE32.fullmatch(head) is not None and readable(_base32(head[: len(head) & ~7])) is not None
+    if not (in_base64 or in_hex or in_base32):
+        return None
+    run = scan[start:end]
+    if b"\n" in run:
+        run = b"".join(run.split())
+    if in_hex and _HEX.fullmatch(run):
+        text = readable(bytes.fromhex(run.decode()))
+        if text is not None:
+            return "hex", text
+    if in_base64:
+        octets = _base64(run.translate(_URL_SAFE))
+        text = readable(octets)
+        if text is not None:
+            return "base64", text
+        text = _inflated(octets)
+        if text is not None:
+            return "base64>gzip", text
+    if in_base32 and _BASE32.fullmatch(run):
+        text = readable(_base32(run))
+        if text is not None:
+            return "base32", text
+    return None
+
+
+def _octets_of(digits: bytes) -> bytes:
+    return bytes.fromhex(digits[: len(digits) & ~1].decode())
+
+
+def _base64(run: bytes) -> bytes:
+    """The octets of `run`, padding aside; a last character that carries no octet is left out."""
+    run = run[:-1] if len(run) % 4 == 1 else run
+    return binascii.a2b_base64(run + b"=" * (-len(run) % 4))
+
+
+def _base32(run: bytes) -> bytes:
+    try:
+        return base64.b32decode(run + b"=" * (-len(run) % 8))
+    except binascii.Error:
+        return b""
+
+
+def _inflatable(octets: bytes) -> bool:
+    """Whether these are the first octets of gzip (RFC 1952) or zlib (RFC 1950)."""
+    return octets[:2] == b"\x1f\x8b" or (octets[:1] == b"\x78" and int.from_bytes(octets[:2], "big") % 31 == 0)
+
+
+def _inflated(octets: bytes) -> str | None:
+    """The beginning of what `octets` compress, no more than MAX_INFLATED bytes."""
+    try:
+        plain = zlib.decompressobj(47).decompress(octets, MAX_INFLATED)
+    except zlib.error:
+        return None
+    return readable(plain)
+
+
+def readable(octets: bytes) -> str | None:
+    """`octets` as text, if they are: UTF-8, UTF-16 or Latin-1, nearly all of it printable."""
+    if len(octets) < FEWEST_DECODED or not _printable(octets[:_HEAD]):
+        return _utf_16(octets) if b"\0" in octets[:8] or octets[:2] in (b"\xff\xfe", b"\xfe\xff") else None
+    if not _printable(octets):
+        return None
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if len(octets) - error.start < 4 and error.start >= FEWEST_DECODED:
+            return octets[: error.start].decode("utf-8")
+    if len(octets.translate(None, _HIGH)) * 100 >= len(octets) * PRINTABLE_PERCENT:
+        return octets.decode("latin-1")
+    return None
+
+
+def _printable(octets: bytes) -> bool:
+    return len(octets.translate(None, _CONTROLS)) * 100 >= len(octets) * PRINTABLE_PERCENT
+
+
+def _utf_16(octets: bytes) -> str | None:
+    even, odd = octets[: 2 * _HEAD : 2].count(0), octets[1 : 2 * _HEAD : 2].count(0)
+    pairs = min(_HEAD, len(octets) // 2)
+    if max(even, odd) * 100 < pairs * PRINTABLE_PERCENT or min(even, odd) * 10 > pairs:
+        return None
+    text = octets[: len(octets) & ~1].decode("utf-16-be" if even > odd else "utf-16-le", "replace")
+    return text if _printable(text.encode("utf-8", "replace")) else None
+
+
+def decoded(view: View, budget: Budget) -> Iterator[View]:
+    """Views of what the runs of `view` carry, one for each way of encoding, with the words around every run."""
+    found: dict[str, list[tuple[int, int, bytes]]] = {}
+    for start, end, how, text in carriers(view.scan, budget):
+        scan = fold(text).scan
+        budget.derive(len(scan))
+        found.setdefault(how, []).append((start, end, scan))
+    for how, runs in found.items():
+        draft, done = Draft(view), 0
+        runs.sort()
+        for (start, end, scan), (following, _, _) in zip_longest(runs, runs[1:], fillvalue=(len(view.scan), 0, b"")):
+            if start >= done:
+                draft.around(scan, start, end, following)
+                done = end
+        made = draft.view(how)
+        if made is not None:
+            yield made

@@ -1,0 +1,130 @@
+"""One question to the rules: what of these entities does a text hold, from this score upwards?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from functools import lru_cache
+from typing import final
+
+from classifiers.compiled import PHONE, CompiledRules, load_compiled
+from classifiers.meter import Exhausted, Meter
+from classifiers.overlap import FAR, Claim, settle
+from classifiers.reading import Reader
+from classifiers.rules import CONTEXT_FLOOR, STRONG_PERMILLE
+from governance.errors import DetectorUnavailable
+from governance.finding import Finding
+
+# Where Presidio's PhoneRecognizer looks for telephone numbers unless it is told otherwise.
+PRESIDIOS_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
+
+# Nobody waits in line behind a question, so that it may take this much more work than a text on the path.
+_PATIENCE = 16
+# Callers ask for the same few sets of entities again and again.
+_READERS = 32
+
+
+@final
+class RuleQuery:
+    """Asks the rules as Presidio is asked: by entity and by score. Safe between threads.
+
+    Entities that are not asked for do not win over those that are: the overlap rule sees the chosen ones only.
+    """
+
+    def __init__(self, *, compiled: CompiledRules | None = None, regions: tuple[str, ...] = PRESIDIOS_REGIONS) -> None:
+        self.compiled = compiled or load_compiled()
+        self._regions = regions
+        self._usual = Reader(compiled=self.compiled, regions=regions)
+        self._reader = lru_cache(maxsize=_READERS)(self._made)
+        phone = () if self.compiled.phones is None else (PHONE,)
+        self.entities = tuple(sorted({rule.entity for rule in self.compiled.rules}.union(phone)))
+
+    @property
+    def version(self) -> str:
+        """Names the rules."""
+        return self._usual.version
+
+    def find(
+        self,
+        text: str,
+        *,
+        deadline: float,
+        entities: Collection[str] | None = None,
+        floor_permille: int = CONTEXT_FLOOR,
+        more: Iterable[Finding] = (),
+        context: Collection[str] = (),
+    ) -> tuple[Finding, ...]:
+        """Findings in `text` of which no two overlap, sorted by start; `more` is settled together with them.
+
+        Words in `context` count as if they stood beside every value. `deadline` is on the clock of `time.monotonic`. Raises DetectorUnavailable when the text was not read to its
+        end: half an answer would look like a whole one.
+        """
+        reader = self._reader(
+            None if entities is None else frozenset(entities).intersection(self.entities),
+            CONTEXT_FLOOR if floor_permille >= CONTEXT_FLOOR and not context else 0,
+        )
+        meter = Meter(len(text), deadline=deadline)
+        meter.allowance *= _PATIENCE
+        try:
+            claims = reader.candidates(text, meter)
+        except Exhausted as stop:
+            status = stop.status
+        else:
+            chosen = [
+                claim
+                for claim in (*self._boosted(claims, context), *(Claim(finding=finding) for finding in more))
+                if claim.finding.permille >= floor_permille
+                and (entities is None or claim.finding.entity_type in entities)
+            ]
+            return settle(chosen)
+        raise DetectorUnavailable(f"the text was not read to its end: {status.value}")
+
+    def _made(self, entities: frozenset[str] | None, floor: int) -> Reader:
+        """A reader that judges the rules for `entities` alone: at a score of 0 the others would drown them."""
+        if entities is None:
+            return self._usual if floor else Reader(compiled=self.compiled, regions=self._regions, floor_permille=0)
+        # What a checksum owns alone is no telephone number.
+        chosen = frozenset(
+            number
+            for number, rule in enumerate(self.compiled.rules)
+            if rule.entity in entities
+            or (PHONE in entities and rule.alone >= STRONG_PERMILLE and rule.check is not None)
+        )
+        compiled = replace(
+            self.compiled,
+            owners=tuple(tuple(filter(chosen.__contains__, owners)) for owners in self.compiled.owners),
+            by_length={
+                length: tuple(filter(chosen.__contains__, owners)) for length, owners in self.compiled.by_length.items()
+            },
+            phones=self.compiled.phones if PHONE in entities else None,
+        )
+        return Reader(compiled=compiled, regions=self._regions, floor_permille=floor)
+
+    def _boosted(self, claims: Iterable[Claim], context: Collection[str]) -> Iterable[Claim]:
+        """`claims`, those of rules with a context word in `context` with the score that it gives."""
+        words = {word.casefold() for word in context}
+        named = {
+            rule.id: rule
+            for rule in (self.compiled.rules if words else ())
+            if any(_names(phrase, words) for phrase in rule.context)
+        }
+        for claim in claims:
+            rule = named.get(claim.finding.detector)
+            if rule is None or claim.distance < FAR:
+                yield claim
+            else:
+                permille, validated = rule.permille(beside=True), rule.verified(beside=True)
+                finding = replace(claim.finding, permille=permille, validated=validated)
+                yield Claim(finding=finding, distance=FAR - 1)
+
+
+def _names(phrase: str, words: Collection[str]) -> bool:
+    if phrase.endswith("*"):
+        return any(word.startswith(phrase[:-1].casefold()) for word in words)
+    return phrase.casefold() in words
+
+
+def deadline_in(milliseconds: int) -> float:
+    """`milliseconds` from now, on the clock of `time.monotonic`."""
+    return time.monotonic() + milliseconds / 1000

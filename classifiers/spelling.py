@@ -1,0 +1,385 @@
+"""Values as people write them to get past a filter: letter by letter, `[at]`, in words, over line ends, rot13.
+
+Every function returns the view with the values put together, or None; a substring search comes before any pattern.
+"""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import re
+from collections.abc import Collection, Iterable, Iterator
+from itertools import zip_longest
+
+from classifiers.decoding import Budget
+from classifiers.view import BEFORE, BEHIND, Change, Draft, View, changed
+
+# ------------------------------------------------------------------------------------------------------ letter by letter
+
+_SPACES = " \t._-|,*/:~+\n"
+_SINGLE = bytes(
+    0x78 if each > 0x7F or chr(each).isalnum() or each == 0x40 else 0x73 if chr(each) in _SPACES else 0x20
+    for each in range(256)
+)
+_SINGLE_CUE = b"xsxsxsx"
+FEWEST_SINGLES = 7
+
+
+def spaced(view: View, budget: Budget) -> View | None:
+    """`j o h n @ e x ...`, `4-1-1-1-...`: single characters with one and the same character between them."""
+    scan = view.scan
+    classes = scan.translate(_SINGLE)
+    at = classes.find(_SINGLE_CUE)
+    if at < 0:
+        return None
+    found: list[list[tuple[int, int]]] = []
+    while at >= 0:
+        budget.attempt()
+        # A word that ends here is none of the single characters.
+        start = at + 2 if at and classes[at - 1] == 0x78 else at
+        runs = _runs_of_singles(scan, start)
+        if sum(end - begin for begin, end in runs) >= 2 * FEWEST_SINGLES - 1:
+            found.append(runs)
+            start = runs[-1][1]
+        at = classes.find(_SINGLE_CUE, max(start, at + 2))
+    draft = Draft(view)
+    for runs, following in zip_longest(found, found[1:], fillvalue=[(len(scan), 0)]):
+        first, last = runs[0][0], runs[-1][1]
+        draft.part()
+        draft.context(first - BEFORE, first)
+        for number, (begin, end) in enumerate(runs):
+            if number:
+                draft.keep(begin - 1, begin)
+            draft.spread(scan[begin:end:2], begin, 2, 1)
+        draft.context(last, min(last + BEHIND, following[0][0]))
+    return draft.view("spaced")
+
+
+@functools.cache
+def _singles(separator: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"[^\s](?:%s[^\s])*(?![0-9A-Za-z\x80-\xff])" % re.escape(separator))
+
+
+_WIDE = re.compile(rb" {2,4}(?=[^ ] )")
+
+
+def _runs_of_singles(scan: bytes, start: int) -> list[tuple[int, int]]:
+    """The run at `start`; where blanks stand between the characters, those that wider blanks set off as well."""
+    runs: list[tuple[int, int]] = []
+    separator = scan[start + 1 : start + 2]
+    match = _singles(separator).match(scan, start) if separator else None
+    while match is not None and (not runs or match.end() - match.start() > 1):
+        runs.append(match.span())
+        wide = _WIDE.match(scan, match.end()) if separator == b" " else None
+        match = None if wide is None else _singles(separator).match(scan, wide.end())
+    return runs
+
+
+# ------------------------------------------------------------------------------------------------- over a line end
+
+_SHAPE = bytes(0x30 if chr(each) in "0123456789" else 0x0A if chr(each) in "\r\n" else each for each in range(256))
+_DIGITS_BROKEN = re.compile(rb"0[ -]?\n[ \n\t>|*#]{0,8}0")
+_RUN_BEFORE = b"0 -./"
+_RUN_BEHIND = re.compile(rb"[0 ./-]+")
+_ADDRESS_BROKEN = re.compile(rb"@[A-Za-z0-9.-]{0,64}[ \t]?\r?\n[ \t>]{0,8}(?=[A-Za-z0-9])")
+MAX_BROKEN_DIGITS = 34
+_CELL_SIGNS = (b",", b";", b"|", b"\t")
+
+
+def broken(view: View, budget: Budget) -> View | None:
+    """Numbers and addresses that a line end breaks. Columns of numbers are none: too many digits in a row of lines."""
+    if b"\n" not in view.scan:
+        return None
+    return changed(view, sorted({*_broken_digits(view.scan, budget), *_broken_addresses(view.scan)}), "broken")
+
+
+def _broken_digits(scan: bytes, budget: Budget) -> Iterator[Change]:
+    shape = scan.translate(_SHAPE)
+    chain: list[tuple[int, int]] = []
+    digits = reach = 0
+    left = b""
+    for match in budget.counted(_DIGITS_BROKEN.finditer(shape)):
+        at = match.start() + 1
+        if at > reach:
+            yield from _joined(scan, chain, digits)
+            head = shape[max(0, at - 48) : at]
+            left = head.rstrip(_RUN_BEFORE)
+            chain, digits = [], head[len(left) :].count(b"0")
+        run = _RUN_BEHIND.match(shape, match.end() - 1)
+        reach = run.end() if run is not None else match.end()
+        # The last cell of one row and the first of the next are two numbers.
+        if left[-1:] in _CELL_SIGNS and left[-1:] == shape[reach : reach + 1]:
+            continue
+        digits += shape.count(b"0", match.end() - 1, reach)
+        chain.append((at, match.end() - 1))
+    yield from _joined(scan, chain, digits)
+
+
+def _joined(scan: bytes, chain: list[tuple[int, int]], digits: int) -> Iterator[Change]:
+    if 6 <= digits <= MAX_BROKEN_DIGITS:
+        for start, end in chain:
+            marked = scan[start : start + 1] in b" -"
+            beside = scan[max(0, start - 6) : start] + scan[end : end + 6]
+            between = b"-" if b"-" in beside else b" " if b" " in beside else b""
+            yield (start + 1, end, b"", 0) if marked else (start, end, between, 0)
+
+
+def _broken_addresses(scan: bytes) -> Iterator[Change]:
+    if b"@" not in scan:
+        return
+    for match in _ADDRESS_BROKEN.finditer(scan):
+        domain = match[0].rstrip()
+        if domain[-1:] in b"@.-" or b"." not in domain:
+            end = match.end()
+            yield match.start() + len(domain), end, b"", 0
+
+
+# ------------------------------------------------------------------------------------------------- odd separators
+
+# Over the shape, in which every digit is 0.
+_ODD = rb"(?P<odd>_|[ ]{2,3}|\t|[ ][-./][ ]|[ ]?[|,*~:;][ ]?|--)"
+_GROUPS = (
+    re.compile(rb"0000%s0000(?P=odd)0000(?P=odd)0{1,7}(?!0)" % _ODD),
+    re.compile(rb"000%s00(?P=odd)0000(?!0)" % _ODD.replace(b",", b"")),
+    re.compile(rb"0000[)\]][ -]?[(\[]0000[)\]][ -]?[(\[]0000[)\]][ -]?[(\[]0000(?!0)"),
+)
+_SEPARATION = re.compile(rb"[^0]+")
+_ROW_END = re.compile(rb"0[^0A-Za-z]{0,3}\Z")
+_ROW_GOES_ON = re.compile(rb"[^0A-Za-z]{0,3}0")
+
+
+def grouped(view: View, budget: Budget) -> View | None:
+    """Card numbers and the like with underscores, bars, double blanks or brackets between their groups."""
+    shape = view.scan.translate(_SHAPE)
+    if b"0000" not in shape:
+        return None
+    found = {change for pattern in _GROUPS for change in _group_changes(pattern, shape, budget)}
+    return changed(view, sorted(found), "grouped") if found else None
+
+
+def _in_a_row(shape: bytes, start: int, end: int) -> bool:
+    """Whether further digits stand beside a group, separated like its own: a row of a table is no card number."""
+    before, behind = shape[max(0, start - 4) : start], shape[end : end + 4]
+    return _ROW_END.search(before) is not None or _ROW_GOES_ON.match(behind) is not None
+
+
+def _group_changes(pattern: re.Pattern[bytes], shape: bytes, budget: Budget) -> Iterator[Change]:
+    for group in budget.counted(pattern.finditer(shape)):
+        start, end = group.span()
+        if _in_a_row(shape, start, end):
+            continue
+        for match in _SEPARATION.finditer(shape, start, end):
+            inner = start < match.start() and match.end() < end
+            if match[0] not in (b" ", b"-"):
+                yield *match.span(), b"-" if inner else b" ", 0
+
+
+# ------------------------------------------------------------------------------------------------- `[at]`, `dot`
+
+_AT_WORDS = "at arroba arobase klammeraffe chiocciola apenstaartje kukac zavinac malpa".split()
+_DOT_WORDS = "dot punkt punto point ponto punt piste kropka tecka".split()
+_OR_AT, _OR_DOT = "|".join(_AT_WORDS).encode(), "|".join(_DOT_WORDS).encode()
+_BRACKETED = {
+    opening: re.compile(
+        rb"%s%s? ?(?:[Aa@]|[Aa][Tt]|%s) ?%s{1,2}" % (re.escape(opening), re.escape(opening), _OR_AT, re.escape(closing))
+    )
+    for opening, closing in ((b"[", b"]"), (b"(", b")"), (b"{", b"}"), (b"<", b">"))
+}
+_BARE = re.compile(rb"[ _-](?:%s)[ _-]" % _OR_AT, re.IGNORECASE)
+_DOT = rb"(?: {0,2}[\[({<]{1,2} ?(?:\.|%s) ?[\])}>]{1,2} {0,2}|[ _-]{1,2}(?:%s)[ _-]{1,2}| ?\. ?)" % (_OR_DOT, _OR_DOT)
+_LABEL = rb"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,40}?"
+_HOST = re.compile(rb"[ _-]{0,2}(%s(?:%s%s){1,4})(?![A-Za-z0-9])" % (_LABEL, _DOT, _LABEL), re.IGNORECASE)
+_DOTS = re.compile(_DOT, re.IGNORECASE)
+_LOCAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-"
+AT_WORDS, DOT_WORDS = frozenset(map(str.encode, _AT_WORDS)), frozenset(map(str.encode, _DOT_WORDS))
+_NOT_BESIDE_AT = frozenset((b"point", b"punto", b"ponto"))
+# Words before a bare `at` that are not names: "look at example dot com".
+_NO_NAMES = frozenset(
+    b"look looking me us them him her it is are was were be been available hosted found visit visited site website page online"
+    b" shop store buy out arrive arrived back here there and or register registered sign join that this".split()
+)
+
+
+def dotted(view: View, hints: Collection[str], budget: Budget) -> View | None:
+    """`john [at] example [dot] com`, `john at example dot com`, `john@example[.]com`, in several languages."""
+    scan = view.scan
+    worded = "dot" in hints
+    signs: set[tuple[int, int]] = set()
+    for opening, pattern in _BRACKETED.items():
+        if opening in scan:
+            signs.update(each.span() for each in budget.counted(pattern.finditer(scan)))
+    if worded and "at" in hints:
+        signs.update(each.span() for each in budget.counted(_BARE.finditer(scan)))
+    if b"@" in scan and (
+        worded or any(each in scan for each in (b" @", b"@ ", b"[.", b"(.", b"{.", b"[d", b"(d", b"{d", b"[D", b"(D"))
+    ):
+        signs.update((each.start(), each.end()) for each in budget.counted(re.finditer(b"@", scan)))
+    return changed(view, _dot_changes(scan, sorted(signs)), "at-dot") if signs else None
+
+
+def _is_prose(sign: bytes, dots: Iterable[re.Match[bytes]]) -> bool:
+    """Whether `at` stands before a word that is no dot beside it: "at that point in time"."""
+    return sign.lower() == b"at" and any(each[0].strip(b" _-.").lower() in _NOT_BESIDE_AT for each in dots)
+
+
+def _dot_changes(scan: bytes, signs: Iterable[tuple[int, int]]) -> Iterator[Change]:
+    done = 0
+    for start, end in signs:
+        if start < done:
+            continue
+        before = scan[max(done, start - BEFORE) : start]
+        before = before.rstrip(b" ") if len(before) - len(before.rstrip(b" ")) <= 2 else b""
+        local = before[len(before.rstrip(_LOCAL)) :].rstrip(b"_-")
+        host = _HOST.match(scan, end) if local.strip(b".-_%+") else None
+        if host is None:
+            continue
+        first = max(done, start - BEFORE) + before.rfind(local) + len(local)
+        dots = [each for each in _DOTS.finditer(scan, host.start(1), host.end()) if each[0] != b"."]
+        sign = scan[start:end].strip(b" _-")
+        if sign == b"@":
+            # An ordinary address, or a blank in the wrong place at one side only.
+            if not dots and (first == start or host.start(1) == end):
+                continue
+        elif sign[:1] not in b"[({<" and (not dots or local.lower() in _NO_NAMES or _is_prose(sign, dots)):
+            continue
+        yield first, host.start(1), b"@", 0
+        for each in dots:
+            yield *each.span(), b".", 0
+        done = host.end()
+
+
+# ------------------------------------------------------------------------------------------------- digits in words
+
+_DIGIT_WORDS = (
+    "zero oh nought null nul cero nula",
+    "one eins een un une uno uma um",
+    "two zwei zwo twee deux dos due dois duas",
+    "three drei drie trois tres tre",
+    "four vier quatre cuatro quattro quatro",
+    "five funf fuenf vijf cinq cinco cinque",
+    "six sechs zes seis sei",
+    "seven sieben zeven sept siete sette sete",
+    "eight acht huit ocho otto oito",
+    "nine neun negen neuf nueve nove niner",
+)
+_DIGIT = {word.encode(): b"%d" % digit for digit, words in enumerate(_DIGIT_WORDS) for word in words.split()}
+_TIMES = {b"double": 2, b"triple": 3, b"doppel": 2, b"doble": 2, b"dubbel": 2}
+_SIGN = {
+    **dict.fromkeys((b"dash", b"hyphen", b"minus", b"bindestrich", b"strich", b"tiret", b"guion", b"trattino", b"hifen", b"streepje"), b"-"),
+    **dict.fromkeys((b"space", b"leerzeichen", b"espace", b"espacio", b"spazio", b"espaco", b"spatie"), b" "),
+    b"plus": b"+",
+}  # fmt: skip
+SPOKEN_WORDS = frozenset((*_DIGIT, *_TIMES, *_SIGN))
+FEWEST_SPOKEN = 7
+_WORD = re.compile(rb"[a-z]+")
+_LOWERED = bytes(
+    ord(chr(each).lower()) if chr(each).isascii() and chr(each).isalpha() else 32 if each < 0x80 else each
+    for each in range(256)
+)
+# With doubled digits seven of them are four words.
+_SPOKEN_RUN = b"\1" * 4
+_BETWEEN = frozenset((b" ", b", ", b"-", b" - ", b",", b"\n", b". ", b"  ", b".", b"; ", b"/", b" / "))
+
+
+def hints_in(scan: bytes) -> frozenset[str]:
+    """Which of the hints `at`, `dot`, `spoken` and `rot13` may be in `scan`."""
+    words = scan.translate(_LOWERED).split()
+    return frozenset(
+        name
+        for name, there in (
+            ("at", not AT_WORDS.isdisjoint(words)),
+            ("dot", not DOT_WORDS.isdisjoint(words)),
+            ("spoken", _SPOKEN_RUN in bytes(map(SPOKEN_WORDS.__contains__, words))),
+            ("rot13", True),
+        )
+        if there
+    )
+
+
+def spelled(view: View, hints: Collection[str], budget: Budget) -> View | None:
+    """Runs of seven digits and more in words: English, German, French, Spanish, Italian, Portuguese, Dutch."""
+    if "spoken" not in hints:
+        return None
+    return changed(view, _spoken_changes(view.scan.lower(), budget), "words")
+
+
+def _spoken_changes(lowered: bytes, budget: Budget) -> Iterator[Change]:
+    run: list[tuple[int, int, bytes]] = []
+    reach = -1
+    for match in budget.counted(_WORD.finditer(lowered)):
+        word = match[0]
+        if word not in SPOKEN_WORDS:
+            continue
+        if run and lowered[reach : match.start()] not in _BETWEEN:
+            yield from _number(run)
+            run = []
+        run.append((match.start(), match.end(), word))
+        reach = match.end()
+    yield from _number(run)
+
+
+def _number(run: list[tuple[int, int, bytes]]) -> Iterator[Change]:
+    pieces: list[tuple[int, int, bytes]] = []
+    times, since = 1, -1
+    for start, end, word in run:
+        if word in _TIMES:
+            times, since = _TIMES[word], start
+            continue
+        digit = _DIGIT.get(word)
+        pieces.append((since if since >= 0 else start, end, digit * times if digit else _SIGN[word]))
+        times, since = 1, -1
+    if sum(len(piece) for _, _, piece in pieces if piece.isdigit()) < FEWEST_SPOKEN:
+        return
+    for number, (start, end, piece) in enumerate(pieces):
+        if number and start > pieces[number - 1][1]:
+            yield pieces[number - 1][1], start, b"", 0
+        yield start, end, piece, 0
+
+
+# ----------------------------------------------------------------------------------------------------------- rot13
+
+_ROTATION = bytes(ord(codecs.encode(chr(each), "rot13")) if each < 0x80 else each for each in range(256))
+_MENTION = re.compile(rb"[Rr][Oo][Tt][ _-]?13")
+# The endings of addresses that no top-level domain looks like.
+_ROTATED_END = re.compile(rb"\.(?:pbz|bet|arg|rqh)\b")
+ROTATED_BEHIND = 256
+ROTATED_BEFORE = 128
+
+
+def rotated(view: View, hints: Collection[str], budget: Budget) -> View | None:
+    """What stands near a mention of rot13, and addresses that end in `.pbz`, turned."""
+    scan = view.scan
+    if "rot13" not in hints:
+        return None
+    spans: list[tuple[int, int]] = []
+    if b"13" in scan:
+        mentions = budget.counted(_MENTION.finditer(scan))
+        spans += [(each.start() - ROTATED_BEFORE, each.end() + ROTATED_BEHIND) for each in mentions]
+    if b"@" in scan:
+        ends = budget.counted(_ROTATED_END.finditer(scan))
+        spans += [
+            (max(each.start() - 128, scan.rfind(b" ", max(0, each.start() - 128), each.start()) + 1), each.end())
+            for each in ends
+            if scan.rfind(b"@", max(0, each.start() - 64), each.start()) >= 0
+        ]
+    draft = Draft(view)
+    turned = _united(spans, len(scan))
+    for (start, end), (following, _) in zip_longest(turned, turned[1:], fillvalue=(len(scan), 0)):
+        draft.part()
+        draft.context(start - BEFORE, start)
+        draft.part()
+        draft.spread(scan[start:end].translate(_ROTATION), start, 1, 1)
+        draft.context(end, min(following, end + BEHIND))
+    return draft.view("rot13")
+
+
+def _united(spans: Iterable[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+    """`spans` inside the text, sorted, those that touch as one."""
+    united: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        start, end = max(0, start), min(end, length)  # noqa: PLW2901 - clipped
+        if united and start <= united[-1][1]:
+            united[-1] = (united[-1][0], max(end, united[-1][1]))
+        elif start < end:
+            united.append((start, end))
+    return united

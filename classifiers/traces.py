@@ -1,0 +1,257 @@
+"""Traces of where people are at home: what findings say, and places said to be somebody's, domains, currencies, language.
+
+A place counts where the text says that a person lives, was born or comes from there, where an address or its label stands
+before it, or beside a personal number. Who speaks of himself (`ich wohne in`) says so; of others (`lives in`) it counts
+fully only where a person of the conversation is meant: a patient, a customer, my mother, or somebody whose number is there
+as well. What is supposed, translated or told counts little, and the address of a firm not at all.
+"""
+
+# ruff: noqa: RUF001 - words of many scripts
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import final
+
+from classifiers import weak_signals
+from classifiers.cues import CONCERNED, NEAR_THEM, SUPPOSED, Cue, Said, cues
+from classifiers.jurisdiction import NO_TRACES, PERSONAL, Kind, Trace, Traces, evidence
+from classifiers.meter import Meter
+from classifiers.places import Place, Places
+from governance.finding import Category, Finding
+
+# So many cues and findings of one text are followed up; a text with more says the same again.
+MOST_CUES = 64
+MOST_FINDINGS = 32
+_LEAD, _BEHIND, _ADDRESS, _BESIDE = 64, 48, 96, 80
+_SAID_OF_SELF, _SAID_OF_OTHERS, _HEARSAY, _BESIDE_A_NUMBER, _AT_AN_ADDRESS = 620, 560, 250, 250, 560
+_MAIL, _LINK, _CURRENCY, _DATE_ORDER = 300, 150, 150, 100
+_AMBIGUOUS = 450
+_STREET = 300
+_WORD = re.compile(r"[^\W_]+(?:'m)?")
+_FIRM = re.compile(
+    r"\b(?:GmbH|AG|KG|UG|Ltd|LLC|Inc|Corp|PLC|plc|S\.A\.R\.L|S\.A\.|S\.p\.A|S\.r\.l|B\.V|N\.V|BV|NV|Sp\. z o\.o|a\.s\.|s\.r\.o|d\.o\.o|Oy|"
+    r"Oyj|AB|ASA|A/S|ApS|Kft|Zrt|Pty|Pvt|Lda|Ltda|S\.L|SRL|SAS|SARL|headquarters|Headquarters|HQ|Hauptsitz|Firmensitz|siège social|"
+    r"registered office|Geschäftsführer|Handelsregister)\b|株式会社|有限公司|주식회사|ООО"
+)
+_REACHES = frozenset({"PHONE_NUMBER", "EMAIL_ADDRESS", "IBAN_CODE", "DATE_OF_BIRTH"})
+# Looking for one cue in so many characters is a unit of work.
+_CHARS_PER_UNIT = 16_384
+# Whatever ends a word of ASCII, as a blank.
+_APART = {each: " " for each in range(128) if not chr(each).isalnum()}
+_DOMAINS = frozenset({"EMAIL_ADDRESS", "URL"})
+# Categories of numbers beside which the name of a city says where somebody is.
+_NEAR_A_PERSON = PERSONAL | {Category.BANK, Category.CONTACT, Category.ADDRESS}
+
+
+@final
+class Tracer:
+    """Reads the traces of texts. Built once for a set of rules, safe between threads.
+
+    `shared` are the countries that have what a rule finds, by its id.
+    """
+
+    def __init__(self, places: Places, shared: Mapping[str, str]) -> None:
+        self._places = places
+        self._shared = shared
+        self._gates: dict[str, list[Cue]] = {}
+        # By their first letter: looking for that is quick.
+        self._foreign: dict[str, list[Cue]] = {}
+        for cue in cues():
+            if cue.gate:
+                self._gates.setdefault(cue.gate, []).append(cue)
+            else:
+                self._foreign.setdefault(cue.text[0], []).append(cue)
+        self._keys = frozenset(self._gates)
+        self._noted = self._keys | weak_signals.LANGUAGE_WORDS
+
+    def traces(
+        self, text: str, findings: Sequence[Finding], meter: Meter, words: Collection[str] | None = None
+    ) -> Traces:
+        """The traces of `text`, whose findings are `findings`. `words` are the gates of cues in it, if they are known.
+
+        Raises Exhausted.
+        """
+        present = self._keys.intersection(self._present(text) if words is None else words)
+        said = [cue for key in present for cue in self._gates[key]]
+        if not text.isascii():
+            said += [cue for letter, own in self._foreign.items() if letter in text for cue in own if cue.text in text]
+        if not said and not any(map(_points, findings)):
+            return NO_TRACES
+        heaviest: dict[tuple[str, str], Trace] = {}
+        # Sorted, since the order of a set is another in each process.
+        for trace in self._collect(text, findings, sorted(said, key=lambda cue: cue.text), meter):
+            _keep(heaviest, trace)
+        if not heaviest:
+            return NO_TRACES
+        for trace in _weak(text, findings):
+            _keep(heaviest, trace)
+        return Traces(tuple(sorted(heaviest.values())), weak_signals.of_language(_language_words(text), text))
+
+    def _present(self, text: str) -> frozenset[str]:
+        return self._noted.intersection(_WORD.findall(text.casefold()))
+
+    def _collect(self, text: str, findings: Sequence[Finding], said: Sequence[Cue], meter: Meter) -> Iterator[Trace]:
+        """What findings and homes say."""
+        pointing = [each for each in findings if _points(each)]
+        meter.spend(len(pointing) // 8)
+        ground = _Ground(text, [each.span.start for each in findings if _personal(each)])
+        for finding in pointing:
+            piece = evidence(finding, self._shared.get(finding.detector, ""))
+            span = finding.span
+            if piece is not None and not (
+                finding.category is Category.ADDRESS and ground.of_a_firm(span.start, span.end)
+            ):
+                yield piece
+        for place, permille in self._homes(ground, pointing, said, meter):
+            weight = permille * _AMBIGUOUS // 1000 if place.ambiguous else permille
+            for code in place.countries:
+                yield Trace(code, Kind.COUNTRY if place.whole else Kind.CITY, weight)
+
+    def _homes(
+        self, ground: _Ground, pointing: Sequence[Finding], said: Sequence[Cue], meter: Meter
+    ) -> Iterator[tuple[Place, int]]:
+        """(place, weight) of the places at which somebody is at home."""
+        left = MOST_CUES
+        for cue in said:
+            meter.spend(len(ground.text) // _CHARS_PER_UNIT)
+            for start in ground.starts(cue):
+                meter.spend(2)
+                yield from self._home(ground, cue, start)
+                left -= 1
+                if not left:
+                    return
+        for finding in pointing[:MOST_FINDINGS]:
+            meter.spend(2)
+            yield from self._beside(ground, finding)
+
+    def _home(self, ground: _Ground, cue: Cue, start: int) -> Iterator[tuple[Place, int]]:
+        text, end = ground.text, start + len(cue.text)
+        weight = ground.weight(cue, start, end)
+        if not cue.gate:
+            place = (
+                self._places.unspaced(text, max(0, start - 12), start, backwards=True)
+                if cue.before
+                else self._unspaced(text, end, 14 if cue.text.endswith((":", "\uff1a")) else 3)
+            )
+        elif cue.said is Said.LABEL:
+            place = self._places.last(text, end, end + _ADDRESS, declined=cue.declined)
+        elif cue.before:
+            place = self._places.last(text, max(0, start - _BEHIND), start, declined=cue.declined)
+        else:
+            place = self._places.first(text, end, end + _BEHIND, declined=cue.declined)
+        if place is not None and weight:
+            yield place, weight
+
+    def _unspaced(self, text: str, end: int, reach: int) -> Place | None:
+        """The first place in a script without blanks that begins at `end`, or up to `reach` characters behind it."""
+        for at in range(end, min(len(text), end + reach + 1)):
+            place = self._places.unspaced(text, at, min(len(text), at + 8), backwards=False)
+            if place is not None:
+                return place
+        return None
+
+    def _beside(self, ground: _Ground, finding: Finding) -> Iterator[tuple[Place, int]]:
+        """The place of an address, and places beside a personal number."""
+        category = finding.category
+        start, end = finding.span.start, finding.span.end
+        if category is Category.ADDRESS:
+            if not ground.of_a_firm(start, end):
+                place = self._places.last(ground.text, end, end + _ADDRESS // 2) or self._unspaced(ground.text, end, 2)
+                if place is not None:
+                    yield place, _AT_AN_ADDRESS
+        elif category in _NEAR_A_PERSON or finding.entity_type == "PHONE_NUMBER":
+            for place in self._places.all(ground.text, max(0, start - _BESIDE), end + _BESIDE):
+                yield place, _BESIDE_A_NUMBER
+
+
+@final
+class _Ground:
+    """One text while it is read: in lower case, with the places of its personal findings."""
+
+    def __init__(self, text: str, personal: Sequence[int]) -> None:
+        lowered = text.lower()
+        self.text = text
+        # One letter of Unicode becomes two in lower case.
+        self.lowered = lowered if len(lowered) == len(text) else text.replace("\u0130", "i").lower()
+        self._personal = sorted(personal)
+
+    def starts(self, cue: Cue) -> Iterator[int]:
+        """Where the words of `cue` stand as whole words."""
+        lowered, words = self.lowered, cue.text
+        at = lowered.find(words)
+        while at >= 0:
+            end = at + len(words)
+            glued = cue.gate and (
+                (at > 0 and lowered[at - 1].isalnum())
+                or (words[-1].isalnum() and lowered[end : end + 1].isalnum() and not _prefixed(words))
+            )
+            if not glued:
+                yield at
+            at = lowered.find(words, end)
+
+    def weight(self, cue: Cue, start: int, end: int) -> int:
+        """How much a place beside `cue` counts."""
+        lead = set(_WORD.findall(self.lowered, max(0, start - _LEAD), end))
+        if not lead.isdisjoint(SUPPOSED):
+            return _HEARSAY
+        if cue.said is Said.SELF:
+            return _SAID_OF_SELF
+        if cue.said is Said.LABEL:
+            return 0 if self.of_a_firm(start, end) else _AT_AN_ADDRESS
+        near = self._near_a_number(start, end) or not lead.isdisjoint(CONCERNED)
+        if near or (cue.said is Said.OTHERS and not lead.isdisjoint(NEAR_THEM)):
+            return _SAID_OF_OTHERS
+        return _HEARSAY
+
+    def _near_a_number(self, start: int, end: int) -> bool:
+        at = bisect_left(self._personal, start - 2 * _BESIDE)
+        return at < len(self._personal) and self._personal[at] < end + 2 * _BESIDE
+
+    def of_a_firm(self, start: int, end: int) -> bool:
+        """Whether an address at `[start:end]` is that of a firm: its form of company stands by, and no person."""
+        low, high = max(0, start - _ADDRESS), end + _BEHIND
+        if _FIRM.search(self.text, low, high) is None:
+            return False
+        return CONCERNED.isdisjoint(_WORD.findall(self.lowered, low, high))
+
+
+def _language_words(text: str) -> frozenset[str]:
+    """The words of LANGUAGE_WORDS in `text`."""
+    # Splitting at blanks takes a third of the time that finding words takes.
+    words = text.lower().translate(_APART).split() if text.isascii() else _WORD.findall(text.casefold())
+    return weak_signals.LANGUAGE_WORDS.intersection(words)
+
+
+def _points(finding: Finding) -> bool:
+    return finding.country is not None or finding.category is Category.ADDRESS
+
+
+def _personal(finding: Finding) -> bool:
+    """Whether `finding` is of a person, or a way to reach one."""
+    return finding.category in PERSONAL or finding.entity_type in _REACHES
+
+
+def _prefixed(words: str) -> bool:
+    """Whether the last letter of a cue is a prefix of the word behind it, as in Hebrew."""
+    return "\u0590" <= words[-1] <= "\u05ff" and words[-2:-1] == " "
+
+
+def _keep(heaviest: dict[tuple[str, str], Trace], trace: Trace) -> None:
+    known = heaviest.get((trace.country, trace.kind))
+    if known is None or known.permille < trace.permille:
+        heaviest[trace.country, trace.kind] = trace
+
+
+def _weak(text: str, findings: Sequence[Finding]) -> Iterator[Trace]:
+    """Traces that count only beside others."""
+    for country in weak_signals.of_currencies(text):
+        yield Trace(country, Kind.CURRENCY, _CURRENCY)
+    for finding in findings[:MOST_FINDINGS]:
+        entity, value = finding.entity_type, text[finding.span.start : finding.span.end]
+        if entity in _DOMAINS and not finding.via and (code := weak_signals.of_domain(value)) is not None:
+            yield Trace(code, Kind.CCTLD, _MAIL if entity == "EMAIL_ADDRESS" else _LINK)
+        elif entity == "DATE_TIME" and (code := weak_signals.of_date(value)) is not None:
+            yield Trace(code, Kind.DATE_ORDER, _DATE_ORDER)

@@ -1,0 +1,218 @@
+"""What is encoded or spelled out in a text, how it is called, and what is left alone."""
+
+# ruff: noqa: RUF001 - look-alikes are what this is about
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+import time
+import zlib
+
+import pytest
+
+from classifiers.decoding import MAX_INFLATED, readable
+from classifiers.meter import Exhausted, Meter
+from classifiers.view import View
+from classifiers.views import views
+
+ADDRESS = "jane.roe@example.com"
+
+
+def read(text: str) -> dict[str, View]:
+    """The further views of `text` by how they came about."""
+    meter = Meter(len(text), deadline=time.monotonic() + 60)
+    return {view.via: view for view in views(text, meter) if view.via}
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "via"),
+    [
+        (encoded(ADDRESS), "base64"),
+        (encoded(ADDRESS).rstrip("="), "base64"),
+        (encoded(encoded(ADDRESS)), "base64>base64"),
+        (encoded(ADDRESS.encode().hex()), "base64>hex"),
+        (base64.b64encode(gzip.compress(ADDRESS.encode())).decode(), "base64>gzip"),
+        (base64.b64encode(zlib.compress(ADDRESS.encode())).decode(), "base64>gzip"),
+        (base64.b64encode(ADDRESS.encode("utf-16-be")).decode(), "base64"),
+        (base64.b32encode(ADDRESS.encode()).decode(), "base32"),
+        (ADDRESS.encode().hex(), "hex"),
+        (ADDRESS.encode().hex(":"), "hex"),
+        (encoded(" ".join(ADDRESS)), "base64>spaced"),
+        (encoded("jane.roe%40example.com"), "base64>percent"),
+        ("jane.roe%40example.com", "percent"),
+        ("jane.roe%2540example.com", "percent"),
+        ("jane.roe&#64;example.com", "html"),
+        ("jane.roe&amp;commat;example.com", "html"),
+        (r"jane.roe\u0040example.com", "json"),
+        (r"jane.roe\\\\u0040example.com", "json"),
+        ("jane.roe=40example.com", "quoted-printable"),
+        (r"jane\u002eroe%40example.com", "json+percent"),
+        ("rot13: wnar.ebr@rknzcyr.pbz", "rot13"),
+        (" ".join(ADDRESS), "spaced"),
+        ("jane.roe [at] example [dot] com", "at-dot"),
+        ("jane.roe@example.\ncom", "broken"),
+    ],
+)
+def test_an_address_comes_out_under_the_name_of_what_hid_it(text: str, via: str) -> None:
+    """`via` names the encodings from the outside in, and the whole carrier is what a finding would cover."""
+    text = f"see {text} now"
+    view = read(text)[via]
+    at = view.scan.index(ADDRESS.encode())
+    span = view.span(at, at + len(ADDRESS))
+    shown = text[span.start : span.end]
+
+    hidden = text.removeprefix("see ").removeprefix("rot13: ").removesuffix(" now")
+    assert hidden == shown
+
+
+def test_context_stands_beside_what_was_decoded() -> None:
+    """Words around a carrier are read with it; numbers and addresses beside it are not read twice."""
+    view = read(f"my ssn, not 12345 or a@b.co: {encoded('536-90-4399')} of Jane")["base64"]
+
+    assert b"my ssn, not \x01\x01\x01\x01\x01 or a\x01b.co:  536-90-4399  of Jane" == view.scan
+
+
+def test_escapes_inside_running_text_stay_exact() -> None:
+    """A value with one escaped character is covered with its escape, and nothing else is."""
+    text = "card &#52;111 1111 1111 111&#49;, thanks"
+    view = read(text)["html"]
+    at = view.scan.index(b"4111")
+    span = view.span(at, at + 19)
+
+    assert "&#52;111 1111 1111 111&#49;" == text[span.start : span.end]
+
+
+@pytest.mark.parametrize(
+    ("text", "scan"),
+    [
+        ("five three six dash nine zero dash four three nine nine", b"536-90-4399"),
+        ("double four, triple one, two three", b"4411123"),
+        ("null eins zwei drei vier fünf sechs", b"0123456"),
+        ("zéro un deux trois quatre cinq six", b"0123456"),
+        ("zero um dois três quatro cinco seis", b"0123456"),
+        ("nul een twee drie vier vijf zes", b"0123456"),
+        ("uno-due-tre-quattro-cinque-sei-sette", b"1234567"),
+    ],
+)
+def test_digits_in_words_become_digits(text: str, scan: bytes) -> None:
+    """Runs of seven and more, in seven languages."""
+    assert scan in read(f"it is {text} ok")["words"].scan
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello, could you look at example.com? It is at noon (see below), one or two of us will come.",
+        "one two three",
+        "https://example.com/a/b/c?lang=en&page=2#top",
+        "commit 3f786850e387550fdab836ed7e6dc881de23001b by x",
+        "123e4567-e89b-42d3-a456-426614174000",
+        base64.b64encode(bytes(range(256))).decode(),
+        "internationalization-and-localization/of/everything",
+        "12345\n67890\n12345\n67890\n12345\n67890\n12345\n67890\n",
+        "C:\\Users\\jane\\file",
+        "a = b & c; d = e && f",
+        "100% of 20% is 20%",
+        "Tom & Jerry &copy; 2024 &amp; others",
+        "jane@example.com",
+    ],
+)
+def test_ordinary_text_has_no_further_view(text: str) -> None:
+    """Nothing is made of text that hides nothing."""
+    assert {} == read(text)
+
+
+def test_hidden_characters_are_read() -> None:
+    """Tag characters, bytes in variation selectors, and text that is shown backwards."""
+    tags = "".join(chr(0xE0000 + ord(each)) for each in ADDRESS)
+    selectors = "".join(chr(0xE0100 + each - 16) for each in ADDRESS.encode())
+    for via, text in (
+        ("tags", f"a{tags}b"),
+        ("selectors", f"a{selectors}b"),
+        ("override", f"a\u202e{ADDRESS[::-1]}\u202cb"),
+    ):
+        assert ADDRESS.encode() in read(text)[via].scan
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [
+        (b"jane@example.com", "jane@example.com"),
+        ("Zoë, Привет".encode(), "Zoë, Привет"),
+        ("Zoë says hello to all".encode("latin-1"), "Zoë says hello to all"),
+        ("jane@example".encode("utf-16-le"), "jane@example"),
+        (b"short", None),
+        (bytes(range(64)), None),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", None),
+        (b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8", None),
+    ],
+)
+def test_readable_tells_text_from_bytes(octets: bytes, text: str | None) -> None:
+    """UTF-8, UTF-16 and Latin-1, nearly all of it printable."""
+    assert text == readable(octets)
+
+
+def test_a_compressed_bomb_is_read_no_further_than_the_limit() -> None:
+    """What inflates to megabytes is inflated to the limit alone, or ends the reading as partial."""
+    bomb = base64.b64encode(gzip.compress(b"x " * 5_000_000)).decode()
+
+    assert len(read(bomb + " " * 50_000)["base64>gzip"].scan) <= MAX_INFLATED + 128
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(
+            "a ",
+            "1 ",
+            "%",
+            "%41",
+            "%2541",
+            "&#",
+            "&#49;",
+            "\\",
+            "\\u0031",
+            "\\u00e9a",
+            "=41",
+            "=\n",
+            "QUJDREVGR0hJSktM ",
+            "0x41 ",
+        ),
+        *(
+            "one ",
+            "one, two-",
+            "a[at]b.co ",
+            "a at a dot a ",
+            "@",
+            "a@a. ",
+            "(",
+            "1\n",
+            "1234_",
+            "rot13 ",
+            "a@a.pbz ",
+            "\u202eabcdefg",
+        ),
+        *(
+            "\U000e0041",
+            "aа ",
+            "a\u200b",
+            "%41\\u0041&#65;=41=41 ",
+            "x x x x x x x xx ",
+            "QUJD" * 19 + "\n",
+            "abcdefghijklmno ",
+        ),
+    ],
+)
+def test_hostile_text_ends_in_time(piece: str) -> None:
+    """64 kB of any cue cost a few dozen milliseconds; asserted at ten times that, since machines differ."""
+    text = (piece * (65_536 // len(piece) + 1))[:65_536]
+    started = time.process_time()
+    with contextlib.suppress(Exhausted):
+        read(text)
+
+    assert time.process_time() - started < 4

@@ -1,0 +1,140 @@
+"""What a text folds to, and where its bytes came from."""
+
+# ruff: noqa: RUF001 - look-alikes are what this is about
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from classifiers.normalisation import MAX_TABLE, _table, _table_fold, fold, fold_one
+from classifiers.view import IN_STEP
+from governance.segment import Span
+
+
+@pytest.mark.parametrize(
+    ("text", "scan"),
+    [
+        ("plain text, 12:30\n\ttab", b"plain text, 12:30\n\ttab"),
+        ("Straße, Łódź, œuvre, Ærø, ı", b"Strase, Lodz, ouvre, Aro, i"),
+        ("e\u0301te\u0301", b"ete"),
+        ("ｊａｎｅ＠ｅｘａｍｐｌｅ．ｃｏｍ", b"jane@example.com"),
+        ("٤١١١ ۴۱۱۱ ४१११ ๔๑๑๑ 𝟒𝟏𝟏𝟏 ④①①① ⁴¹¹¹ ❹❶❶❶", b"4111 " * 7 + b"4111"),
+        ("4️⃣1️⃣", b"41"),
+        ("𝓳𝖆𝘯ⓔ 🅙🄰 ᴊᴀɴᴇ", b"jane JA jane"),
+        ("ﬁve ⑩ № ㎏", b"five 10 No kg"),
+        ("a\u00a0b\u2009c\u3000d\u202fe", b"a b c d e"),
+        ("1‐2‑3–4—5−6－7ー8", b"1-2-3-4-5-6-7-8"),
+        ("“a” ‘b’ «c»", b'"a" \'b\' "c"'),
+        ("a\u200bb\u00adc\u2060d\ufeffe\u202ef\u034fg\u0336h", b"abcdefgh"),
+        ("x\U000e0061\U000e0062y", b"xy"),
+        ("卡号4111請", b"\x01\x014111\x01"),
+        ("카드4111입니다", b"\x01\x014111\x01\x01\x01"),
+        ("a€b™c½d", b"a\x01b\x01c\x01d"),
+        ("\ud800a\udfff\x00b\x02c", b"\x01a\x01\x01bc"),
+        ("", b""),
+    ],
+)
+def test_text_folds_to_what_a_reader_sees(text: str, scan: bytes) -> None:
+    """Compatibility forms, digits, accents, dashes, blanks and quotes become ASCII; what does not show is left out."""
+    assert scan == fold(text).scan
+
+
+@pytest.mark.parametrize(
+    ("text", "scan"),
+    [
+        ("jаne@exаmple.cоm", b"jane@example.com"),
+        ("сосо@example.com", b"coco@example.com"),
+        ("ΑΒC123", b"ABC123"),
+        ("А123ВС77", b"A123BC77"),
+        ("ВЕ68539007547034", b"BE68539007547034"),
+    ],
+)
+def test_look_alikes_become_ascii_in_words_that_are_ascii_otherwise(text: str, scan: bytes) -> None:
+    """Letters of other scripts that pass for ASCII, in addresses and document numbers too."""
+    assert scan == fold(text).scan
+
+
+@pytest.mark.parametrize(
+    "text", ["Привет, мир", "оса сахар", "VPNом", "дом 5а", "Καλημέρα κόσμε", "שלום עולם", "مرحبا بالعالم", "нагрев"]
+)
+def test_other_scripts_stay_letters_of_their_own(text: str) -> None:
+    """No word of another language turns into Latin letters; each letter is one byte from 0x80 on."""
+    scan = fold(text).scan
+
+    assert all(
+        byte >= 0x80 for byte, letter in zip(scan, text, strict=True) if letter.isalpha() and not letter.isascii()
+    )
+
+
+@pytest.mark.parametrize(
+    "alphabet", ["абвгдежзийклмнопрстуфхцчшщыэюя", "αβγδεζηθικλμνξοπρστυφχψω", "אבגדהוזחטיכלמנסעפצקרשת"]
+)
+def test_the_letters_of_an_alphabet_keep_apart(alphabet: str) -> None:
+    """A context word of another script is not taken for another one; only `и` and `й` fall together."""
+    assert len(alphabet) - len(set(fold(alphabet).scan)) <= 1
+
+
+def test_text_of_one_byte_each_is_in_step() -> None:
+    """Nothing to map costs nothing."""
+    assert [IN_STEP] * 3 == [fold(text).shifts for text in ("abc", "Straße „x“", "Привет 123")]
+
+
+def test_spans_lead_back_over_what_was_left_out_and_what_grew() -> None:
+    """A range of bytes is the range of code points that it stands for."""
+    text = "x ja\u200bne\u00ad@ex.co ﬁ ⑩!"
+    view = fold(text)
+    address, ligature, ten = (view.scan.index(each) for each in (b"jane@ex.co", b"fi", b"10"))
+
+    assert ("ja\u200bne\u00ad@ex.co", "ﬁ", "ﬁ", "⑩", "⑩!") == tuple(
+        text[span.start : span.end]
+        for span in (
+            view.span(address, address + 10),
+            view.span(ligature, ligature + 1),
+            view.span(ligature + 1, ligature + 2),
+            view.span(ten, ten + 2),
+            view.span(ten + 1, ten + 3),
+        )
+    )
+    assert Span(start=0, end=len(text)) == view.span(0, len(view.scan))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Könnten Sie – „bitte“ – die Straße prüfen? 5 €",
+        "Пожалуйста, проверьте отчёт № 5 — «срочно»",
+        "Żółć, gęślą jaźń",
+        "Ελληνικά και 123",
+        "şehir ığdır İstanbul",
+        "jаne@exаmple.com и дом",
+        "שלום 123",
+        "مرحبا 123",
+    ],
+)
+def test_the_fast_ways_fold_as_the_table_does(text: str) -> None:
+    """Code pages are a shortcut."""
+    assert _table_fold(text) == fold(text)
+
+
+def test_every_code_point_folds_to_known_bytes() -> None:
+    """ASCII stays, letters are letters, and no code point of the planes in use raises."""
+    folded = {code_point: fold_one(code_point) for code_point in [*range(0x20000), *range(0xE0000, 0xE0200)]}
+
+    assert all(
+        one.isprintable() or one in "\n\t\r\v\f\x01" or one >= "\x80" for each in folded.values() for one in each
+    )
+    assert all(max(map(ord, each), default=0) <= 0xFF and len(each) <= 18 for each in folded.values())
+    assert [] == [
+        hex(one)
+        for one, each in folded.items()
+        if unicodedata.decimal(chr(one), None) is not None and not each.isdigit()
+    ]
+    assert [] == [hex(one) for one, each in folded.items() if unicodedata.category(chr(one)) == "Zs" and each != " "]
+
+
+def test_the_table_stays_bounded() -> None:
+    """A text of all code points leaves no more behind than the limit."""
+    fold("".join(map(chr, range(0x80, 0x30000))))
+
+    assert len(_table()) <= MAX_TABLE

@@ -1,0 +1,133 @@
+"""The one rule for findings that overlap."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifiers.overlap import FAR, Claim, settle
+from governance.finding import Finding
+from governance.segment import Span
+
+
+def claim(
+    entity: str, start: int, end: int, permille: int = 500, *, validated=False, distance=FAR, via="", country=None
+) -> Claim:
+    return Claim(
+        finding=Finding(
+            segment=0,
+            entity_type=entity,
+            span=Span(start=start, end=end),
+            permille=permille,
+            detector="test",
+            validated=validated,
+            via=via,
+            country=country,
+        ),
+        distance=distance,
+    )
+
+
+CARD_IN_URL = claim("CREDIT_CARD", 20, 36, 1000, validated=True)
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ([claim("URL", 0, 50, 600), CARD_IN_URL], [CARD_IN_URL]),
+        ([claim("A", 0, 9, distance=4), claim("B", 2, 12)], [claim("A", 0, 9)]),
+        ([claim("A", 0, 9, distance=4), claim("B", 2, 5, validated=True)], [claim("B", 2, 5, validated=True)]),
+        ([claim("A", 0, 5, 800), claim("B", 2, 9, 100)], [claim("B", 2, 9, 100)]),
+        ([claim("A", 0, 5, 900), claim("B", 2, 9, 800)], [claim("A", 0, 5, 900)]),
+        ([claim("A", 0, 9, validated=True), claim("B", 2, 5, validated=True, distance=1)], [claim("A", 0, 9)]),
+        ([claim("URL", 0, 50, 1000, validated=True), claim("A", 9, 20)], [claim("A", 9, 20)]),
+        ([claim("URL", 0, 50), claim("DATE_TIME", 9, 20, validated=True)], [claim("URL", 0, 50)]),
+        ([claim("A", 0, 5, 400), claim("B", 0, 5, 500)], [claim("B", 0, 5, 500)]),
+        ([claim("A", 0, 5, distance=9), claim("B", 0, 5, distance=2)], [claim("B", 0, 5)]),
+        ([claim("A", 0, 5, via="hex"), claim("A", 0, 5)], [claim("A", 0, 5)]),
+        ([claim("A", 0, 5), claim("B", 5, 9)], [claim("A", 0, 5), claim("B", 5, 9)]),
+        ([claim("A", 0, 5), claim("A", 0, 5, 700)], [claim("A", 0, 5, 700)]),
+        ([claim("A", 3, 8, 700), claim("A", 0, 5)], [claim("A", 0, 8)]),
+        ([claim("A", 0, 8, validated=True), claim("A", 4, 20)], [claim("A", 0, 8, validated=True)]),
+        ([claim("A", 0, 8, validated=True), claim("A", 4, 9, validated=True)], [claim("A", 0, 8, validated=True)]),
+    ],
+)
+def test_what_remains_of_overlapping_claims(claims, expected):
+    """Validated beats contextual beats shape; then length, score, the nearer word, plain text."""
+    wanted = [each.finding.span for each in expected], [each.finding.entity_type for each in expected]
+    settled = settle(claims)
+
+    assert settled == settle(reversed(claims))
+    assert wanted == ([each.span for each in settled], [each.entity_type for each in settled])
+
+
+CZECH = claim("CZ_ICO", 4, 12, 1000, validated=True, distance=1, country="CZ")
+
+
+@pytest.mark.parametrize(
+    ("rival", "kept"),
+    [
+        (claim("SK_ICO", 4, 12, 1000, validated=True, distance=1, country="SK"), ["CZ", "SK"]),
+        (claim("SK_ICO", 4, 12, 1000, validated=True, distance=2, country="SK"), ["CZ"]),
+        (claim("SK_ICO", 4, 12, 900, validated=True, distance=1, country="SK"), ["CZ"]),
+        (claim("SK_ICO", 4, 11, 1000, validated=True, distance=1, country="SK"), ["CZ"]),
+        (claim("CZ_DIC", 4, 12, 1000, validated=True, distance=1, country="CZ"), ["CZ"]),
+        (claim("TAX_ID", 4, 12, 1000, validated=True, distance=1), ["CZ"]),
+    ],
+)
+def test_equal_claims_of_two_countries_both_remain(rival, kept):
+    """The value cannot decide; anything that one has over the other does."""
+    assert (
+        kept == [each.country for each in settle([rival, CZECH])] == [each.country for each in settle([CZECH, rival])]
+    )
+
+
+def test_equal_shapes_do_not_both_remain():
+    """Without a word or a check there is no evidence for either."""
+    rivals = [claim("A", 0, 5, country="CZ"), claim("B", 0, 5, country="SK")]
+    assert ["CZ"] == [each.country for each in settle(rivals)]
+
+
+spans = st.tuples(st.integers(0, 60), st.integers(1, 20))
+claims = st.lists(
+    st.builds(
+        lambda entity, at, permille, validated, distance, country: claim(
+            entity, at[0], at[0] + at[1], permille, validated=validated, distance=distance, country=country
+        ),
+        st.sampled_from("ABC"),
+        spans,
+        st.integers(0, 1000),
+        st.booleans(),
+        st.sampled_from([FAR, 1, 5]),
+        st.sampled_from([None, "CZ", "SK"]),
+    ),
+    max_size=25,
+)
+
+
+@given(many=claims, seed=st.randoms())
+def test_nothing_overlaps_and_the_order_of_claims_does_not_matter(many, seed):
+    """The result depends on the claims alone; what overlaps is the same value, of two countries."""
+    shuffled = list(many)
+    seed.shuffle(shuffled)
+    settled = settle(many)
+
+    assert settled == settle(shuffled)
+    assert all(
+        left.span.end <= right.span.start or (left.span == right.span and left.country != right.country)
+        for left, right in pairwise(settled)
+    )
+    assert bool(many) == bool(settled)
+
+
+def test_forty_thousand_claims_settle_in_a_moment():
+    """Sorting is all it costs."""
+    many = [claim("AB"[at % 2], at * 3, at * 3 + 8, at % 1000) for at in range(40_000)]
+    started = time.monotonic()
+    settle(many)
+
+    assert time.monotonic() - started < 5

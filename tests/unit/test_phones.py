@@ -1,0 +1,208 @@
+"""Telephone numbers against libphonenumber: all regions, national forms, what is none, and what it costs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+
+import phonenumbers
+import pytest
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
+
+from classifiers.digits import runs
+from classifiers.meter import Exhausted, Meter
+from classifiers.normalisation import fold
+from classifiers.phones import PhoneFinder, phone_table
+
+REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
+TYPES = (
+    PhoneNumberType.FIXED_LINE,
+    PhoneNumberType.MOBILE,
+    PhoneNumberType.TOLL_FREE,
+    PhoneNumberType.PREMIUM_RATE,
+    PhoneNumberType.VOIP,
+)
+
+
+@pytest.fixture(scope="module")
+def finder() -> PhoneFinder:
+    """A finder whose table has been through JSON, as a compiled catalogue keeps it."""
+    return PhoneFinder.from_table(json.loads(json.dumps(phone_table())))
+
+
+def found(
+    finder: PhoneFinder,
+    text: str,
+    *,
+    regions: tuple[str, ...] | None = None,
+    owned: tuple[tuple[int, int], ...] = (),
+) -> list[tuple[str, str | None, int, bool]]:
+    """(text, country, score, validated) of the numbers in `text`."""
+    view = fold(text)
+    meter = Meter(len(text) + 100_000, deadline=time.monotonic() + 60)
+    findings = finder.search(view, list(runs(view.scan, meter)), owned, meter, regions=regions)
+    return [(text[each.span.start : each.span.end], each.country, each.permille, each.validated) for each in findings]
+
+
+def reported(finder: PhoneFinder, text: str) -> list[str]:
+    """The numbers in `text` that reach the threshold."""
+    return [number for number, _, permille, _ in found(finder, text) if permille >= 400]
+
+
+def examples(region: str, *types: int) -> list[phonenumbers.PhoneNumber]:
+    """Valid numbers of a region, from the metadata."""
+    numbers = (phonenumbers.example_number_for_type(region, each) for each in types)
+    return [number for number in numbers if number is not None and phonenumbers.is_valid_number(number)]
+
+
+@pytest.mark.parametrize("form", [PhoneNumberFormat.E164, PhoneNumberFormat.INTERNATIONAL])
+def test_international_numbers_of_all_regions_are_found_with_the_region_of_libphonenumber(
+    finder: PhoneFinder, form: int
+) -> None:
+    """The span is the number from its plus to its last digit."""
+    wrong = []
+    for region in REGIONS:
+        for number in examples(region, *TYPES):
+            written = phonenumbers.format_number(number, form)
+            expected = [(written, phonenumbers.region_code_for_number(number), 850, True)]
+            actual = found(finder, f"so: {written} then")
+            if expected != actual:
+                wrong.append((expected, actual))
+    assert [] == wrong
+
+
+def test_spans_are_those_of_the_matcher_of_libphonenumber(finder: PhoneFinder) -> None:
+    """International numbers in running text, one after the other."""
+    written = [
+        phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+        for region in REGIONS
+        for number in examples(region, PhoneNumberType.FIXED_LINE)
+    ]
+    text = " or ".join(written)
+    expected = [match.raw_string for match in phonenumbers.PhoneNumberMatcher(text, None)]
+    assert expected == [number for number, _, _, _ in found(finder, text)]
+
+
+def test_national_numbers_are_found_in_their_region(finder: PhoneFinder) -> None:
+    """A region under a shared country code may give a number to its neighbour, as libphonenumber does."""
+    total, missed = 0, []
+    for region in REGIONS:
+        for number in examples(region, PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE):
+            written = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
+            if sum(map(str.isdigit, written)) >= 7:
+                total += 1
+                actual = found(finder, f"so {written} then", regions=(region,))
+                code = number.country_code
+                if [written] != [each[0] for each in actual] or code != phonenumbers.country_code_for_region(
+                    actual[0][1] or ""
+                ):
+                    missed.append((region, written, actual))
+    assert (True, []) == (total > 400, missed)
+
+
+@pytest.mark.parametrize("digit", [0, 1, 5, 9])
+def test_a_changed_number_is_found_only_if_libphonenumber_calls_it_valid(finder: PhoneFinder, digit: int) -> None:
+    """The first and the third digit after the country code replaced."""
+    wrong = []
+    for region in REGIONS:
+        for number in examples(region, PhoneNumberType.MOBILE):
+            national = phonenumbers.national_significant_number(number)
+            for place in (0, 2):
+                changed = f"+{number.country_code}{national[:place]}{digit}{national[place + 1 :]}"
+                valid = _is_valid(changed)
+                if valid != bool(found(finder, changed)):
+                    wrong.append((changed, valid))
+    assert [] == wrong
+
+
+def _is_valid(text: str) -> bool:
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(text))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(212) 555-1234", [("(212) 555-1234", "US", 400, False)]),
+        ("Room 12 212-555-1234", [("212-555-1234", "US", 400, False)]),
+        ("(416) 555-0123", [("(416) 555-0123", "CA", 400, False)]),
+        ("+44 (0)20 7946 0958 ext. 12", [("+44 (0)20 7946 0958 ext. 12", "GB", 850, True)]),
+        ("0049 30 123456", [("0049 30 123456", "DE", 700, False)]),
+        ("01 23 45 67 89", [("01 23 45 67 89", "FR", 400, False)]),
+        ("06.12.34.56.78", [("06.12.34.56.78", "FR", 400, False)]),
+        ("Tel. 0151 12345678", [("0151 12345678", "DE", 750, False)]),
+        ("+49 30 1234567 2024-01-01", [("+49 30 1234567", "DE", 850, True)]),
+        ("Tel.:030 1234567", [("030 1234567", "DE", 750, False)]),
+        ("fax:(030)1234567", [("(030)1234567", "DE", 750, False)]),
+        ("电话 4155552671", [("4155552671", "US", 650, False)]),
+        ("order 4155552671", [("4155552671", "US", 300, False)]),
+    ],
+)
+def test_a_number_is_read_as_people_write_it(
+    finder: PhoneFinder, text: str, expected: list[tuple[str, str | None, int, bool]]
+) -> None:
+    """Brackets, groups, extensions and what follows; a word beside it raises the score."""
+    assert expected == found(finder, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-01-02 10:11", "12.05.2024 10", "01.02.2024 08:00", "06/07/2024 15:30:00", "2024-01-02T10:11:12.123+02:00",
+        "1.234.567", "€ 1.234.567,89", "$1,234,567", "0.123456789", "version 10.0.19041.1", "v1.2.3.4", "192.168.100.200",
+        "order 0123-456-789", "00123456789012", "0301234567", "1700000000000", "ISBN 978-3-16-148410-0", "52.516312,13.377712",
+        "4111 1111 1111 1111", "2024 2025 2026 2027", "0x0123456789", "012-34-5678", "123 456 789", "12:30:00 +0200",
+        "x+12125551234", "abc0301234567", "#030 1234567", "ORD-0895-208508", "0291-0930",
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_a_number_is_not_reported(finder: PhoneFinder, text: str) -> None:
+    """Dates, prices, versions, addresses, orders and amounts stay below the threshold without a word beside them."""
+    assert [] == reported(finder, text)
+
+
+def test_a_number_inside_what_another_rule_owns_is_left_to_it(finder: PhoneFinder) -> None:
+    """Part of an IBAN can be read as a number of Berlin."""
+    text = "DE89 3704 0044 0532 0130 00"
+    assert [] == found(finder, text, owned=((0, len(text)),))
+    assert [] != found(finder, text)
+
+
+def test_national_forms_follow_the_regions_in_play(finder: PhoneFinder) -> None:
+    """The same digits are a number in one country and none in another."""
+    assert [("020 123 4567", "NL", 400, False)] == found(finder, "020 123 4567", regions=("NL",))
+    assert [] == found(finder, "020 123 4567", regions=("US",))
+
+
+@pytest.mark.parametrize("piece", ["1 ", "12-34 ", "0", "(1) ", "+1", "030 12345 ", "+49 30 12 ", "((((", "0 0 0 "])
+def test_no_text_costs_more_than_its_allowance(finder: PhoneFinder, piece: str) -> None:
+    """64 kB of candidates end within the meter's units, which stand for about a tenth of a second."""
+    text = piece * (64_000 // len(piece))
+    view = fold(text)
+    meter = Meter(len(text), deadline=time.monotonic() + 60)
+    with contextlib.suppress(Exhausted):
+        list(finder.search(view, list(runs(view.scan, meter)), (), meter))
+    assert meter.spent <= meter.allowance + 64
+
+
+def test_a_candidate_costs_a_fraction_of_a_call_of_libphonenumber(finder: PhoneFinder) -> None:
+    """Measured side by side on warm patterns; the bound is loose, because the machine may be busy."""
+    numbers = [
+        phonenumbers.format_number(number, form)
+        for region in REGIONS
+        for number in examples(region, PhoneNumberType.FIXED_LINE)
+        for form in (PhoneNumberFormat.E164, PhoneNumberFormat.INTERNATIONAL)
+    ]
+    text = " and then, ".join(numbers)
+    ours = min(_seconds(lambda: found(finder, text)) for _ in range(5))
+    theirs = min(_seconds(lambda: [_is_valid(number) for number in numbers]) for _ in range(5))
+    assert ours < theirs / 2
+
+
+def _seconds(call: object) -> float:
+    assert callable(call)
+    start = time.process_time()
+    call()
+    return time.process_time() - start

@@ -1,0 +1,72 @@
+"""Names of places and the countries they can mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from classifiers.places import made_table, place_table
+from tests.unit.jurisdiction_cases import places
+
+
+@pytest.mark.parametrize(
+    ("text", "declined", "expected"),
+    [
+        ("Leeds and more", False, (("GB",), False, False)),
+        ("der Schweiz", False, (("CH",), True, False)),
+        ("New York City", False, (("US",), False, False)),
+        ("München", False, (("DE",), False, False)),
+        ("Göteborg.", False, (("SE",), False, False)),
+        ("Den Haag", False, (("NL",), False, False)),
+        ("London, Ontario", False, (("CA",), True, False)),
+        ("Nice", False, (("FR",), False, True)),
+        ("Krakowie", True, (("PL",), False, False)),
+        ("Praze", True, (("CZ",), False, False)),
+        ("Новосибирске", True, (("RU",), False, False)),
+        ("İzmir'de", True, (("TR",), False, False)),
+        ("Novom Sadu", True, (("RS",), False, False)),
+        ("Польше", True, (("PL",), True, False)),
+    ],
+)
+def test_a_name_means_a_country(text: str, declined: bool, expected: tuple[tuple[str, ...], bool, bool]):
+    """Cities and countries in many languages, with the endings of cases where the language has them."""
+    place = places().first(text, 0, len(text), declined=declined)
+
+    assert place is not None
+    assert expected == (place.countries, place.whole, place.ambiguous)
+
+
+def test_a_name_of_many_cities_is_ambiguous():
+    """None of the Valencias has most of the people."""
+    place = places().first("Valencia", 0, 8)
+
+    assert place is not None
+    assert (True, {"ES", "VE"}) == (place.ambiguous, {"ES", "VE"} & set(place.countries))
+
+
+@pytest.mark.parametrize("text", ["leeds", "a small house", "Xyzzy Plugh", "", "12345", ", Leeds", "Via Garibaldi"])
+def test_other_words_are_no_place(text: str):
+    """No capital, no such name, or something else before it."""
+    assert None is places().first(text, 0, len(text))
+
+
+def test_the_last_place_of_an_address_is_its_city():
+    """Streets named after cities are left out, and what follows an empty line."""
+    text = "Berlin Street 5, Leeds\n\nParis"
+    place = places().last(text, 0, len(text))
+
+    assert place is not None
+    assert (("GB",), "Leeds") == (place.countries, text[place.start : place.end])
+
+
+def test_names_in_scripts_without_blanks_are_cut_out():
+    """The longest name at the place counts."""
+    text = "東京都に"
+    place = places().unspaced(text, 0, len(text), backwards=False)
+
+    assert place is not None
+    assert (("JP",), "東京都") == (place.countries, text[place.start : place.end])
+
+
+def test_the_table_in_the_tree_is_what_the_data_gives() -> None:
+    """After a new version of the data: `python -m classifiers.places`."""
+    assert made_table() == place_table()

@@ -1,0 +1,180 @@
+"""One document: findings where they stand, blocks without seams, what is reported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifiers import scan_document
+from classifiers.scan_document import Tally, Wanted, blocks, read_pieces
+from classifiers.scan_formats import Format, Piece
+from governance.finding import Detection, DetectionStatus
+from tests.scan_fakes import detect, document_of
+
+Row = tuple[str, int, int, str, str]
+
+
+def rows(path: Path, **more: object) -> list[Row]:
+    """(entity, line, column, place, what is written there) of each finding."""
+    document, _ = document_of(path, whole=True, **more)  # type: ignore[arg-type]
+    text = document.text
+    assert text is not None
+    return [
+        (hit.finding.entity_type, hit.line, hit.column, hit.place, text[hit.start : hit.end]) for hit in document.hits
+    ]
+
+
+def test_findings_stand_at_line_and_column(tmp_path: Path) -> None:
+    """Both count from 1, in code points."""
+    (tmp_path / "x.txt").write_text("\U0001f600 a@b.de\n\nzwei: c@d.de e@f.de")
+
+    assert [
+        ("EMAIL_ADDRESS", 1, 3, "", "a@b.de"),
+        ("EMAIL_ADDRESS", 3, 7, "", "c@d.de"),
+        ("EMAIL_ADDRESS", 3, 14, "", "e@f.de"),
+    ] == rows(tmp_path / "x.txt")
+
+
+def test_a_key_is_the_context_of_its_value_and_never_quoted_when_it_is_a_finding(tmp_path: Path) -> None:
+    """The place of a finding below a key that is one shows the type in its stead."""
+    (tmp_path / "x.json").write_text('{"bsn": 111222333,\n "a@b.de": {"bsn": "111222333"}}')
+
+    assert [
+        ("NL_BSN", 1, 9, "/bsn", "111222333"),
+        ("EMAIL_ADDRESS", 2, 3, "/<EMAIL_ADDRESS>", "a@b.de"),
+        ("NL_BSN", 2, 21, "/<EMAIL_ADDRESS>/bsn", "111222333"),
+    ] == rows(tmp_path / "x.json")
+
+
+def test_a_finding_in_an_escaped_string_stands_where_it_is_written(tmp_path: Path) -> None:
+    """From the first to the last character of its spelling."""
+    (tmp_path / "x.json").write_text(r'["\ud83d\ude00 a\u0040b.de \n"]')
+
+    assert [("EMAIL_ADDRESS", 1, 16, "/0", r"a\u0040b.de")] == rows(tmp_path / "x.json")
+
+
+def test_a_heading_is_the_context_of_its_column(tmp_path: Path) -> None:
+    """And its place."""
+    (tmp_path / "x.csv").write_text('id,bsn\n1,111222333\n2,"111222333"\n')
+
+    assert [("NL_BSN", 2, 3, "bsn", "111222333"), ("NL_BSN", 3, 4, "bsn", "111222333")] == rows(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.txt"])
+def test_what_is_not_in_its_format_is_read_as_text(name: str, tmp_path: Path) -> None:
+    """Nothing is passed over, and it is said."""
+    (tmp_path / name).write_text('{"a": "a@b.de", // no json\n}')
+    document, _ = document_of(tmp_path / name, form=Format.JSON)
+
+    assert (1, Format.TEXT, "not valid JSON: read as text", DetectionStatus.COMPLETE) == (
+        len(document.hits),
+        document.kind,
+        document.problem,
+        document.status,
+    )
+
+
+def test_what_is_too_large_to_be_read_whole_is_read_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In blocks, with a word about it."""
+    monkeypatch.setattr(scan_document, "MAX_WHOLE_BYTES", 8)
+    (tmp_path / "x.json").write_text('{"a": "a@b.de"}')
+    document, _ = document_of(tmp_path / "x.json")
+
+    assert (1, Format.TEXT, True) == (len(document.hits), document.kind, "read as text" in document.problem)
+
+
+def test_bytes_that_are_no_text_make_the_status_partial(tmp_path: Path) -> None:
+    """What else there is was read."""
+    (tmp_path / "x").write_bytes(b"caf\xe9 a@b.de")
+    document, _ = document_of(tmp_path / "x")
+
+    assert (1, DetectionStatus.PARTIAL, "not UTF-8 at byte 3: the rest was read", True) == (
+        len(document.hits),
+        document.status,
+        document.problem,
+        document.trouble,
+    )
+
+
+def test_only_what_is_wanted_is_reported(tmp_path: Path) -> None:
+    """By score, by entity, by country."""
+    (tmp_path / "x").write_text("a@b.de 4111111111111111 bsn: 111222333")
+
+    assert [["EMAIL_ADDRESS", "NL_BSN"], ["CREDIT_CARD"], ["NL_BSN"]] == [
+        [row[0] for row in rows(tmp_path / "x", wanted=wanted)]
+        for wanted in (
+            Wanted(permille=700),
+            Wanted(entities=frozenset(("CREDIT_CARD",))),
+            Wanted(countries=frozenset(("NL",))),
+        )
+    ]
+
+
+@given(st.lists(st.text(alphabet="ab", min_size=1, max_size=9), max_size=30))
+def test_blocks_share_out_every_character_once(chunks: list[str]) -> None:
+    """Whatever the chunks: what blocks own, put together, is the text."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan_document, "BLOCK", 16)
+        patch.setattr(scan_document, "OVERLAP", 6)
+        shared = [block.text[block.first : block.last] for block in blocks(chunks)]
+        starts = [(block.start, block.text) for block in blocks(chunks)]
+
+    text = "".join(chunks)
+    assert text == "".join(shared)
+    assert starts == [(start, text[start : start + len(part)]) for start, part in starts]
+
+
+@given(st.integers(0, 40), st.integers(1, 40))
+def test_a_seam_hides_and_doubles_nothing(before: int, between: int) -> None:
+    """A value that is shorter than half the overlap is found once, wherever it stands."""
+    text = "x " * before + "a@b.de" + " \n" * between + "c@d.de"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan_document, "BLOCK", 32)
+        patch.setattr(scan_document, "OVERLAP", 16)
+        [(_, found)] = read_pieces([Piece(text=text)], detect, Tally())
+
+    assert ["a@b.de", "c@d.de"] == [text[each.span.start : each.span.end] for each in found]
+
+
+def test_lines_are_counted_through_all_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A streamed file says the same lines and columns as one that is read whole."""
+    monkeypatch.setattr(scan_document, "BLOCK", 64)
+    monkeypatch.setattr(scan_document, "OVERLAP", 32)
+    (tmp_path / "x").write_text("".join(f"{'y' * (number % 37)} m{number}@b.de\n" for number in range(60)))
+    streamed, _ = document_of(tmp_path / "x")
+    whole = [(line, column) for _, line, column, _, _ in rows(tmp_path / "x")]
+
+    assert [(number + 1, number % 37 + 2) for number in range(60)] == whole
+    assert whole == [(hit.line, hit.column) for hit in streamed.hits]
+
+
+def test_equal_pieces_are_read_once_and_reported_each_time() -> None:
+    """A key that comes back ten thousand times costs one look."""
+    seen: list[str] = []
+
+    def by(text: str) -> Detection:
+        seen.append(text)
+        return detect(text)
+
+    found = list(read_pieces([Piece(text="a@b.de", start=at) for at in range(10_000)], by, Tally()))
+
+    assert (["a@b.de"], 10_000) == (seen, sum(len(findings) for _, findings in found))
+
+
+def test_pieces_lend_each_other_no_context(tmp_path: Path) -> None:
+    """What stands in one field is far from the next."""
+    seen: list[str] = []
+
+    def by(text: str) -> Detection:
+        seen.append(text)
+        return detect(text)
+
+    (tmp_path / "x.json").write_text(json.dumps({"bsn": "no", "order": "111222333"}))
+    document_of(tmp_path / "x.json", by=by)
+
+    [text] = seen
+    assert text.index("111222333") - text.index("bsn: no") - len("bsn: no") > scan_document.REACH_BEFORE
