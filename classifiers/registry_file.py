@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from classifiers.rules import CONTEXT_FLOOR, Rule, _faults
+from classifiers.rules import CONTEXT_FLOOR, Rule, faults
 from governance import yaml_source
 from governance.errors import ConfigInvalid
 from governance.finding import Category
@@ -331,7 +331,7 @@ def as_rule(pattern: OwnPattern, *, rule_id: str, source: str) -> Rule | None:
         valid=(),
         invalid=(),
     )
-    return None if any(_faults(rule)) else rule
+    return None if any(faults(rule)) else rule
 
 
 def _translated(expression: str) -> str | None:

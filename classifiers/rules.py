@@ -147,12 +147,13 @@ def _read(file: Path) -> Iterator[Rule]:
             rule = rules.validate_python(inherited | entry)
         except ValidationError as error:
             raise ConfigInvalid(f"rule `{entry.get('id')}`: {error}", file=str(file)) from None
-        for fault in _faults(rule):
+        for fault in faults(rule):
             raise ConfigInvalid(f"rule `{rule.id}`: {fault}", file=str(file))
         yield rule
 
 
-def _faults(rule: Rule) -> Iterator[str]:
+def faults(rule: Rule) -> Iterator[str]:
+    """What makes `rule` unusable, in words for its author; nothing for a good one."""
     if bool(rule.expressions) == bool(rule.digits):
         yield "needs either `expressions` or `digits`"
     if _ENTITY.fullmatch(rule.entity) is None:
