@@ -20,6 +20,8 @@ class DigestCache(Generic[V]):
 
     def __init__(self, *, max_entries: int, max_weight: int) -> None:
         self._key = secrets.token_bytes(32)
+        # The digest of the version last asked for, to go on from.
+        self._started: dict[str, hashlib.blake2b] = {}
         self._max_entries = max_entries
         self._max_weight = max_weight
         self._entries: OrderedDict[bytes, tuple[V, int]] = OrderedDict()
@@ -28,8 +30,11 @@ class DigestCache(Generic[V]):
 
     def key(self, text: str, version: str = "") -> bytes:
         """The digest of `text` as read by `version`: results of other rules are never mistaken for it."""
-        digest = hashlib.blake2b(key=self._key, digest_size=16)
-        digest.update(f"{len(version)} {version}".encode())
+        started = self._started.get(version)
+        if started is None:
+            started = hashlib.blake2b(f"{len(version)} {version}".encode(), key=self._key, digest_size=16)
+            self._started = {version: started}
+        digest = started.copy()
         digest.update(text.encode("utf-8", "surrogatepass"))
         return digest.digest()
 

@@ -488,7 +488,7 @@ def audit_verify(
 """,
 )
 def bench_path(
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long each cell is measured.")] = 4.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long each cell is measured.")] = 8.0,
     clients: Annotated[int, typer.Option(min=1, max=1024, help="Concurrent connections.")] = 16,
     *,
     as_json: AsJson = False,

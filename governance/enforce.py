@@ -22,6 +22,7 @@ _RESERVED_NAMES = frozenset(
 # Operators that are part of the contract but not built: tokenise and generalise need a vault, block a per-value refusal.
 _UNSUPPORTED = frozenset({Operator.TOKENISE, Operator.GENERALISE, Operator.BLOCK})
 _RESERVED_PREFIXES = (":", "x-ringfence-", "x-envoy-", "x-forwarded-")
+_NO_ROUTE = Route()
 
 
 def enforce(
@@ -73,7 +74,7 @@ def _edited(request: InferenceRequest, edits: tuple[Edit, ...]) -> SensitiveByte
 def _can_keep(obligations: Obligations) -> bool:
     names = (*obligations.headers.set, *obligations.headers.remove)
     return (
-        obligations.route == Route()
+        obligations.route == _NO_ROUTE
         and obligations.response.inspect == "none"
         and not any(rule.operator in _UNSUPPORTED or rule.apply != "request" for rule in obligations.redact)
         and not any(_reserved(name.lower()) for name in names)

@@ -9,6 +9,7 @@ from governance.nodes.node import Node
 from governance.residency import expand
 
 _Check = Callable[[Node], bool]
+_ANYWHERE = Pin()
 
 
 def admissible(pin: Pin, nodes: Sequence[Node], *, model: str) -> tuple[Node, ...]:
@@ -16,8 +17,11 @@ def admissible(pin: Pin, nodes: Sequence[Node], *, model: str) -> tuple[Node, ..
 
     Groups of countries count as their members; country codes are compared in upper case, all else exactly.
     """
+    serving = tuple(node for node in nodes if model in node.models)
+    if pin == _ANYWHERE:
+        return serving
     checks = (*_wanted(pin), *_unexcluded(pin))
-    return tuple(node for node in nodes if model in node.models and all(check(node) for check in checks))
+    return tuple(node for node in serving if all(check(node) for check in checks))
 
 
 def _wanted(pin: Pin) -> Iterable[_Check]:

@@ -1,6 +1,7 @@
 """What the audit log holds. Every string is an id from a registry, a closed word, a digest or a template.
 
-There is no field that could carry text of a request. Integers only (RFC 8785 numbers below 2^53); times are
+There is no field that could carry text of a request. The fields of what stands inside a record are in the order of their
+names and never None, so that its canonical JSON is written without sorting. Integers only (RFC 8785 numbers below 2^53); times are
 microseconds. The log adds the envelope (`v`, `kind`, `seq`, `ts`, `mono`, `origin`, `boot`) when it appends.
 """
 
@@ -37,20 +38,20 @@ class OutcomeStatus(StrEnum):
 class Op:
     """What was asked."""
 
-    protocol: Id
-    name: Operation
-    stream: bool
-    size_in: Count
     messages: Count
+    name: Operation
+    protocol: Id
+    size_in: Count
+    stream: bool
 
 
 @frozen
 class FindingCount:
     """Findings of one type: counts, never values."""
 
-    type: Id
-    n: Count
     max_permille: Permille
+    n: Count
+    type: Id
     where: tuple[Role, ...]
 
 
@@ -58,19 +59,19 @@ class FindingCount:
 class RedactionCount:
     """Values changed, by type and operator."""
 
-    type: Id
-    operator: Id
     n: Count
+    operator: Id
+    type: Id
 
 
 @frozen
 class RouteRecord:
     """Where the request may go. `allowed` are node ids, at most 64; `allowed_overflow` counts the rest."""
 
-    pool: Id
-    cell: Id
     allowed: Annotated[tuple[Id, ...], MaxLen(64)]
     allowed_overflow: Count = 0
+    cell: Id
+    pool: Id
 
 
 @frozen
@@ -78,22 +79,22 @@ class PolicyRecord:
     """Which policy decided: same input and same bundle give the same decision."""
 
     bundle: Id
-    revision: Id
-    digest: Digest
     data_digest: Digest
+    digest: Digest
     engine: Id
-    input_digest: Digest
-    rules: tuple[Id, ...]
     failures: Count
+    input_digest: Digest
+    revision: Id
+    rules: tuple[Id, ...]
 
 
 @frozen
 class Perf:
     """Microseconds spent on the path."""
 
-    us_total: Count
     us_detect: Count
     us_policy: Count
+    us_total: Count
 
 
 @frozen

@@ -12,9 +12,9 @@ from typing import Any
 import grpc
 import structlog
 from envoy.config.core.v3.base_pb2 import RequestMethod
-from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
+from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogCommon, HTTPAccessLogEntry, ResponseFlags
 from envoy.service.accesslog.v3 import als_pb2, als_pb2_grpc
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 from governance.errors import AuditUnavailable
 from governance.inference import RequestHead
@@ -36,25 +36,26 @@ def outcome(
 
     `contained` is False when a node outside the pool served, or when the pool or the node is not known.
     """
-    metadata = entry.common_properties.metadata.filter_metadata
+    properties = entry.common_properties
+    metadata = properties.metadata.filter_metadata
     decision_id = _text(metadata, DECISION_NAMESPACE, "decision_id")
     if not decision_id:
         return None
-    properties = entry.common_properties
     node = nodes.get(properties.custom_tags.get("node", ""))
     pool = pool_of(_text(metadata, POOL_NAMESPACE, POOL_KEY))
     code = entry.response.response_code.value
+    usage = metadata[USAGE_NAMESPACE].fields if USAGE_NAMESPACE in metadata else {}
     return OutcomeRecord(
         ref=decision_id,
-        status=_status(entry, node),
+        status=_status(properties, code, node),
         code=code,
         node=node.id if node else "",
         tier=node.tier if node else None,
         country=node.country if node else "",
         contained=_contained(entry, node, pool),
         attempts=properties.upstream_request_attempt_count,
-        tokens_in=_count(metadata, "prompt_tokens"),
-        tokens_out=_count(metadata, "completion_tokens"),
+        tokens_in=_count(usage, "prompt_tokens"),
+        tokens_out=_count(usage, "completion_tokens"),
         size_out=entry.response.response_body_bytes,
         us_total=properties.time_to_last_downstream_tx_byte.ToMicroseconds(),
     )
@@ -62,7 +63,7 @@ def outcome(
 
 def reached_upstream(entry: HTTPAccessLogEntry) -> bool:
     """True when Envoy picked an upstream host for the request."""
-    return bool(entry.common_properties.upstream_remote_address.ListFields())
+    return entry.common_properties.upstream_remote_address.WhichOneof("address") is not None
 
 
 def broken_off(entry: HTTPAccessLogEntry) -> bool:
@@ -84,21 +85,26 @@ def _contained(entry: HTTPAccessLogEntry, node: Node | None, pool: Pool | None) 
     return node is not None and pool is not None and node.id in pool.nodes
 
 
-def _status(entry: HTTPAccessLogEntry, node: Node | None) -> OutcomeStatus:
-    flags = entry.common_properties.response_flags
-    if flags.downstream_connection_termination:
-        return OutcomeStatus.ABORTED
+def _status(properties: AccessLogCommon, code: int, node: Node | None) -> OutcomeStatus:
+    # Envoy sets it only where there is one.
+    if properties.HasField("response_flags"):
+        flags = properties.response_flags
+        if flags.downstream_connection_termination:
+            return OutcomeStatus.ABORTED
+        if _broken(flags):
+            return OutcomeStatus.FAILED
+    return OutcomeStatus.FAILED if node is None or code >= 500 else OutcomeStatus.SERVED
+
+
+def _broken(flags: ResponseFlags) -> bool:
     # A node that breaks off in a stream has said 200 long before.
-    broken = (
+    return bool(
         flags.upstream_connection_termination
         or flags.upstream_remote_reset
         or flags.upstream_protocol_error
         or flags.upstream_request_timeout
         or flags.stream_idle_timeout
     )
-    if node is None or broken or entry.response.response_code.value >= 500:
-        return OutcomeStatus.FAILED
-    return OutcomeStatus.SERVED
 
 
 def _text(metadata: Mapping[str, Struct], namespace: str, key: str) -> str:
@@ -106,8 +112,7 @@ def _text(metadata: Mapping[str, Struct], namespace: str, key: str) -> str:
     return fields[key].string_value if key in fields else ""
 
 
-def _count(metadata: Mapping[str, Struct], key: str) -> int | None:
-    fields = metadata[USAGE_NAMESPACE].fields if USAGE_NAMESPACE in metadata else {}
+def _count(fields: Mapping[str, Value], key: str) -> int | None:
     if key not in fields:
         return None
     value = fields[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Self
 
@@ -53,7 +54,7 @@ class Placement:
 
     async def ensure(self, pool: Pool) -> None:
         """Returns once Envoy routes to `pool`. Raises PlacementUnavailable after the bounded wait."""
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         if pool.name in self._live:
             self._live[pool.name] = (pool, now)
             return
@@ -73,7 +74,7 @@ class Placement:
         """Runs for ever: tells the control process which pools are in use, so that a restarted one routes to them."""
         while True:
             await asyncio.sleep(_KEEP_ALIVE_S)
-            now = asyncio.get_running_loop().time()
+            now = time.monotonic()
             self._live = {name: live for name, live in self._live.items() if now - live[1] < _IDLE_S}
             try:
                 await self._register([pool for pool, _ in self._live.values()])

@@ -24,7 +24,7 @@ VERSION = 1
 Clock = Callable[[], tuple[int, int]]
 
 # STRICT_INTEGER: RFC 8785 numbers are doubles, so an integer beyond 2^53 would not survive another reader.
-_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_STRICT_INTEGER
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 # Where a float may stand; a string that looks so as well only costs the slow way.
 _FLOAT = re.compile(rb"[:,\[]-?[0-9]+[.eE]")
 _OPTIONS_ORDERED = orjson.OPT_STRICT_INTEGER
@@ -93,7 +93,7 @@ def _facts(facts: Facts) -> orjson.Fragment:
 
 def _dump(fields: dict[str, Any]) -> bytes:
     try:
-        payload = orjson.dumps(fields, _members, _OPTIONS)
+        payload = orjson.dumps(fields, option=_OPTIONS)
         # orjson sorts keys by code point, RFC 8785 (3.2.3) by UTF-16 unit: they differ above the BMP only, and a
         # payload in ASCII has no such key.
         return payload if payload.isascii() else canonical(orjson.loads(payload))

@@ -1,8 +1,9 @@
 """The audit log as the path sees it: `await append(record)` returns once the record is durable.
 
-Group commit without linger: what one turn of the loop appended is one batch. While the disk answers quickly the loop's
-own thread writes and syncs it, which costs less than to wake another thread and be woken by it. After a slow answer
-the committer thread does so for a while, whatever is appended during one sync being its next batch.
+Group commit: what is appended until the loop runs out of other work, for PLUG_S at most, is one batch; a loop with
+nothing else to do does not wait. While the disk answers quickly the loop's own thread writes and syncs it, which costs less
+than to wake another thread and be woken by it. After a slow answer the committer thread does so for a while, whatever is
+appended during one sync being its next batch.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ from governance.record import EventRecord, OutcomeRecord, OutcomeStatus, Record
 _RETRY_S = 1.0
 # How long a record that nobody waits for may wait for company: most commits then carry decisions and outcomes together.
 LAZY_S = 0.1
+
+# How long a commit may be put off for the sake of requests that are being judged, and a turn of the loop in which none was.
+PLUG_S = 0.002
+_IDLE_TURN_S = 0.000_05
 
 # What the loop may stand still for, and how long it leaves the disk to the committer after it had to wait longer.
 QUICK_S = 0.002
@@ -65,6 +70,7 @@ class AuditLog:
         self._roused = False  # a token was put into `_wake` since the committer last took the queue
         # The loop's alone: a wake-up that is on its way, after this turn or after LAZY_S.
         self._rousing = False
+        self._asked_at = self._looked_at = 0.0
         self._later: asyncio.TimerHandle | None = None
         self._slow_until = float("-inf") if quick_s > 0 else float("inf")
         self._active = False  # something was written here since the committer last looked
@@ -126,10 +132,10 @@ class AuditLog:
         waiter: asyncio.Future[None] = loop.create_future()
         with self._lock:
             seq = self._put(record, waiter)
-        # Not at once: the other requests that are ready in this turn of the loop come along in the same commit.
         if not self._rousing:
             self._rousing = True
-            loop.call_soon(self._rouse_now)
+            self._asked_at = self._looked_at = time.monotonic()
+            loop.call_soon(self._rouse_when_idle, loop)
         await waiter
         return Receipt(origin=self._journal.encoder.origin, seq=seq)
 
@@ -174,6 +180,14 @@ class AuditLog:
         if not self._roused:
             self._roused = True
             self._wake.put(None)
+
+    def _rouse_when_idle(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = time.monotonic()
+        if now - self._looked_at > _IDLE_TURN_S and now - self._asked_at < PLUG_S:
+            self._looked_at = now
+            loop.call_soon(self._rouse_when_idle, loop)
+        else:
+            self._rouse_now()
 
     def _rouse_now(self) -> None:
         self._rousing, self._later = False, None

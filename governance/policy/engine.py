@@ -13,8 +13,8 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, is_dataclass, replace
-from functools import lru_cache
+from dataclasses import field, fields, is_dataclass, replace
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any, Protocol, get_type_hints
 
@@ -86,9 +86,15 @@ class InProcess:
 _Key = tuple[Phase, Hashable]
 
 
-@dataclass(frozen=True, slots=True)
+_WITHOUT_ID = [each.name for each in fields(Decision) if each.name != "decision_id"]
+
+
+@frozen
 class _Kept:
-    decision: Decision
+    """`again(decision_id=...)` is the decision as the answer to another request, without the cost of `replace`."""
+
+    again: Callable[..., Decision]
+    provenance: Provenance
     until: float
 
 
@@ -99,7 +105,7 @@ class _Cache:
         self._size, self._clock = size, clock
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
 
-    def get(self, key: _Key) -> Decision | None:
+    def get(self, key: _Key) -> _Kept | None:
         kept = self._kept.get(key)
         if kept is None:
             return None
@@ -107,14 +113,17 @@ class _Cache:
             del self._kept[key]
             return None
         self._kept.move_to_end(key)
-        return kept.decision
+        return kept
 
     def put(self, key: _Key, decision: Decision) -> None:
         """Keeps `decision` unless it forbids that. A failure may be over with the next request."""
         if not decision.cacheable or decision.ttl_s <= 0 or decision.errors or self._size <= 0:
             return
-        again = replace(decision, provenance=replace(decision.provenance, cached=True, eval_us=0))
-        self._kept[key] = _Kept(again, self._clock() + decision.ttl_s)
+        values = {name: getattr(decision, name) for name in _WITHOUT_ID}
+        values["provenance"] = provenance = replace(decision.provenance, cached=True, eval_us=0)
+        self._kept[key] = _Kept(
+            again=partial(Decision, **values), provenance=provenance, until=self._clock() + decision.ttl_s
+        )
         self._kept.move_to_end(key)
         if len(self._kept) > self._size:
             self._kept.popitem(last=False)
@@ -253,11 +262,10 @@ def _activate(bundle: Bundle, engine: Engine, cache: _Cache) -> _Active:
     )
 
 
-def _again(known: Decision, decision_id: str, classifiers: str) -> Decision:
-    """`known` as the answer to another request."""
+def _again(known: _Kept, decision_id: str, classifiers: str) -> Decision:
     if known.provenance.classifiers_digest == classifiers:
-        return replace(known, decision_id=decision_id)
-    return replace(known, decision_id=decision_id, provenance=replace(known.provenance, classifiers_digest=classifiers))
+        return known.again(decision_id=decision_id)
+    return known.again(decision_id=decision_id, provenance=replace(known.provenance, classifiers_digest=classifiers))
 
 
 def _us_since(started: int) -> int:

@@ -1,4 +1,8 @@
-"""The bench itself: the same load on three subjects, and the table of ratios."""
+"""The bench itself: the same load on three subjects in turns, and the table of ratios.
+
+A machine that others share changes its speed by half within seconds. Subjects take turns of a second, so that they meet
+the same machine, and each figure is the median of its turns.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ import os
 import platform
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from statistics import median
 
 import orjson
 from rich.box import HORIZONTALS
@@ -21,7 +26,8 @@ from sidecar.bench import load
 from sidecar.bench.processes import Subject, baseline, ringfence
 
 SIZES = (200, 2_000, 20_000)
-_WARM_UP_S = 1.0
+SEEN, NEW = "ringfence, seen", "ringfence, new"
+_TURN_S = 1.0
 # Everyday words, so that text is new each time and yet holds nothing to find.
 _WORDS = (
     "the report shows that most of our customers prefer a short answer with one clear example and a link to the manual "
@@ -61,19 +67,23 @@ async def path(console: Console, *, seconds: float, clients: int, as_json: bool)
                 alone = await stack.enter_async_context(baseline(Path(name), port, noop=False))
                 noop = await stack.enter_async_context(baseline(Path(name), port, noop=True))
                 full = await stack.enter_async_context(ringfence(Path(name), port))
-            cells = [
-                (subject, label, size, body)
-                for size in SIZES
-                for subject, label, body in (
+            for size in SIZES:
+                cells = [
                     (alone, alone.name, seen(size)),
                     (noop, noop.name, seen(size)),
-                    (full, "ringfence, seen", seen(size)),
-                    (full, "ringfence, new", new(size)),
-                )
-            ]
-            for number, (subject, label, size, body) in enumerate(cells, 1):
-                with console.status(f"cell {number} of {len(cells)}: {label}, {size} B"):
-                    figures.append(await _measure(subject, label, size, body, seconds=seconds, clients=clients))
+                    (full, SEEN, seen(size)),
+                    (full, NEW, new(size)),
+                ]
+                turns: list[list[_Turn]] = [[] for _ in cells]
+                for number in range(-1, max(1, round(seconds / _TURN_S))):
+                    with console.status(f"{size} B, turn {number + 1} of {seconds / _TURN_S:.0f}"):
+                        for (subject, _, body), taken in zip(cells, turns, strict=True):
+                            taken.append(await _turn(subject, body, number, clients=clients))
+                figures += [
+                    # The first turn warms up.
+                    _figure(label, size, taken[1:])
+                    for (_, label, _), taken in zip(cells, turns, strict=True)
+                ]
     _print(console, figures, as_json=as_json, clients=clients, seconds=seconds)
     return 1 if any(figure.failures for figure in figures) else 0
 
@@ -99,24 +109,37 @@ def _messages(text: str) -> dict[str, object]:
     return {"model": "bench", "messages": [{"role": "user", "content": text}]}
 
 
-async def _measure(
-    subject: Subject, label: str, size: int, body: Callable[[int], bytes], *, seconds: float, clients: int
-) -> Figure:
-    await load.run(subject.port, body, clients=clients, seconds=_WARM_UP_S)
+@frozen
+class _Turn:
+    load: load.Load
+    envoy_us: float
+    python_us: float
+
+
+async def _turn(subject: Subject, body: Callable[[int], bytes], number: int, *, clients: int) -> _Turn:
     envoy, python = subject.cpu_s()
-    # Numbers go on from where the warm-up cannot have been, so that new text is new.
-    seen_by = await load.run(subject.port, lambda number: body(number + 1_000_000), clients=clients, seconds=seconds)
+    # Numbers go on from where no turn before can have been, so that new text is new.
+    first = (number + 1) * 1_000_000
+    seen_by = await load.run(subject.port, lambda n: body(first + n), clients=clients, seconds=_TURN_S)
     envoy_after, python_after = subject.cpu_s()
+    return _Turn(
+        load=seen_by,
+        envoy_us=(envoy_after - envoy) * 1e6 / seen_by.requests,
+        python_us=(python_after - python) * 1e6 / seen_by.requests,
+    )
+
+
+def _figure(label: str, size: int, turns: Sequence[_Turn]) -> Figure:
     return Figure(
         subject=label,
         size=size,
-        requests=seen_by.requests,
-        failures=seen_by.failures,
-        rps=seen_by.requests / seen_by.seconds,
-        p50_ms=seen_by.quantile(0.50),
-        p99_ms=seen_by.quantile(0.99),
-        envoy_us=(envoy_after - envoy) * 1e6 / seen_by.requests,
-        python_us=(python_after - python) * 1e6 / seen_by.requests,
+        requests=sum(turn.load.requests for turn in turns),
+        failures=sum(turn.load.failures for turn in turns),
+        rps=median(turn.load.requests / turn.load.seconds for turn in turns),
+        p50_ms=median(turn.load.quantile(0.50) for turn in turns),
+        p99_ms=median(turn.load.quantile(0.99) for turn in turns),
+        envoy_us=median(turn.envoy_us for turn in turns),
+        python_us=median(turn.python_us for turn in turns),
     )
 
 
@@ -159,7 +182,7 @@ def _print(console: Console, figures: list[Figure], *, as_json: bool, clients: i
             f"{figure.python_us:.0f}",
             f"{figure.cpu_us / noop[figure.size]:.2f}",
             str(figure.failures),
-            end_section=figure.subject == "ringfence, new",
+            end_section=figure.subject == NEW,
         )
     console.print(table)
     console.print(

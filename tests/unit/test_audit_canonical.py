@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from governance import record
 from governance.audit.canonical import Encoder, canonical, is_canonical
 from governance.audit.frame import PAYLOAD_MAX
 from governance.errors import AuditUnavailable
@@ -205,3 +206,17 @@ def test_no_field_of_a_record_can_be_a_float(kind: type) -> None:
 
     assert all(issubclass(leaf, (str, int, types.NoneType)) for leaf in leaves if leaf is not Ellipsis)
     assert {str, int} <= leaves
+
+
+def test_what_stands_inside_a_record_needs_no_sorting() -> None:
+    """The encoder writes nested values as they are: in the order of their names, and never None."""
+    here = (kind for kind in vars(record).values() if getattr(kind, "__module__", "") == record.__name__)
+    inside = [kind for kind in here if dataclasses.is_dataclass(kind) and kind not in _WHOLE]
+    names = [[field.name for field in dataclasses.fields(kind)] for kind in inside]
+
+    assert {record.Op, record.RouteRecord, record.PolicyRecord, record.Perf} <= set(inside)
+    assert [sorted(each) for each in names] == names
+    assert not any("None" in str(field.type) for kind in inside for field in dataclasses.fields(kind))
+
+
+_WHOLE = (record.DecisionRecord, record.OutcomeRecord, record.EventRecord)
