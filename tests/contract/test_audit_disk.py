@@ -47,12 +47,10 @@ def in_small_file_system(directory: Path, script: str, *arguments: str | Path) -
 
 
 def test_killed_writers_lose_no_acknowledged_record(tmp_path: Path) -> None:
-    """SIGKILL at random moments for five seconds; what was said on stdout is in the log."""
+    """SIGKILL at random moments, eight times; what was said on stdout is in the log."""
     rng = random.Random(1)
     acknowledged: list[str] = []
-    kills = 0
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
+    for _ in range(8):
         with subprocess.Popen(
             [sys.executable, WRITER, "flood", tmp_path], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
         ) as child:
@@ -63,11 +61,9 @@ def test_killed_writers_lose_no_acknowledged_record(tmp_path: Path) -> None:
             # A line cut by the kill was not acknowledged in full.
             said += [line.strip() for line in child.stdout if line.endswith("\n")]
         acknowledged += said
-        kills += 1
     found = {record.get("id") for record in read(tmp_path)}
 
-    assert kills >= 3
-    assert len(acknowledged) > kills
+    assert len(acknowledged) > 8
     assert set(acknowledged) - found == set()
 
 

@@ -37,7 +37,7 @@ from sidecar.pools import PoolTable
 from sidecar.resources import build
 from sidecar.routes import EXT_PROC, HEADERS, METHOD, PATH
 
-READY_S = 15.0
+READY_S = 60.0
 
 
 def free_port() -> int:
@@ -50,7 +50,7 @@ def free_port() -> int:
     raise OSError("no free port")
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], *, timeout_s: float = 5.0, what: str = "") -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], *, timeout_s: float = 30.0, what: str = "") -> None:
     """Returns once `condition` holds. Raises TimeoutError naming `what` otherwise."""
     end = time.monotonic() + timeout_s
     while True:

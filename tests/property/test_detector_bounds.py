@@ -81,7 +81,7 @@ def test_eight_mebibytes_end_at_the_cap_or_at_the_deadline(reader, piece):
 
     reading = read(reader, text, seconds=0.5)
 
-    assert (True, True) == (reading.units <= allowance(8 << 20) + KB_64, time.monotonic() - started < 8)
+    assert (True, True) == (reading.units <= allowance(8 << 20) + KB_64, time.monotonic() - started < 60)
 
 
 def test_what_was_found_before_a_limit_is_kept_and_the_limit_shows(reader):

@@ -379,7 +379,7 @@ def test_the_deepest_file_takes_bounded_time() -> None:
     with pytest.raises(ConfigInvalid):
         yaml_source.parse("[" * yaml_source.MAX_BYTES, file="f")
 
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 30
 
 
 # --- the environment -----------------------------------------------------------------------------------------------

@@ -162,7 +162,7 @@ def test_many_empty_members_are_refused_in_bounded_time(name: str, raw: bytes) -
     with pytest.raises(MalformedRequest):
         decode(raw, name, limit=8 * MIB)
 
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 20
 
 
 def test_a_huge_zstd_window_is_refused() -> None:

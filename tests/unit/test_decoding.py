@@ -209,10 +209,10 @@ def test_a_compressed_bomb_is_read_no_further_than_the_limit() -> None:
     ],
 )
 def test_hostile_text_ends_in_time(piece: str) -> None:
-    """64 kB of any cue cost a few dozen milliseconds; asserted at ten times that, since machines differ."""
+    """64 kB of any cue cost a few dozen milliseconds, and what hangs costs minutes: asserted in between."""
     text = (piece * (65_536 // len(piece) + 1))[:65_536]
     started = time.process_time()
     with contextlib.suppress(Exhausted):
         read(text)
 
-    assert time.process_time() - started < 4
+    assert time.process_time() - started < 30

