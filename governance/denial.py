@@ -42,6 +42,7 @@ MESSAGES: Mapping[str, str] = MappingProxyType(
         "placement_impossible": "No node may see this request. Remove the personal data or choose another model.",
         "obligation_unsupported": "A policy demands something that this installation cannot do yet.",
         "model_not_found": "No node serves this model. List the models for those that are available.",
+        "tool_not_allowed": "The request offers the model a tool that policy does not allow. Remove it and try again.",
         "content_blocked": "The request holds data that may not be sent. Remove it and try again.",
         "credentials_found": "The request holds a credential. Remove it, and revoke it if it was real.",
         "card_found": "The request holds payment card data. Remove it and try again.",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
-from governance.decision import Action
+from governance.decision import Action, Reason
 from governance.enforcement import Answer, Forward, Refuse
 from governance.finding import DetectionStatus
 from governance.inference import Operation
@@ -114,9 +115,15 @@ def _policy(judgement: Judgement) -> PolicyRecord | None:
         data_digest=source.data_digest,
         engine=source.engine,
         input_digest=source.input_digest,
-        rules=tuple(dict.fromkeys(f"{reason.policy}/{reason.rule}" for reason in decision.reasons if reason.winning)),
+        rules=_rules(reason for reason in decision.reasons if reason.winning),
+        shadow=_rules(decision.shadow),
+        shadow_action=decision.shadow_action or "",
         failures=len(decision.errors),
     )
+
+
+def _rules(reasons: Iterable[Reason]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(f"{reason.policy}/{reason.rule}" for reason in reasons))
 
 
 def _obligations(judgement: Judgement) -> tuple[str, ...]:

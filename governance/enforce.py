@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from governance import denial, pinning
 from governance.decision import Decision, Deny, Obligations, Operator, Route
@@ -19,8 +20,8 @@ from governance.sensitive import SensitiveBytes
 _RESERVED_NAMES = frozenset(
     "host content-length content-type content-encoding transfer-encoding connection te trailer upgrade".split()
 )
-# Operators that are part of the contract but not built: tokenise and generalise need a vault, block a per-value refusal.
-_UNSUPPORTED = frozenset({Operator.TOKENISE, Operator.GENERALISE, Operator.BLOCK})
+# Operators that are part of the contract but not built: both need a vault.
+_UNSUPPORTED = frozenset({Operator.TOKENISE, Operator.GENERALISE})
 _RESERVED_PREFIXES = (":", "x-ringfence-", "x-envoy-", "x-forwarded-")
 _NO_ROUTE = Route()
 
@@ -50,7 +51,12 @@ def enforce(
     admissible = pinning.admissible(decision.obligations.pin, serving, model=request.model)
     if not admissible:
         return _refuse(403, "placement_impossible")
+    allowed = decision.obligations.route.tools_allowed
+    if allowed is not None and not set(request.tools) <= set(allowed):
+        return _refuse(403, "tool_not_allowed")
     redaction = redact(request.segments, detection, decision.obligations.redact, key=key)
+    if any(change.operator == Operator.BLOCK for change in redaction.redacted):
+        return _refuse(403, "content_blocked")
     body = _edited(request, redaction.edits)
     headers = decision.obligations.headers
     return Forward(
@@ -73,8 +79,9 @@ def _edited(request: InferenceRequest, edits: tuple[Edit, ...]) -> SensitiveByte
 
 def _can_keep(obligations: Obligations) -> bool:
     names = (*obligations.headers.set, *obligations.headers.remove)
+    route = obligations.route
     return (
-        obligations.route == _NO_ROUTE
+        (route == _NO_ROUTE or route == replace(_NO_ROUTE, tools_allowed=route.tools_allowed))
         and obligations.response.inspect == "none"
         and not any(rule.operator in _UNSUPPORTED or rule.apply != "request" for rule in obligations.redact)
         and not any(_reserved(name.lower()) for name in names)

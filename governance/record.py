@@ -76,7 +76,10 @@ class RouteRecord:
 
 @frozen
 class PolicyRecord:
-    """Which policy decided: same input and same bundle give the same decision."""
+    """Which policy decided: same input and same bundle give the same decision.
+
+    `shadow` are the rules of shadow policies that spoke, `shadow_action` is what the decision would have been with them.
+    """
 
     bundle: Id
     data_digest: Digest
@@ -86,6 +89,8 @@ class PolicyRecord:
     input_digest: Digest
     revision: Id
     rules: tuple[Id, ...]
+    shadow: tuple[Id, ...] = ()
+    shadow_action: Id = ""
 
 
 @frozen

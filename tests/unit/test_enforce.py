@@ -7,10 +7,11 @@ import pytest
 from governance.decision import AnyOf, Deny, Header, Obligations, Operator, Pin, Redact, Respond, Route
 from governance.enforce import enforce
 from governance.enforcement import Answer, Enforcement, Forward, Refuse
+from governance.finding import Finding
 from governance.inference import InferenceRequest, Operation
 from governance.nodes.node import Node, pool_of
 from governance.sensitive import SensitiveBytes
-from tests.builders import chat, decision, detection, node
+from tests.builders import chat, decision, detection, finding, node
 
 KEY = b"k" * 32
 GERMAN, AMERICAN = node("de"), node("us", country="US")
@@ -23,9 +24,12 @@ def run(
     nodes: tuple[Node, ...] = (GERMAN, AMERICAN),
     deny: Deny | None = None,
     arrived: bytes = b"x" * 40,
+    findings: tuple[Finding, ...] = (),
 ) -> Enforcement:
     decided = decision(deny, obligations=obligations or Obligations())
-    return enforce(request or chat("hello"), detection(), decided, nodes, key=KEY, arrived=SensitiveBytes(arrived))
+    return enforce(
+        request or chat("hello"), detection(*findings), decided, nodes, key=KEY, arrived=SensitiveBytes(arrived)
+    )
 
 
 def code(enforcement: Enforcement) -> tuple[int, str]:
@@ -64,6 +68,8 @@ def test_a_model_that_no_node_serves_is_not_found() -> None:
     "obligations",
     [
         Obligations(route=Route(model="m2")),
+        Obligations(route=Route(model="m2", tools_allowed=("search",))),
+        Obligations(route=Route(max_tokens=5)),
         Obligations(response=Respond(inspect="buffered")),
         Obligations(headers=Header(set={"Content-Length": "1"})),
         Obligations(headers=Header(set={"x-ringfence-cell": "cell-us"})),
@@ -74,6 +80,23 @@ def test_a_model_that_no_node_serves_is_not_found() -> None:
 def test_an_obligation_that_cannot_be_kept_is_a_refusal(obligations: Obligations) -> None:
     """What we cannot do, or must not write, is never skipped in silence."""
     assert code(run(obligations)) == (501, "obligation_unsupported")
+
+
+def test_a_value_that_blocks_refuses_the_request() -> None:
+    """`block` is a refusal where the value is there, and nothing where it is not."""
+    blocking = Obligations(redact=(Redact(entity="EMAIL_ADDRESS", operator=Operator.BLOCK),))
+
+    assert code(run(blocking, findings=(finding("EMAIL_ADDRESS", 0, 3),))) == (403, "content_blocked")
+    assert isinstance(run(blocking), Forward)
+
+
+def test_a_tool_that_is_not_allowed_refuses_the_request() -> None:
+    """A subset of the allowed tools goes on; without a list every tool does."""
+    allowed = Obligations(route=Route(tools_allowed=("search", "time")))
+
+    assert isinstance(run(allowed, request=chat("a", tools=("time",))), Forward)
+    assert code(run(allowed, request=chat("a", tools=("shell", "time")))) == (403, "tool_not_allowed")
+    assert isinstance(run(request=chat("a", tools=("shell",))), Forward)
 
 
 def test_listing_is_answered_with_every_model_sorted() -> None:
