@@ -2,7 +2,10 @@
 
 The server must hold the bundle that a decision is recorded with. `start` pushes it together with a module that says
 which bundle it is, and an answer without that digest is no answer: while another process pushes, or after a push that
-broke off, requests are refused. A server that loads bundles itself is used with `push=False`, and is not asked.
+broke off, requests are refused. A server that lost everything, as one does that starts anew, is given the bundle again.
+A server that loads bundles itself is used with `push=False`, and is not asked what it holds.
+
+One that does not answer is left alone by a circuit breaker: requests are then refused at once instead of at the deadline.
 
 LIMIT: data documents of an earlier bundle stay on the server unless the next one has the same top-level key.
 """
@@ -10,6 +13,8 @@ LIMIT: data documents of an earlier bundle stay on the server unless the next on
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Sequence
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -21,6 +26,7 @@ from opa_client.errors import DeletePolicyError, RegoParseError
 
 from governance.decision import Contribution
 from governance.errors import ConfigInvalid, PolicyResultInvalid, PolicyUnavailable
+from governance.policy.breaker import Breaker
 from governance.policy.bundle import ROOT, Bundle, Policy
 from governance.policy.contract import loads_unique
 from governance.policy.result import contribution_of, failure_of
@@ -44,6 +50,8 @@ class OpaEngine:
         self._deadline_ms = deadline_ms
         self._push = push
         self._session: aiohttp.ClientSession | None = None
+        self._breaker = Breaker(time.monotonic)
+        self._restoring: asyncio.Task[None] | None = None
         self.version = "opa"
 
     async def start(self) -> Self:
@@ -67,6 +75,8 @@ class OpaEngine:
 
     async def close(self) -> None:
         """Ends the connections."""
+        if self._restoring is not None:
+            self._restoring.cancel()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -94,8 +104,17 @@ class OpaEngine:
 
     def _check_held(self, marker: object) -> None:
         """Raises PolicyUnavailable where the server does not hold the bundle that was pushed."""
-        if self._push and marker != {"digest": self._bundle.digest}:
-            raise PolicyUnavailable("the OPA server holds another bundle")
+        if not self._push or marker == {"digest": self._bundle.digest}:
+            return
+        # Another bundle is somebody's; none at all is nobody's.
+        if marker is None and (self._restoring is None or self._restoring.done()):
+            self._restoring = asyncio.create_task(self._restore())
+        raise PolicyUnavailable("the OPA server holds another bundle")
+
+    async def _restore(self) -> None:
+        # What fails now is tried with the next request.
+        with contextlib.suppress(PolicyUnavailable, ConfigInvalid):
+            await asyncio.to_thread(push, self._bundle, self._base)
 
     async def _one(self, policy: Policy, document: bytes) -> Contribution:
         _, held = await self._post("/v1/data/" + "/".join((*ROOT, _MARKER)), b"{}")
@@ -115,6 +134,8 @@ class OpaEngine:
     async def _request(self, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
         if self._session is None:
             raise PolicyUnavailable("the OPA engine is not started")
+        if not self._breaker.admits():
+            raise PolicyUnavailable("the OPA server did not answer lately")
         try:
             headers = {"content-type": "application/json"}
             url = self._base + target
@@ -124,10 +145,13 @@ class OpaEngine:
                     raw += more
                 if len(raw) > _MAX_ANSWER_BYTES:
                     raise PolicyResultInvalid("the OPA server's answer is too long")
+                self._breaker.succeeded()
                 return answer.status, raw
         except TimeoutError:
+            self._breaker.failed()
             raise
         except (aiohttp.ClientError, OSError):
+            self._breaker.failed()
             raise PolicyUnavailable("the OPA server cannot be reached") from None
 
     async def _server_version(self) -> str:

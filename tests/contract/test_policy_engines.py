@@ -331,6 +331,32 @@ async def test_server_that_died_is_unavailable(bundle: Bundle) -> None:
     assert None is before[0].failure
 
 
+async def test_server_that_starts_anew_is_given_the_bundle_again(bundle: Bundle) -> None:
+    """While it is away requests are refused, soon without being tried; once it is back and holds the bundle, decided."""
+    address = f"127.0.0.1:{free_port()}"
+
+    async def asked() -> str:
+        try:
+            return str((await engine.evaluate(["baseline"], facts_bytes(plain())))[0].failure)
+        except PolicyUnavailable as refusal:
+            return str(refusal)
+
+    with opa_server(address):
+        await asyncio.to_thread(wait_until_healthy, f"http://{address}")
+        engine = await OpaEngine(bundle, url=f"http://{address}", deadline_ms=5000).start()
+    away = [await asked() for _ in range(7)]
+    back: list[str] = []
+    with opa_server(address):
+        await asyncio.to_thread(wait_until_healthy, f"http://{address}")
+        while "None" not in back and len(back) < 600:
+            back.append(await asked())
+            await asyncio.sleep(0.05)
+    await engine.close()
+
+    assert ("the OPA server cannot be reached", "the OPA server did not answer lately") == (away[0], away[-1])
+    assert "None" == back[-1]
+
+
 @pytest.mark.parametrize(
     ("answer", "status", "expected"),
     [
