@@ -231,6 +231,13 @@ def _settled(settings: Settings, base: Path, file: Path) -> Config:
                 policy,
                 directories=tuple(name if name == BUILTIN else str(_plain(base / name)) for name in policy.directories),
                 modes=types.MappingProxyType(dict(policy.modes)),
+                parameters=types.MappingProxyType(dict(policy.parameters)),
+                bundle=dataclasses.replace(
+                    policy.bundle,
+                    url=_location(policy.bundle.url, base),
+                    key_file=_under(base, policy.bundle.key_file),
+                    token_file=_under(base, policy.bundle.token_file),
+                ),
             ),
             "audit": Audit(
                 directory=_plain(base / audit.directory if audit.directory else state / "audit"),
@@ -243,6 +250,10 @@ def _settled(settings: Settings, base: Path, file: Path) -> Config:
         file=file,
         config_digest=_digest(settings),
     )
+
+
+def _location(url: str | None, base: Path) -> str | None:
+    return url if url is None or "://" in url else str(_plain(base / url))
 
 
 def _plain(path: Path) -> Path:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from governance.nodes.node import Node
 from governance.residency import COUNTRIES
-from governance.settings import BUILTIN, REGISTRY_FILES, Config
+from governance.settings import BUILTIN, REGISTRY_FILES, Config, PolicyBundle
 from governance.yaml_source import Place, quoted
 
 # Bytes of a socket's whole path: Linux takes 107 (unix(7), sun_path less its NUL); some room is left.
@@ -95,13 +95,20 @@ def _policy(config: Config) -> Iterator[Problem]:
         yield ("policy", "opa_url"), "is required with engine `opa`; add `opa_url: http://127.0.0.1:8181`"
     if policy.opa_url is not None and not _is_url(policy.opa_url):
         yield ("policy", "opa_url"), f"must be an http or https URL without credentials, not {quoted(policy.opa_url)}"
-    if not policy.directories:
+    if not policy.directories and policy.bundle.url is None:
         yield ("policy", "directories"), f"needs at least one directory, such as `{BUILTIN}`"
     for index, name in _repeated(policy.directories):
         yield ("policy", "directories", index), f"stands twice, {quoted(name)}; keep one"
     for index, name in enumerate(policy.directories):
-        if name != BUILTIN and not Path(name).is_dir():
-            yield ("policy", "directories", index), f"no directory at {quoted(name)}; `{BUILTIN}` is the own library"
+        if name != BUILTIN and not Path(name).exists():
+            yield (
+                ("policy", "directories", index),
+                f"no directory or bundle at {quoted(name)}; `{BUILTIN}` is the own library",
+            )
+
+    bundle = policy.bundle
+    if bundle.url is None and bundle != PolicyBundle():
+        yield ("policy", "bundle", "url"), "is required with the other settings of a bundle"
 
 
 def _origin(config: Config) -> Iterator[Problem]:

@@ -352,7 +352,10 @@ class PolicyFailure:
 
 @frozen
 class Provenance:
-    """Which policies, in which version, evaluated by what."""
+    """Which policies, in which version, evaluated by what.
+
+    `modes` holds `policy:mode` for each policy of the phase that was not enforced on this request (`off`: not asked).
+    """
 
     bundle: Id = ""
     revision: Id = ""
@@ -363,6 +366,7 @@ class Provenance:
     classifiers_digest: Id = ""
     eval_us: Count = 0
     input_digest: Id = ""
+    modes: tuple[Id, ...] = ()
     cached: bool = False
 
 

@@ -115,6 +115,7 @@ def _policy(judgement: Judgement) -> PolicyRecord | None:
         data_digest=source.data_digest,
         engine=source.engine,
         input_digest=source.input_digest,
+        modes=source.modes,
         rules=_rules(reason for reason in decision.reasons if reason.winning),
         shadow=_rules(decision.shadow),
         shadow_action=decision.shadow_action or "",

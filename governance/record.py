@@ -78,6 +78,7 @@ class RouteRecord:
 class PolicyRecord:
     """Which policy decided: same input and same bundle give the same decision.
 
+    `modes` holds `policy:mode` for each policy that was not enforced on this request.
     `shadow` are the rules of shadow policies that spoke, `shadow_action` is what the decision would have been with them.
     """
 
@@ -87,6 +88,7 @@ class PolicyRecord:
     engine: Id
     failures: Count
     input_digest: Digest
+    modes: tuple[Id, ...] = ()
     revision: Id
     rules: tuple[Id, ...]
     shadow: tuple[Id, ...] = ()

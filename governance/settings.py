@@ -76,13 +76,33 @@ class Classifiers:
 
 
 @frozen
+class PolicyBundle:
+    """A bundle that is watched: `url` is an https URL, or the path of a directory, a `.tar.gz` or an OCI layout.
+
+    `key_file` makes a signature mandatory. A server is asked every `poll_s` seconds, and to hold the question for `wait_s`.
+    """
+
+    url: str | None = None
+    key_file: Path | None = None
+    key_id: str = ""
+    token_file: Path | None = None
+    poll_s: Annotated[int, Ge(1), Le(86_400)] = 60
+    wait_s: Annotated[int, Ge(0), Le(300)] = 0
+
+
+@frozen
 class Policy:
-    """Policies and how far each reaches. A directory of `builtin` is the library that comes with Ringfence."""
+    """Policies and how far each reaches. A directory of `builtin` is the library that comes with Ringfence.
+
+    `parameters` are laid over what a policy declares, by its id.
+    """
 
     directories: Annotated[tuple[str, ...], MaxLen(64)] = (BUILTIN,)
-    engine: Literal["embedded", "opa"] = "embedded"
+    engine: Literal["auto", "embedded", "plan", "opa"] = "auto"
     opa_url: str | None = None
     modes: Mapping[str, Mode] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    bundle: PolicyBundle = field(default_factory=PolicyBundle)
 
 
 @frozen

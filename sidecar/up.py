@@ -16,7 +16,7 @@ from classifiers.extra import load_own
 from governance import state, telemetry
 from governance.audit.log import require_writable
 from governance.config import load
-from governance.policy.bundle import load_bundle
+from governance.policy.bundle import configured
 from governance.settings import Config
 from sidecar import bootstrap, envoy_binary, probes, sockets
 from sidecar.supervisor import Child, Supervisor
@@ -28,7 +28,9 @@ async def run(config_file: Path) -> int:
     """0 after SIGTERM. Raises GovernanceError when the configuration, a policy, a port, a directory or a binary is no good."""
     telemetry.configure_logging("supervisor")
     config = load(config_file)
-    load_bundle(config.policy.directories, modes=config.policy.modes)
+    # With a watched bundle it is the workers' to say whether all of it together can be used.
+    if config.policy.bundle.url is None:
+        configured(config.policy)
     # The first start on a machine compiles the rules, which takes longer than a worker is waited for.
     load_compiled(more=load_own(config.classifiers.recognizers).rules)
     binary = envoy_binary.locate(config.envoy.binary)

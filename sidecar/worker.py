@@ -30,7 +30,7 @@ from governance.dialects.routes import Limits
 from governance.errors import AuditUnavailable, GovernanceError
 from governance.interfaces import Detector
 from governance.pipeline import Runtime
-from governance.policy.bundle import Bundle, load_bundle
+from governance.policy.bundle import Bundle
 from governance.policy.engine import Decider
 from governance.record import EventRecord
 from governance.sensitive import SensitiveBytes
@@ -39,6 +39,7 @@ from sidecar import sockets
 from sidecar.extproc import ExternalProcessor
 from sidecar.outcomes import AccessLog
 from sidecar.placement import Placement
+from sidecar.policies import Policies
 from sidecar.signals import until_stopped
 from sidecar.sites import serving
 
@@ -61,9 +62,11 @@ def main(config_file: Path, index: int) -> None:
 
 
 async def _serve(config: Config, index: int) -> None:
-    bundle = load_bundle(config.policy.directories, modes=config.policy.modes)
     metrics = telemetry.WorkerMetrics()
     async with AsyncExitStack() as stack:
+        policies = Policies(config, config.state_directory / "policy" / f"worker-{index}")
+        stack.push_async_callback(policies.close)
+        bundle = await policies.start()
         policy = await stack.enter_async_context(Decider.open(bundle, config.policy.engine, config.policy.opa_url))
         audit = await stack.enter_async_context(
             AuditLog.open(
@@ -78,8 +81,10 @@ async def _serve(config: Config, index: int) -> None:
         fleet = await stack.enter_async_context(Placement(config.nodes, str(sockets.control(config.state_directory))))
         detector = _detector(config, stack)
         current = _Current(
-            _runtime(config, bundle, detector=detector, policy=policy, audit=audit, fleet=fleet), config, policy
+            _runtime(config, bundle, detector=detector, policy=policy, audit=audit, fleet=fleet), policies, policy
         )
+        follower = asyncio.create_task(policies.follow(current.swap))
+        stack.callback(follower.cancel)
         processor = ExternalProcessor(
             current.runtime,
             worker=str(index),
@@ -108,9 +113,9 @@ async def _serve(config: Config, index: int) -> None:
 class _Current:
     """The runtime that new exchanges take. A reload swaps it whole; running exchanges keep theirs."""
 
-    def __init__(self, runtime: Runtime, config: Config, policy: Decider) -> None:
+    def __init__(self, runtime: Runtime, policies: Policies, policy: Decider) -> None:
         self._runtime = runtime
-        self._config = config
+        self._policies = policies
         self._policy = policy
         self._reloading = asyncio.Lock()
 
@@ -120,16 +125,18 @@ class _Current:
 
     async def reload(self) -> None:
         """Loads the policy directories again. A bundle that cannot be used changes nothing: the last good one stays."""
-        async with self._reloading:
-            await self._reload()
-
-    async def _reload(self) -> None:
         try:
-            bundle = load_bundle(self._config.policy.directories, modes=self._config.policy.modes)
-            await self._policy.reload(bundle)
+            await self.swap(self._policies.load())
         except GovernanceError as error:
             _LOG.error("policy_reload_refused", code=error.code, reason=str(error))
-            return
+
+    async def swap(self, bundle: Bundle) -> None:
+        """Puts `bundle` in force for the next exchange. Raises GovernanceError; then the last good one stays."""
+        async with self._reloading:
+            await self._swap(bundle)
+
+    async def _swap(self, bundle: Bundle) -> None:
+        await self._policy.reload(bundle)
         self._runtime = replace(self._runtime, levels=bundle.levels)
         with suppress(AuditUnavailable):
             await self._runtime.audit.append(EventRecord(kind="policy_load", digest=bundle.digest))

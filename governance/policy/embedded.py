@@ -28,6 +28,7 @@ from regopy.rego_shared import rego as _c
 from governance.decision import Contribution
 from governance.errors import ConfigInvalid, PolicyUnavailable
 from governance.policy.bundle import Bundle, Policy, canonical
+from governance.policy.reads import reachable
 from governance.policy.result import contribution_of, failure_of
 from governance.policy.source import Module
 
@@ -99,9 +100,11 @@ class EmbeddedEngine:
         said = _query(self._interpreter, self._compiled, self._entrypoints[policy])
         if not isinstance(said, list):
             return False
-        rules = sorted([one["effect"], one["rule"]] for one in said)
+        rules = sorted({(one["effect"], one["rule"]) for one in said})
         whole = sorted(map(canonical, case.get("effects", said)))
-        return rules == sorted(case["rules"]) and whole == sorted(map(canonical, said))
+        return rules == sorted({(effect, rule) for effect, rule in case["rules"]}) and whole == sorted(
+            map(canonical, said)
+        )
 
     def _ask(self, policy: Policy) -> Contribution:
         try:
@@ -147,7 +150,7 @@ def cases_of(bundle: Bundle, tests: Sequence[Module]) -> Iterator[tuple[str, str
         entrypoint = "/".join((*test.package, "cases"))
         library = [one for one in tests if one.package[:2] != test.package[:2]]
         plain = [replace(one, text=_without_tests(one.text)) for one in (test, *library)]
-        interpreter, compiled = _compile(bundle, (*bundle.modules, *plain), [entrypoint])
+        interpreter, compiled = _compile(bundle, reachable((*bundle.modules, *plain), [test.package]), [entrypoint])
         try:
             found = _query(interpreter, compiled, entrypoint.encode())
         except (_UnreadableError, ValueError, RecursionError):

@@ -1,6 +1,7 @@
 """The policy engine of the path: choose policies, project the input, ask, join, remember.
 
-A policy sees the input projected on the read set of the bundle, so a decision is a function of what is recorded and
+A policy sees the input projected on the read set of the bundle, and the modes in effect for a request (rollout,
+selection by jurisdiction) are part of its key and of its provenance: a decision is a function of what is recorded and
 cached, by construction. The cache belongs to one bundle and goes with it; only decisions are kept, never failures.
 """
 
@@ -25,21 +26,26 @@ from governance.errors import ConfigInvalid, GovernanceError
 from governance.facts import DetectorFact, Facts, Phase
 from governance.frozen import frozen
 from governance.policy import embedded
-from governance.policy.bundle import Bundle, ReadSet
+from governance.policy.bundle import Bundle, in_force
 from governance.policy.contract import facts_bytes
 from governance.policy.embedded import EmbeddedEngine
 from governance.policy.lattice import combine
 from governance.policy.opa import OpaEngine
+from governance.policy.reads import ReadSet
+from governance.policy.rollout import Modes, Reach, reach_of
 from governance.policy.sample import samples
 from governance.policy.trial import try_out
 
 # Above this many rows an evaluation would hold up the other requests of the event loop.
 _INLINE_ROWS = 20
 _DEFAULT_CACHE = 4096
+# Names of engines that `Decider.open` takes beside those of the engines themselves.
+PLAN = "plan"
+AUTO = "auto"
 
 
 class Engine(Protocol):
-    """Asks policies. Real engines: regopy in this process, an OPA server."""
+    """Asks policies. Real engines: OPA's plan as Python, regopy in this process, an OPA server."""
 
     name: str
     version: str
@@ -82,8 +88,8 @@ class InProcess:
         return self._there.evaluate(policies, document)
 
 
-# Phase, and all that the bundle reads of the facts.
-_Key = tuple[Phase, Hashable]
+# Phase, the mode of each policy for this request, and all that the bundle reads of the facts.
+_Key = tuple[Phase, Modes, Hashable]
 
 
 _WITHOUT_ID = [each.name for each in fields(Decision) if each.name != "decision_id"]
@@ -138,7 +144,7 @@ class _Active:
     cache: _Cache
     project: Callable[[bytes], bytes]
     reads: Callable[[Facts], Hashable]
-    chosen: Mapping[Phase, tuple[str, ...]]
+    reach: Mapping[Phase, Reach]
     provenance: Provenance = field(default_factory=Provenance)
 
 
@@ -171,22 +177,26 @@ class Decider:
         clock: Callable[[], float] = time.monotonic,
         trial: Callable[[Bundle], None] = try_out,
     ) -> AsyncIterator[Decider]:
-        """A decider on regopy (`embedded`) or on the OPA server at `opa_url` (`opa`).
+        """A decider on the bundle's plan (`plan`), on regopy (`embedded`) or on the OPA server at `opa_url` (`opa`).
 
+        `auto` is `plan` for a bundle that carries one, else `embedded`; each bundle that is put in force chooses anew.
         `trial` raises ConfigInvalid for a bundle that must not be compiled in this process.
         Raises ConfigInvalid where the bundle cannot be used, PolicyUnavailable where the server cannot be reached.
         """
 
         async def make(candidate: Bundle) -> Engine:
-            if engine == EmbeddedEngine.name:
+            chosen = engine_for(candidate) if engine == AUTO else engine
+            if chosen == PLAN:
+                return await _planned(candidate)
+            if chosen == EmbeddedEngine.name:
                 await asyncio.to_thread(trial, candidate)
-                return InProcess(candidate)
-            if engine != OpaEngine.name or opa_url is None:
-                raise ConfigInvalid("an engine is `embedded`, or `opa` with the URL of a server")
+                return InProcess(in_force(candidate))
+            if chosen != OpaEngine.name or opa_url is None:
+                raise ConfigInvalid("an engine is `auto`, `plan`, `embedded`, or `opa` with the URL of a server")
             return await OpaEngine(candidate, url=opa_url, deadline_ms=deadline_ms, push=push).start()
 
         decider = cls(
-            _activate(bundle, await make(bundle), _Cache(cache_size, clock)),
+            _activate(bundle, _reach(bundle), await make(bundle), _Cache(cache_size, clock)),
             make=make,
             cache_size=cache_size,
             clock=clock,
@@ -206,26 +216,30 @@ class Decider:
         started = time.perf_counter_ns()
         active = self._active
         classifiers = _classifiers(facts.classification.detectors)
-        key = (facts.phase, active.reads(facts))
+        reach = active.reach[facts.phase]
+        modes = reach.modes(facts)
+        key = (facts.phase, modes, active.reads(facts))
         known = active.cache.get(key)
         if known is not None:
             return _again(known, decision_id, classifiers)
         document = active.project(facts_bytes(facts))
-        chosen = active.chosen[facts.phase]
-        contributions = await active.engine.evaluate(chosen, document, rows=_rows(facts))
+        contributions = await active.engine.evaluate(reach.asked(modes), document, rows=_rows(facts))
         provenance = replace(
             active.provenance,
             classifiers_digest=classifiers,
             eval_us=_us_since(started),
             input_digest=hashlib.sha256(document).hexdigest(),
+            modes=reach.described(modes),
         )
-        decision = combine(contributions, decision_id=decision_id, phase=facts.phase, provenance=provenance)
+        said = reach.stamped(contributions, modes)
+        decision = combine(said, decision_id=decision_id, phase=facts.phase, provenance=provenance)
         active.cache.put(key, decision)
         return decision
 
     async def reload(self, bundle: Bundle) -> None:
         """Puts `bundle` in force at once. Raises as `open` does; then the last good one stays."""
         last = self._active
+        reach = _reach(bundle)
         try:
             engine = await self._make(bundle)
         except GovernanceError:
@@ -234,7 +248,7 @@ class Decider:
                 self._active = replace(last, engine=await self._make(last.bundle))
                 await last.engine.close()
             raise
-        self._active = _activate(bundle, engine, _Cache(self._cache_size, self._clock))
+        self._active = _activate(bundle, reach, engine, _Cache(self._cache_size, self._clock))
         await last.engine.close()
 
     async def close(self) -> None:
@@ -242,15 +256,33 @@ class Decider:
         await self._active.engine.close()
 
 
-def _activate(bundle: Bundle, engine: Engine, cache: _Cache) -> _Active:
+def engine_for(bundle: Bundle) -> str:
+    """What `auto` is for `bundle`: its plan where it carries one, else regopy."""
+    return EmbeddedEngine.name if bundle.plan is None else PLAN
+
+
+async def _planned(bundle: Bundle) -> Engine:
+    """The engine on the plan of `bundle`. Raises ConfigInvalid for a plan that is missing or cannot be used."""
+    from governance.policy.plan.engine import PlanEngine  # noqa: PLC0415  (large, and not needed by other engines)
+
+    if bundle.plan is None:
+        raise ConfigInvalid("the bundle carries no plan: make one with `ringfence policy build`, or use `auto`")
+    return await asyncio.to_thread(PlanEngine, bundle, bundle.plan, rehearsals=samples())
+
+
+def _reach(bundle: Bundle) -> dict[Phase, Reach]:
     phases: tuple[Phase, ...] = ("request", "response", "stream")
+    return {phase: reach_of(bundle, phase) for phase in phases}
+
+
+def _activate(bundle: Bundle, reach: Mapping[Phase, Reach], engine: Engine, cache: _Cache) -> _Active:
     return _Active(
         bundle=bundle,
         engine=engine,
         cache=cache,
         project=projection(bundle.read_set),
         reads=reading(bundle.read_set),
-        chosen={phase: tuple(policy.id for policy in bundle.applicable(phase)) for phase in phases},
+        reach=reach,
         provenance=Provenance(
             bundle=bundle.id,
             revision=bundle.revision,

@@ -76,7 +76,9 @@ class Module:
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Token:
+    """A piece of the source. `kind` is name, number, string, raw, operator or space."""
+
     kind: str
     text: str
     line: int
@@ -84,8 +86,8 @@ class _Token:
     first: bool  # nothing but space stands before it on its line
 
 
-def _tokens(text: str, file: str) -> list[_Token]:
-    found: list[_Token] = []
+def _tokens(text: str, file: str) -> list[Token]:
+    found: list[Token] = []
     line, depth, first = 1, 0, True
     for match in _TOKEN.finditer(text):
         kind, value = str(match.lastgroup), match.group()
@@ -95,10 +97,10 @@ def _tokens(text: str, file: str) -> list[_Token]:
         if kind == "operator" and value in _CLOSE:
             depth -= 1
         if kind not in {"comment", "space", "newline"}:
-            found.append(_Token(kind, value, line, depth, first))
+            found.append(Token(kind, value, line, depth, first))
             first = False
         elif kind == "space":
-            found.append(_Token(kind, value, line, depth, first))
+            found.append(Token(kind, value, line, depth, first))
         if kind == "operator" and value in _OPEN:
             depth += 1
         line += value.count("\n")
@@ -106,7 +108,17 @@ def _tokens(text: str, file: str) -> list[_Token]:
     return found
 
 
-def _chains(tokens: list[_Token]) -> Iterator[tuple[Reference, _Token, str]]:
+def code_of(text: str, file: str) -> list[tuple[Token, bool]]:
+    """The tokens of `text` without space, each with whether it touches the one before it. Raises ConfigInvalid."""
+    found, touches = [], False
+    for token in _tokens(text, file):
+        if token.kind != "space":
+            found.append((token, touches and not token.first))
+        touches = token.kind != "space"
+    return found
+
+
+def _chains(tokens: list[Token]) -> Iterator[tuple[Reference, Token, str]]:
     """Every chain of names, the token it starts with, and the text of the token before it."""
     at, previous = 0, ""
     while at < len(tokens):
@@ -125,7 +137,7 @@ def _chains(tokens: list[_Token]) -> Iterator[tuple[Reference, _Token, str]]:
         previous = path[-1]
 
 
-def _refuse_rebinding(tokens: list[_Token], file: str) -> None:
+def _refuse_rebinding(tokens: list[Token], file: str) -> None:
     """Raises ConfigInvalid where a name is declared twice by `:=` in one block: regopy takes it for true."""
     scopes: list[set[str]] = [set()]
     code = [token for token in tokens if token.kind != "space"]
@@ -140,7 +152,7 @@ def _refuse_rebinding(tokens: list[_Token], file: str) -> None:
             scopes[-1].add(before.text)
 
 
-def _refuse_bracket_calls(tokens: list[_Token], file: str) -> None:
+def _refuse_bracket_calls(tokens: list[Token], file: str) -> None:
     """Raises ConfigInvalid for a call of something that is not a dotted name, whose target nobody could check."""
     code = [token for token in tokens if token.kind != "space"]
     for before, token in itertools.pairwise(code):
@@ -169,7 +181,7 @@ def _annotations(text: str, package_line: int, file: str) -> Mapping[str, object
     return loaded
 
 
-def _statement(tokens: list[_Token], word: str) -> Iterator[tuple[list[_Token], int]]:
+def _statement(tokens: list[Token], word: str) -> Iterator[tuple[list[Token], int]]:
     """The tokens of each `package` or `import` statement, and its line."""
     for at, token in enumerate(tokens):
         if token.first and token.depth == 0 and token.text == word:
@@ -177,14 +189,14 @@ def _statement(tokens: list[_Token], word: str) -> Iterator[tuple[list[_Token], 
             yield rest, token.line
 
 
-def _dotted(tokens: list[_Token]) -> Path | None:
+def _dotted(tokens: list[Token]) -> Path | None:
     names, dots = tokens[::2], tokens[1::2]
     if not names or any(t.kind != "name" for t in names) or any(t.text != "." for t in dots) or len(tokens) % 2 == 0:
         return None
     return tuple(token.text for token in names)
 
 
-def _imports(tokens: list[_Token], file: str) -> dict[str, Path]:
+def _imports(tokens: list[Token], file: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for rest, line in _statement(tokens, "import"):
         aliased = len(rest) > 2 and rest[-2].text == "as"

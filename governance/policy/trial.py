@@ -22,7 +22,9 @@ def try_out(bundle: Bundle) -> None:
     command = [sys.executable, "-m", "governance.policy.trial"]
     directories = [str(top) for top in bundle.directories]
     modes = {policy.id: policy.mode for policy in bundle.policies}
-    order = json.dumps({"directories": directories, "modes": modes, "digest": bundle.digest}).encode()
+    order = json.dumps(
+        {"directories": directories, "modes": modes, "parameters": bundle.overrides()} | _digests(bundle)
+    ).encode()
     try:
         done = subprocess.run(command, input=order, capture_output=True, check=False, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
@@ -35,6 +37,10 @@ def try_out(bundle: Bundle) -> None:
         raise ConfigInvalid(done.stdout.decode(errors="replace").strip()[:1000] or "the policies cannot be tried out")
 
 
+def _digests(bundle: Bundle) -> dict[str, str]:
+    return {"digest": bundle.digest, "data_digest": bundle.data_digest}
+
+
 def _main() -> int:
     from governance.policy.embedded import EmbeddedEngine  # noqa: PLC0415  (in the child alone)
     from governance.policy.sample import samples  # noqa: PLC0415
@@ -42,8 +48,8 @@ def _main() -> int:
     order = json.load(sys.stdin)
     try:
         modes = {policy: Mode(mode) for policy, mode in order["modes"].items()}
-        bundle = load_bundle(order["directories"], modes=modes)
-        if bundle.digest != order["digest"]:
+        bundle = load_bundle(order["directories"], modes=modes, parameters=order["parameters"])
+        if not _digests(bundle).items() <= order.items():
             print("the policies changed while they were loaded")
             return 1
         EmbeddedEngine(bundle, rehearsals=samples())

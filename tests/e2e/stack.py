@@ -112,12 +112,12 @@ class Stack:
 
     async def outcome(self, answer: Answer) -> dict[str, Any]:
         """The outcome record of `answer`, once Envoy has reported it."""
-        for _ in range(100):
+        for _ in range(600):
             for record in self.records("outcome"):
                 if record["ref"] == answer.decision_id:
                     return record
             await asyncio.sleep(0.05)
-        raise AssertionError("no outcome within five seconds")
+        raise AssertionError("no outcome within half a minute")
 
     def children(self, *names: str) -> list[int]:
         """Process ids of the children whose command line holds all of `names`."""
@@ -128,7 +128,7 @@ class Stack:
             if {name.encode() for name in names} <= set(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
         ]
 
-    async def ready(self, timeout_s: float = 20.0) -> None:
+    async def ready(self, timeout_s: float = 60.0) -> None:
         """Returns when the readiness endpoint says yes."""
         await until(self.is_ready, timeout_s)
 
@@ -155,7 +155,7 @@ def chat(text: str, model: str = "m", **more: Any) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": text}], **more}
 
 
-async def until(condition: Any, timeout_s: float = 10.0) -> None:
+async def until(condition: Any, timeout_s: float = 30.0) -> None:
     """Returns once the awaited `condition` holds; fails the test otherwise."""
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout_s

@@ -19,18 +19,24 @@ def refusal(top: Path, files: dict[str, str]) -> str:
     return str(caught.value).removeprefix(f"{top}/")
 
 
-def test_library_holds_one_obligation_per_policy() -> None:
-    """The library that comes along has the baseline and five policies, all enforced."""
+def test_library_enforces_the_baseline_and_five_policies() -> None:
+    """Of the library that comes along six policies are enforced as shipped; users switch the others on."""
     bundle = load_bundle(["builtin"])
 
-    assert [(one.id, one.mode) for one in bundle.policies] == [
-        ("baseline", Mode.ENFORCE),
-        ("credentials", Mode.ENFORCE),
-        ("health_data", Mode.ENFORCE),
-        ("payment_cards", Mode.ENFORCE),
-        ("personal_data_third_country", Mode.ENFORCE),
-        ("uninspected_content", Mode.ENFORCE),
-    ]
+    assert (
+        [one.id for one in bundle.policies if one.mode is Mode.ENFORCE],
+        {one.mode for one in bundle.policies} - {Mode.ENFORCE, Mode.OFF},
+    ) == (
+        [
+            "baseline",
+            "credentials",
+            "health_data",
+            "payment_cards",
+            "personal_data_third_country",
+            "uninspected_content",
+        ],
+        set(),
+    )
 
 
 def test_library_table_of_the_eea_is_that_of_the_engine() -> None:
@@ -120,8 +126,8 @@ def test_directories_are_one_bundle(tmp_path: Path) -> None:
     assert (
         bundle.data["ringfence"]["mine"],
         "levels" in bundle.data["ringfence"],
-        len(bundle.policies),
-    ) == ({"a": [1, "x"]}, True, 7)
+        {"p", "baseline"} <= {one.id for one in bundle.policies},
+    ) == ({"a": [1, "x"]}, True, True)
 
 
 def test_library_is_a_directory_of_the_package() -> None:
@@ -201,6 +207,19 @@ def test_broken_rule_is_refused_with_its_line(tmp_path: Path, body: str, expecte
     assert expected == refusal(tmp_path, {"p.rego": policy("p", body)})
 
 
+def test_more_data_than_a_bundle_may_hold_is_refused(tmp_path: Path) -> None:
+    """A file, and all files together, have a limit; neither is read to its end."""
+    write(tmp_path / "1", {"p.rego": policy("p"), "data.json": " " * (4 << 20) + "{}"})
+    write(tmp_path / "2", {"p.rego": policy("p")})
+    for n in range(17):
+        (tmp_path / "2" / f"{n}").mkdir()
+        (tmp_path / "2" / f"{n}" / "data.json").write_bytes(b" " * (4 << 20))
+
+    assert ["larger than 4194304 bytes", "more than 67108864 bytes"] == [
+        refusal(tmp_path / top, {}).partition(": ")[2] for top in ("1", "2")
+    ]
+
+
 def test_directory_without_policies_is_refused(tmp_path: Path) -> None:
     """An empty directory would deny everything without a word: it is refused instead."""
     assert f"{tmp_path}: no policy found" == refusal(tmp_path, {})
@@ -226,7 +245,11 @@ def test_missing_directory_is_refused(tmp_path: Path) -> None:
         ({"p.rego": "x := 1\n"}, "p.rego:1: a module has one package statement"),
         ({"p.rego": policy("p"), "data.json": '{"a": 1,\n}'}, "data.json:2: "),
         ({"p.rego": policy("p"), "data.json": '{"a": 1, "a": 2}'}, "data.json:1: a key occurs twice"),
-        ({"p.rego": policy("p"), "data.yaml": "a: 1\na: 2\n"}, "data.yaml:1: not valid YAML"),
+        ({"p.rego": policy("p"), "data.yaml": "a: 1\na: 2\n"}, "data.yaml:1: a key occurs twice"),
+        ({"p.rego": policy("p"), "data.yaml": "a: [DE,\n  NO]\n"}, "data.yaml:2: a word or number that YAML 1.1 and 1.2 read differently: put it in quotes"),
+        ({"p.rego": policy("p"), "data.yaml": "a: 010\n"}, "data.yaml:1: a word or number that YAML 1.1 and 1.2 read differently: put it in quotes"),
+        ({"p.rego": policy("p"), "data.yaml": "a: &x [1]\nb: *x\n"}, "data.yaml:2: an alias is not read: write the value again"),
+        ({"p.rego": policy("p"), "data.yaml": "a: [\n"}, "data.yaml:2: not valid YAML"),
         ({"p.rego": policy("p"), "data.json": '{"a": 0.1}'}, "data.json:1: data holds strings, whole numbers and booleans only"),
         ({"p.rego": policy("p"), "data.json": '{"a": 1}', "data.yaml": "a: 2\n"}, "data.yaml:1: `a` is already defined by another data file"),
         ({"p.rego": policy("p"), "ringfence/data.json": '{"levels": {"X": "secret"}}'}, "`data.ringfence.levels` maps entity types, their categories and labels to one of public, internal, confidential, restricted, unknown"),
@@ -244,6 +267,25 @@ def test_policy_defined_twice_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigInvalid, match="policy `p` is also defined in"):
         load_bundle([tmp_path / "1", tmp_path / "2"])
+
+
+@pytest.mark.parametrize("package", ["ringfence.policy.credentials", "ringfence.lib.content"])
+def test_a_package_of_another_source_is_refused(tmp_path: Path, package: str) -> None:
+    """Rules added to a policy of the library could make its exceptions true."""
+    write(tmp_path, {"p.rego": policy("p"), "x.rego": f"package {package}\n\nx := 1\n"})
+
+    with pytest.raises(ConfigInvalid) as caught:
+        load_bundle(["builtin", tmp_path])
+
+    assert str(caught.value).startswith(f"{tmp_path}/x.rego:1: package `{package}` belongs to {library()}/policies/")
+
+
+@pytest.mark.parametrize("root", ["policy", "lib"])
+def test_data_in_the_place_of_rules_is_refused(tmp_path: Path, root: str) -> None:
+    """A value where a rule is undefined could be read in its stead."""
+    files = {"p.rego": policy("p"), f"ringfence/{root}/p/data.json": '{"_exempt": true}'}
+
+    assert f"data at `ringfence.{root}` would stand in the place of rules" == refusal(tmp_path, files)
 
 
 def test_mode_of_an_unknown_policy_is_refused(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ PAGES = (
     "DECISIONS.md",
     "rego/README.md",
     "docs/scan.md",
+    "docs/bundles.md",
+    "docs/policy-guide.md",
+    "docs/policy-library.md",
 )
 CODE = re.compile(r"`([^`\n]+)`")
 # Files in the user's own directory, or made by the commands that the sentence is about.
@@ -37,6 +40,9 @@ NOT_OURS = frozenset(
         "envoy/__init__.py",
         "policy.rego",
         "policy_test.rego",
+        "cases.yaml",
+        "params.json",
+        "params.schema.json",
     }
 )
 
@@ -150,16 +156,15 @@ def test_commands_that_are_named_exist() -> None:
     from governance.cli import app
 
     group = typer.main.get_command(app)
-    known = set()
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
-        known |= {f"{name} {inner}" for inner in getattr(command, "commands", {})} or {name}
-    named = {
-        found
-        for page in PAGES
-        for found in re.findall(
-            r"(?:`|bin/)ringfence ([a-z]+(?: (?:show|verify|check|test|path|detection|list|build|page))?)", read(page)
-        )
-    }
+    inner = {name: set(getattr(command, "commands", ())) for name, command in group.commands.items()}  # type: ignore[attr-defined]
+    known = {name for name, below in inner.items() if not below}
+    known |= {f"{name} {each}" for name, below in inner.items() for each in below}
+    named = set()
+    for page in PAGES:
+        for name, below in re.findall(
+            r"(?:`|bin/|^ {4}(?:\$ )?)ringfence ([a-z]+)(?: ([a-z|]+))?", read(page), re.MULTILINE
+        ):
+            named |= {f"{name} {each}" for each in below.split("|")} if inner.get(name) else {name}
 
     assert set() == named - known
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from governance.finding import DetectionStatus
 from governance.policy.bundle import Bundle, ReadSet, load_bundle
 from governance.policy.contract import facts_bytes
 from governance.policy.engine import Decider, projection
+from governance.policy.plan.build import build_plan
 from governance.policy.sample import full, plain
 from governance.segment import Role
 from tests.bundles import ALLOW, bundle_of, facts_with, one_policy, policy
@@ -199,6 +201,58 @@ async def test_policy_that_is_off_is_not_asked(tmp_path: Path) -> None:
         decision = await decider.decide(plain(), decision_id="d")
 
     assert (decision.action, decision.deny and decision.deny.code) == (Action.DENY, "no_policy_allows")
+
+
+@pytest.fixture
+def opa() -> str:
+    """The path of OPA, which makes plans."""
+    found = shutil.which("opa")
+    if found is None:
+        pytest.skip("no `opa` on PATH: no plan can be made, so the plan engine was not tried")
+    return found
+
+
+@pytest.mark.opa
+@pytest.mark.parametrize("engine", ["plan", "auto"])
+async def test_plan_of_the_bundle_decides_as_regopy_does(opa: str, engine: str) -> None:
+    """`auto` takes the plan where there is one, and only the name of the engine tells the decisions apart."""
+    bundle = load_bundle(["builtin"])
+    planned = replace(bundle, plan=build_plan(bundle, opa))
+    async with opened(planned, engine) as fast, opened(bundle, "auto") as slow:
+        for facts in (plain(), full()):
+            one, other = [await decider.decide(facts, decision_id="d") for decider in (fast, slow)]
+
+            assert ("plan", "embedded") == (one.provenance.engine, other.provenance.engine)
+            assert replace(one, provenance=other.provenance) == other
+
+
+@pytest.mark.opa
+async def test_reload_changes_the_engine_with_the_bundle(opa: str, tmp_path: Path) -> None:
+    """Under `auto` a bundle without a plan is decided by regopy again."""
+    bundle = one_policy(tmp_path, MODEL)
+    engines = []
+    async with opened(replace(bundle, plan=build_plan(bundle, opa)), "auto") as decider:
+        engines.append((await decider.decide(plain(), decision_id="d")).provenance.engine)
+        await decider.reload(bundle)
+        engines.append((await decider.decide(plain(), decision_id="d")).provenance.engine)
+
+    assert ["plan", "embedded"] == engines
+
+
+async def test_engine_plan_needs_a_plan(tmp_path: Path) -> None:
+    """Without one, or with one that is damaged, nothing is put in force."""
+    bundle = one_policy(tmp_path, MODEL)
+    for plan in (None, b"", b"{}", b"[]"):
+        with pytest.raises(ConfigInvalid):
+            async with opened(replace(bundle, plan=plan), "plan"):
+                pass
+
+
+async def test_damaged_plan_does_not_fall_back(tmp_path: Path) -> None:
+    """`auto` with a plan that cannot be used is an error: what was signed and tested is what decides."""
+    with pytest.raises(ConfigInvalid):
+        async with opened(replace(one_policy(tmp_path, MODEL), plan=b"{}"), "auto"):
+            pass
 
 
 async def test_unknown_engine_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from governance.decision import Action
 from governance.errors import ConfigInvalid
 from governance.policy.contract import facts_bytes
+from governance.policy.coverage import Coverage
 from governance.policy.run import decide_command, decide_file
+from governance.policy.run import run_tests as run_all
 from governance.policy.run import test_command as run_tests
 from tests.bundles import facts_with, policy, write
 
@@ -85,11 +88,17 @@ def test_cases_of_a_directory_are_run(  # noqa: PLR0917 (pytest names its fixtur
     found = run_tests([str(tmp_path)], as_json=True)
 
     report = json.loads(capsys.readouterr().out)
-    assert (code, failed, [{"engine": "embedded", "rule": "p: one", "passed": not failed}]) == (
-        found,
-        report["failed"],
-        report["results"],
-    )
+    result: dict[str, object] = {"engine": "embedded", "rule": "p: one", "passed": not failed}
+    if failed:
+        result |= {"expected": ["deny/all"], "actual": ["allow/all"], "place": ""}
+    reached = {"coverage_percent": 100, "coverage_of": "rules", "missed": []}
+    expected = {
+        "results": [result],
+        "failed": failed,
+        "policies": [{"policy": "p", "cases": 1, "tests": 0, **reached}],
+        "engines": ["embedded"],
+    }
+    assert (code, expected) == (found, report)
 
 
 def test_a_directory_without_tests_fails(
@@ -101,3 +110,100 @@ def test_a_directory_without_tests_fails(
 
     assert run_tests([str(tmp_path)], as_json=False) == 1
     assert "0 passed, 0 failed on no engine" in capsys.readouterr().out
+
+
+PARAMETERS = """\
+effects contains {"effect": "deny", "rule": "many", "code": "many", "params": {}} if {
+	input.request.messages > data.ringfence.params.p.most
+}
+
+effects contains {"effect": "note", "rule": "few", "code": "few", "params": {}} if input.request.messages == 0
+"""
+ROWS = """\
+- name: as many as allowed
+  input: {request: {messages: 3}}
+  effects: []
+- name: more than allowed
+  input: {request: {messages: 4}}
+  effects: [deny/many]
+- name: more than allowed here
+  input: {request: {messages: 3}}
+  params: {most: 2}
+  effects: [deny/many]
+"""
+
+
+def with_rows(top: Path, rows: str = ROWS) -> Path:
+    """A policy with a parameter and these rows."""
+    data = '{"ringfence": {"params": {"p": {"most": 3}}}}'
+    return write(top, {"p.rego": policy("p", PARAMETERS), "cases.yaml": rows, "data.json": data})
+
+
+def test_rows_are_run_with_their_parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row is a case, and the parameters of one row hold for no other."""
+    monkeypatch.setenv("PATH", "")
+
+    run = run_all([str(with_rows(tmp_path))])
+
+    assert [("p: as many as allowed", True), ("p: more than allowed", True), ("p: more than allowed here", True)] == [
+        (one.rule, one.passed) for one in run.results
+    ]
+    assert (Coverage(policy="p", percent=50, unit="rules", missed=("note/few",)),) == run.coverage
+
+
+@pytest.mark.parametrize(("threshold", "code"), [(0, 0), (50, 0), (51, 1)])
+def test_coverage_below_the_threshold_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], threshold: int, code: int
+) -> None:
+    """Half of the rules spoke."""
+    monkeypatch.setenv("PATH", "")
+
+    assert code == run_tests([str(with_rows(tmp_path))], as_json=False, threshold=threshold)
+    assert ("below the threshold" in capsys.readouterr().out) == bool(code)
+
+
+def test_a_row_that_fails_shows_what_was_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Expected and actual effects, and where the row stands."""
+    monkeypatch.setenv("PATH", "")
+    with_rows(tmp_path, "- name: wrong\n  input: {request: {messages: 9}}\n  effects: [note/few]\n")
+
+    assert run_tests([str(tmp_path)], as_json=False) == 1
+    out = capsys.readouterr().out
+    assert f"failed p: wrong on embedded ({tmp_path}/cases.yaml:1)" in out
+    assert "    expected: note/few\n    actual:   deny/many\n" in out
+
+
+def test_a_policy_that_fails_is_no_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that expects nothing does not pass where the policy could not be evaluated."""
+    monkeypatch.setenv("PATH", "")
+    body = 'effects contains {"effect": "nonsense", "rule": "a", "code": "a"} if input.request.messages == 9'
+    rows = "- name: broken\n  input: {request: {messages: 9}}\n  effects: []\n"
+    write(tmp_path, {"p.rego": policy("p", body), "cases.yaml": rows})
+
+    (result,) = run_all([str(tmp_path)]).results
+    assert (False, {"failure/schema"}) == (result.passed, result.actual)
+
+
+@pytest.mark.opa
+@pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: OPA itself is not asked")
+def test_every_engine_is_asked(tmp_path: Path) -> None:
+    """The rows run on three engines, a failing one shows what OPA said, and lines are counted."""
+    rows = ROWS + "- name: wrong\n  input: {request: {messages: 9}}\n  effects: []\n"
+
+    run = run_all([str(with_rows(tmp_path, rows))])
+
+    assert ("embedded", "plan", "opa") == run.engines
+    assert [(name, {"deny/many"}, set()) for name in ("embedded", "plan", "opa")] == [
+        (one.engine, one.actual, one.expected) for one in run.results if not one.passed
+    ]
+
+
+@pytest.mark.opa
+@pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: OPA itself is not asked")
+def test_lines_are_counted_by_opa(tmp_path: Path) -> None:
+    """The lines of the rule that no row reaches are named."""
+    (coverage,) = run_all([str(with_rows(tmp_path))]).coverage
+
+    assert ("lines", 66, ("p.rego:12",)) == (coverage.unit, coverage.percent, coverage.missed)

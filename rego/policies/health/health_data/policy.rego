@@ -63,6 +63,17 @@ _health if {
 	label.permille >= data.ringfence.thresholds.health_label_permille
 }
 
+# A record number or a health insurance number says it as well as the words around it.
+_health if {
+	some entity in input.classification.entities
+	entity.category == "health"
+	_likely(entity)
+}
+
+_likely(entity) if entity.validated
+
+_likely(entity) if entity.max_permille >= data.ringfence.thresholds.health_label_permille
+
 _health_of_somebody if {
 	_health
 	count(content.personal) > 0

@@ -1,0 +1,1 @@
+"""OPA's intermediate representation (`opa build -t plan`) run as Python functions."""

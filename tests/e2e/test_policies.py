@@ -1,0 +1,65 @@
+"""The policies of a running installation: a signed bundle that is watched."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from governance.policy.bundle_commands import build
+from governance.policy.signing import read_key
+from tests.e2e.stack import Stack, stack, until
+
+SECRET = "k" * 48
+CLOSED = """# METADATA
+# title: Nothing passes
+# custom:
+#   id: closed
+#   version: "1.0.0"
+package ringfence.policy.closed
+
+effects contains {
+	"effect": "deny",
+	"rule": "all",
+	"code": "closed",
+	"params": {"status": 403, "message_id": "denied"},
+}
+"""
+
+
+async def test_a_newer_bundle_takes_effect_and_one_without_its_signature_does_not(tmp_path: Path) -> None:
+    """With a key the newest bundle that it signed decides; what anybody may have written changes nothing and is told."""
+    secret = tmp_path / "policy.key"
+    secret.write_text(SECRET)
+    secret.chmod(0o600)
+    key = read_key(secret)
+    closed = tmp_path / "closed"
+    (closed / "policies").mkdir(parents=True)
+    (closed / "policies" / "closed.rego").write_text(CLOSED)
+    watched, made = tmp_path / "policies.tar.gz", tmp_path / "made.tar.gz"
+    build(["builtin"], watched, key=key, revision="first")
+    settings = {"directories": [], "bundle": {"url": str(watched), "key_file": str(secret), "poll_s": 1}}
+
+    async with stack(tmp_path, policy=settings) as s:
+        assert (200, "first") == await _decided(s)
+
+        build(["builtin", closed], made, key=key, revision="second")
+        shutil.move(made, watched)
+        await until(lambda: _is(s, (403, "second")))
+
+        build(["builtin"], made, revision="third")
+        shutil.move(made, watched)
+        await until(lambda: _told(s, "bundle_refused"))
+        assert (403, "second") == await _decided(s)
+
+
+async def _decided(s: Stack) -> tuple[int, str]:
+    answer = await s.say("hello")
+    return answer.status, s.decision(answer)["policy"]["revision"]
+
+
+async def _is(s: Stack, wanted: tuple[int, str]) -> bool:
+    return await _decided(s) == wanted
+
+
+async def _told(s: Stack, event: str) -> bool:
+    return event in s.log()
