@@ -149,7 +149,7 @@ def list_(sources: Sources = None, config: ConfigFile = None, *, as_json: AsJson
     raise typer.Exit(list_command(given.policies(sources), as_json=as_json, modes=given.modes))
 
 
-@policy_app.command("page")
+@policy_app.command("page", epilog="Example:\n\n  ringfence policy page > docs/policy-library.md\n")
 def page() -> None:
     """Writes the page about the library's policies, in Markdown."""
     from governance.policy.library_page import page_command

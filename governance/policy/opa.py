@@ -193,9 +193,13 @@ def _push_all(client: Any, bundle: Bundle) -> None:
         client.update_or_create_data(value, name)
     # The client does not quote paths, so modules are numbered. It would also rewrite policies that it takes for old.
     names = {f"{_PREFIX}/{number}": module for number, module in enumerate(bundle.modules)}
-    for stale in client.get_policies_list():
-        if stale.startswith(f"{_PREFIX}/") and stale not in names:
-            client.delete_policy(stale)
+    stale = [name for name in client.get_policies_list() if name.startswith(f"{_PREFIX}/")]
+    while stale:
+        # A module stays as long as another one calls its functions.
+        left = [name for name in stale if not _deleted(client, name)]
+        if len(left) == len(stale):
+            raise ConfigInvalid("the OPA server does not part with the modules of an earlier bundle")
+        stale = left
     pending = {name: module.text for name, module in names.items()}
     while pending:
         # A module is refused until the functions it calls are there: go round as long as one gets in.
@@ -207,6 +211,13 @@ def _push_all(client: Any, bundle: Bundle) -> None:
     # Last: from here on the server says that it holds this bundle, and before it did not.
     module = f'package {".".join((*ROOT, _MARKER))}\n\ndigest := "{bundle.digest}"\n'
     client.update_policy_from_string(module, marker, rego_compat=False)
+
+
+def _deleted(client: Any, name: str) -> bool:
+    try:
+        return bool(client.delete_policy(name))
+    except DeletePolicyError:
+        return False
 
 
 def _accepted(client: Any, name: str, text: str) -> bool:

@@ -42,7 +42,7 @@ def test_help_shows_an_example_of_the_command(words: tuple[str, ...], capsys: py
         (["audit", "show"], "ringfence audit show: missing argument 'DIRECTORY'; see ringfence audit show --help\n"),
         (
             ["decide", "--input", "x", "--engine", "opal"],
-            "ringfence decide: invalid value for '--engine': 'opal' is not one of 'embedded', 'opa'; see ringfence decide --help\n",
+            "ringfence decide: invalid value for '--engine': 'opal' is not one of 'auto', 'embedded', 'plan', 'opa'; see ringfence decide --help\n",
         ),
         (["scan", "nofile"], "config_invalid: nofile: cannot be read: no such file or directory\n"),
         (["decide", "--input", "nofile"], "config_invalid: nofile: cannot be read: no such file or directory\n"),

@@ -210,7 +210,10 @@ REFUSED = [
     ("policy: {opa_url: 'file:///etc'}\n", "ringfence.yaml:8: policy.opa_url: must be an http or https URL"),
     ("policy: {opa_url: 'http://u:p@h'}\n", "ringfence.yaml:8: policy.opa_url: must be an http or https URL"),
     ("policy: {directories: []}\n", "ringfence.yaml:8: policy.directories: needs at least one directory"),
-    ("policy: {directories: [nowhere]}\n", "ringfence.yaml:8: policy.directories[0]: no directory at `nowhere`"),
+    (
+        "policy: {directories: [nowhere]}\n",
+        "ringfence.yaml:8: policy.directories[0]: no directory or bundle at `nowhere`",
+    ),
     ("policy: {directories: [builtin, builtin]}\n", "ringfence.yaml:8: policy.directories[1]: stands twice, `builtin`"),
     (
         "policy: {modes: {pii: lax}}\n",
