@@ -74,12 +74,12 @@ def _request(request: InferenceRequest) -> Request:
         provider="",
         purpose="",
         stream=request.stream,
-        tools=tuple(sorted(set(request.tools))),
+        tools=tuple(sorted(set(request.tools))) if request.tools else (),
         bytes=size,
         tokens_est=size // _BYTES_PER_TOKEN,
         messages=request.messages,
         parse=Parse(status="partial" if reasons else "ok", reason=min(reasons).value if reasons else ""),
-        media=tuple(sorted(set(request.media))),
+        media=tuple(sorted(set(request.media))) if request.media else (),
         uninspected=tuple(UninspectedCount(reason=reason, count=reasons[reason]) for reason in sorted(reasons)),
     )
 

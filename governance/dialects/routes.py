@@ -101,5 +101,9 @@ def _values(head: RequestHead, name: str) -> list[str]:
 
 
 def _wants_upgrade(head: RequestHead) -> bool:
-    tokens = (token.strip(" \t").lower() for value in _values(head, "connection") for token in value.split(","))
-    return any(key in ("upgrade", ":protocol") for key, _ in head.headers) or "upgrade" in tokens
+    for key, value in head.headers:
+        if key in ("upgrade", ":protocol"):
+            return True
+        if key == "connection" and "upgrade" in (token.strip(" \t").lower() for token in value.split(",")):
+            return True
+    return False

@@ -89,7 +89,7 @@ class InProcess:
 
 
 # Phase, the mode of each policy for this request, and all that the bundle reads of the facts.
-_Key = tuple[Phase, Modes, Hashable]
+_Key = tuple[Phase, Modes | None, Hashable]
 
 
 _WITHOUT_ID = [each.name for each in fields(Decision) if each.name != "decision_id"]
@@ -218,7 +218,7 @@ class Decider:
         classifiers = _classifiers(facts.classification.detectors)
         reach = active.reach[facts.phase]
         modes = reach.modes(facts)
-        key = (facts.phase, modes, active.reads(facts))
+        key = (facts.phase, reach.key(modes), active.reads(facts))
         known = active.cache.get(key)
         if known is not None:
             return _again(known, decision_id, classifiers)

@@ -33,6 +33,11 @@ class Reach:
 
     policies: tuple[Policy, ...]
     modes: Callable[[Facts], Modes]
+    usual: Modes
+
+    def key(self, modes: Modes) -> Modes | None:
+        """What tells `modes` from those of another request; None where they are one and the same object for all."""
+        return None if modes is self.usual else modes
 
     def asked(self, modes: Modes) -> tuple[str, ...]:
         """The ids of those to evaluate, in order."""
@@ -54,7 +59,7 @@ def reach_of(bundle: Bundle, phase: Phase) -> Reach:
     policies = bundle.applicable(phase)
     usual = tuple(policy.mode for policy in policies)
     if not any(policy.jurisdictions or policy.rollout for policy in policies):
-        return Reach(policies=policies, modes=lambda _: usual)
+        return Reach(policies=policies, modes=lambda _: usual, usual=usual)
     lands = tuple((policy, expand(policy.jurisdictions)) for policy in policies)
     selective = any(policy.jurisdictions for policy in policies)
 
@@ -62,7 +67,7 @@ def reach_of(bundle: Bundle, phase: Phase) -> Reach:
         codes = _codes(facts) if selective else None
         return tuple(_mode(policy, wanted, facts, codes) for policy, wanted in lands)
 
-    return Reach(policies=policies, modes=modes)
+    return Reach(policies=policies, modes=modes, usual=usual)
 
 
 def reaches(share: Share, policy: str, facts: Facts) -> bool:
