@@ -32,31 +32,13 @@ from governance.policy.checks_syntax import (
     parts,
     terms_of,
 )
+from governance.policy.forbidden import instead
 from governance.policy.source import Path
 
 _GLOBAL = frozenset({"input", "data"})
-# Why each is refused at load, as what to write in its place.
-_FORBIDDEN = {
-    "http.send": "put what is asked for into a data file of the bundle",
-    "net.lookup_ip_addr": "put what is asked for into a data file of the bundle",
-    "opa.runtime": "put the setting into `params.json`: the process's environment is no input",
-    "time.now_ns": "`input.context.time`",
-    "print": "a case in `cases.yaml`, which shows what the policy says",
-    "trace": "a case in `cases.yaml`, which shows what the policy says",
-    "io.jwt.decode_verify": "`input.principal`: tokens are verified before a policy is asked",
-    "object.union": "an object comprehension",
-    "object.union_n": "an object comprehension",
-    "json.patch": "an object comprehension",
-}
 # Families of builtins that OPA has and an engine of ours has not.
 _UNSUPPORTED = ("graphql.", "net.", "rego.", "providers.")
 _PLAINER = "builtins that every engine has, such as those on strings, sets and objects, or a table in `data`"
-_FORBIDDEN_FAMILIES = {
-    "rand.": "`rollout` in the metadata, which chooses by a stable hash",
-    "uuid.": "nothing: a decision has an id",
-    "io.jwt.encode_": "nothing: a policy signs nothing",
-    "crypto.x509.parse_and_verify_certificates": "`input.principal`: callers are verified before a policy is asked",
-}
 
 
 def check_names(unit: Unit, world: World) -> Iterator[Finding]:
@@ -267,7 +249,7 @@ def _called(unit: Unit, call: Call, world: World) -> Iterator[Finding]:
             return
         yield from _arity(unit, call, wanted)
         return
-    hint = _FORBIDDEN.get(name) or next((h for f, h in _FORBIDDEN_FAMILIES.items() if name.startswith(f)), "")
+    hint = instead(name)
     # `print` shows a test's author what happens, and no request is ever asked of a test.
     if hint and not (unit.test and name in {"print", "time.now_ns"}):
         yield error(unit, call.line, "forbidden-builtin", f"`{name}` is not allowed in a policy", hint)

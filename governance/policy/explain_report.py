@@ -53,9 +53,13 @@ def explain_command(
         sys.stdout.buffer.write(orjson.dumps(document(explanation), option=orjson.OPT_APPEND_NEWLINE))
         sys.stdout.flush()
     else:
-        console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
-        console.print(tree(explanation))
+        page().print(tree(explanation))
     return 1 if explanation.differences else 0
+
+
+def page() -> Console:
+    """The console on standard output; a pipe has no width of its own."""
+    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
 
 
 def visible(value: object, style: str = "") -> Text:

@@ -27,7 +27,7 @@ from governance.errors import AuditUnavailable, ConfigInvalid, PolicyUnavailable
 from governance.policy.bundle import BUILTIN, Bundle, load_known
 from governance.policy.changes import CHANGES, LOOSER, NEW_ALLOWS, NEW_DENIALS
 from governance.policy.engine import AUTO
-from governance.policy.explain_report import visible
+from governance.policy.explain_report import page, visible
 from governance.policy.plan.build import build_plan
 from governance.policy.replay import RECORDED, Named, Report, Wanted, moment, replay
 
@@ -35,7 +35,6 @@ _Modes = Mapping[str, Mode] | None
 _Parameters = Mapping[str, Mapping[str, Any]] | None
 FailOn = Literal["new-allow", "looser", "any", "never"]
 
-_PIPED_WIDTH = 160
 _PROGRESS_AFTER_S = 2.0
 _MOST_ROWS = 10
 _BAR = 40
@@ -92,7 +91,7 @@ def replay_command(
         sys.stdout.buffer.write(orjson.dumps(document(report), option=orjson.OPT_APPEND_NEWLINE))
         sys.stdout.flush()
     else:
-        show(report, Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False))
+        show(report, page())
     return _code(report, fail_on, errors)
 
 

@@ -12,17 +12,9 @@ from typing import Any
 from regopy import Interpreter
 from regopy.rego_shared import LogLevel, RegoError
 
+from governance.policy.forbidden import DIVERGENT, is_forbidden
 from governance.policy.metadata import at
 from governance.policy.source import Module, Reference, position
-
-# A decision depends on its input and its bundle alone, else it can neither be replayed nor cached (policy input has
-# `context.time`). `opa.runtime` would hand the process environment to a policy.
-_FORBIDDEN = frozenset(
-    {"http.send", "opa.runtime", "net.lookup_ip_addr", "time.now_ns", "trace", "print", "io.jwt.decode_verify"}
-)
-# What regopy 1.5.2 evaluates otherwise than OPA: a shallow union, a patch that fails on computed paths.
-_DIVERGENT = frozenset({"object.union", "object.union_n", "json.patch", "max", "min", "sort"})
-_FORBIDDEN_FAMILIES = ("rand.", "uuid.", "io.jwt.encode_", "crypto.x509.parse_and_verify_certificates")
 
 
 def check(modules: Sequence[Module], data: Mapping[str, Any]) -> None:
@@ -36,10 +28,10 @@ def check(modules: Sequence[Module], data: Mapping[str, Any]) -> None:
         _check_syntax(module)
         for reference in module.references:
             name = ".".join(reference.path)
-            if _is_forbidden(name):
+            if is_forbidden(name):
                 hint = ": use `input.context.time`" if name == "time.now_ns" else ""
                 raise at(module, f"`{name}` is not allowed in a policy{hint}", reference.line)
-            if reference.called and name in _DIVERGENT:
+            if reference.called and name in DIVERGENT:
                 raise at(module, f"`{name}` is not the same on every engine", reference.line)
             if reference.called and not _is_function(module, reference, rules, engine):
                 raise at(module, f"unknown function `{name}`", reference.line)
@@ -57,10 +49,6 @@ def _check_syntax(module: Module) -> None:
     except RegoError as error:
         message, line = position(str(error), module.text)
         raise at(module, message, line) from None
-
-
-def _is_forbidden(name: str) -> bool:
-    return name in _FORBIDDEN or name.startswith(_FORBIDDEN_FAMILIES)
 
 
 def _is_function(module: Module, reference: Reference, rules: set[tuple[str, ...]], engine: Any) -> bool:
