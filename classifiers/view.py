@@ -115,10 +115,10 @@ class Draft:
             self.put(piece[number : number + 1], at, at + width)
 
     def part(self) -> None:
-        """Begins anew: no value reaches from what follows into what was before."""
+        """Begins anew: no value reaches from what follows into what was before. The gap stands for what the byte before it does."""
         if self._shifts:
-            scanned, original, step, _ = self._shifts[-1]
-            self._add(_GAP, original + (self._at - 1 - scanned) * step, 0, 0)
+            scanned, original, step, width = self._shifts[-1]
+            self._add(_GAP, original + (self._at - 1 - scanned) * step, 0, width)
 
     def around(self, piece: bytes, start: int, end: int, limit: int) -> None:
         """As `put`, as a part of its own with the words before it, and those behind it up to `limit`."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from classifiers.meter import Exhausted, Meter
 from classifiers.normalisation import _table_fold, fold
-from classifiers.view import View
+from classifiers.view import Draft, View
 from classifiers.views import views
 
 PIECES = (
@@ -101,6 +101,16 @@ def test_every_range_of_a_view_stands_for_a_range_of_the_text(text: str, data: s
         end = data.draw(st.integers(start + 1, len(view.scan)))
         span, wider = view.span(start, end), view.span(0, len(view.scan))
         assert 0 <= wider.start <= span.start <= span.end <= wider.end <= len(text)
+
+
+def test_a_gap_stands_for_what_the_byte_before_it_does() -> None:
+    draft = Draft(View(text="abc, def", scan=b"abc, def"))
+    draft.keep(0, 3)
+    draft.part()
+    view = draft.view("spaced")
+    assert view is not None
+    assert view.scan == b"abc\n\x01\n"
+    assert {view.span(start, end).end for start in range(3) for end in range(3, len(view.scan) + 1)} == {3}
 
 
 @settings(max_examples=300, deadline=None)
