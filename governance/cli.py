@@ -415,7 +415,7 @@ def decide(
 
     Exit code 1 when the action is deny.
     """
-    from governance.policy.run import decide_command, print_sample
+    from governance.policy.authoring.run import decide_command, print_sample
 
     if sample:
         print_sample()
@@ -513,7 +513,7 @@ def bench_policy(
 
     The plan engine and the OPA server are left out where `opa` is not on the path.
     """
-    from governance.policy.bench import policy
+    from governance.policy.impact.bench import policy
 
     raise typer.Exit(policy(_console(as_json=as_json), seconds=seconds, as_json=as_json))
 

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from governance.policy.archive import Tree
 from governance.policy.bundle import Bundle, configured
-from governance.policy.feed import Feed
-from governance.policy.origin import origin_of
-from governance.policy.signing import read_key
-from governance.policy.store import Store
+from governance.policy.distribution.archive import Tree
+from governance.policy.distribution.feed import Feed
+from governance.policy.distribution.origin import origin_of
+from governance.policy.distribution.signing import read_key
+from governance.policy.distribution.store import Store
 from governance.policy.trial import try_out
 from governance.settings import Config
 

@@ -22,8 +22,9 @@ from governance.decision import Mode
 from governance.errors import ConfigInvalid
 from governance.facts import Phase
 from governance.frozen import frozen
-from governance.policy import archive, manifest, static
-from governance.policy.archive import PLAN, Tree
+from governance.policy import static
+from governance.policy.distribution import archive, manifest
+from governance.policy.distribution.archive import PLAN, Tree
 from governance.policy.documents import levels_of, merge, merged, text_of
 from governance.policy.metadata import LIBRARY, ROOT, Policy, at, declared
 from governance.policy.parameters import DEFAULTS, SCHEMA, Parameters, Values, owner_of, owners_of, parameters_of

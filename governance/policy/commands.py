@@ -87,7 +87,7 @@ def _modes(given: Sequence[str]) -> dict[str, Mode]:
 )
 def init(directory: Annotated[Path, typer.Argument(help="A new directory; its last part is the policy's id.")]) -> None:
     """Writes a commented policy with its tests, to start from. Overwrites nothing."""
-    from governance.policy.starter import init_command
+    from governance.policy.authoring.starter import init_command
 
     raise typer.Exit(init_command(directory))
 
@@ -110,7 +110,7 @@ def check(
 
     `opa check` and `regal` are asked too where they are on the path. Exit code 1 on an error.
     """
-    from governance.policy.check import check_command
+    from governance.policy.authoring.check import check_command
 
     raise typer.Exit(check_command(sources or ["builtin"], strict=strict, as_json=as_json))
 
@@ -134,7 +134,7 @@ def run_tests(
 
     Exit code 1 when one fails, coverage is below the threshold, or there is none.
     """
-    from governance.policy.run import test_command
+    from governance.policy.authoring.run import test_command
 
     named = [*(sources or ()), *(policy or ())]
     raise typer.Exit(test_command(named or ["builtin"], as_json=as_json, threshold=threshold))
@@ -143,7 +143,7 @@ def run_tests(
 @policy_app.command("list", epilog="Example:\n\n  ringfence policy list -c ringfence.yaml\n")
 def list_(sources: Sources = None, config: ConfigFile = None, *, as_json: AsJson = False) -> None:
     """Lists policies with version, mode, severity and what they rest on."""
-    from governance.policy.listing import list_command
+    from governance.policy.authoring.listing import list_command
 
     given = _Surroundings(config)
     raise typer.Exit(list_command(given.policies(sources), as_json=as_json, modes=given.modes))
@@ -152,7 +152,7 @@ def list_(sources: Sources = None, config: ConfigFile = None, *, as_json: AsJson
 @policy_app.command("page", epilog="Example:\n\n  ringfence policy page > docs/policy-library.md\n")
 def page() -> None:
     """Writes the page about the library's policies, in Markdown."""
-    from governance.policy.library_page import page_command
+    from governance.policy.authoring.library_page import page_command
 
     raise typer.Exit(page_command())
 
@@ -178,7 +178,7 @@ def build(
 
     With `opa` on the path it carries a plan, which is evaluated many times faster than source.
     """
-    from governance.policy.bundle_commands import build_command
+    from governance.policy.distribution.bundle_commands import build_command
 
     raise typer.Exit(
         build_command(sources or ["builtin"], out, sign_key=sign_key, key_id=key_id, revision=revision, as_json=as_json)
@@ -188,7 +188,7 @@ def build(
 @policy_app.command("diff", epilog="Example:\n\n  ringfence policy diff builtin bundle.tar.gz\n")
 def diff(before: str, after: str, *, as_json: AsJson = False) -> None:
     """Says which policies, versions, modes, parameters and tables differ. Exit code 1 when something does."""
-    from governance.policy.bundle_commands import diff_command
+    from governance.policy.distribution.bundle_commands import diff_command
 
     raise typer.Exit(diff_command(before, after, as_json=as_json))
 
@@ -229,7 +229,7 @@ def replay(
 
     Exit code 1 when --fail-on is met, or set and nothing could be compared; 2 without an audit log or with a damaged one.
     """
-    from governance.policy.replay_report import replay_command
+    from governance.policy.impact.replay_report import replay_command
 
     given = _Surroundings(config)
     code = replay_command(
@@ -280,7 +280,7 @@ def prove(
 
     Exit code 1 with a counterexample. What was not tried is not proven; the report says how much was.
     """
-    from governance.policy.prove import prove_command
+    from governance.policy.impact.prove import prove_command
 
     given = _Surroundings(config)
     code = prove_command(
@@ -311,7 +311,7 @@ def explain(
 
     Exit code 1 when today's policies decide otherwise or the decision is not found, 2 without an audit log.
     """
-    from governance.policy.explain_report import explain_command
+    from governance.policy.impact.explain_report import explain_command
 
     given = _Surroundings(config)
     code = explain_command(

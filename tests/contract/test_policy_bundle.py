@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from governance.errors import ConfigInvalid
-from governance.policy import signing
-from governance.policy.archive import pack, read_tree
 from governance.policy.bundle import load_bundle
-from governance.policy.bundle_commands import build
+from governance.policy.distribution import signing
+from governance.policy.distribution.archive import pack, read_tree
+from governance.policy.distribution.bundle_commands import build
 from tests.bundles import policy, write
 
 pytestmark = [

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from governance.policy.authoring.run import test_policies as run_policies
 from governance.policy.bundle import library, load_bundle
 from governance.policy.embedded import EmbeddedEngine, cases_of
-from governance.policy.run import test_policies as run_policies
 from governance.policy.source import read_module
 from tests.bundles import policy, write
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from governance.policy.bundle_commands import build
-from governance.policy.signing import read_key
+from governance.policy.distribution.bundle_commands import build
+from governance.policy.distribution.signing import read_key
 from tests.e2e.stack import Stack, stack, until
 
 SECRET = "k" * 48

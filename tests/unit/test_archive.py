@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.errors import ConfigInvalid
-from governance.policy import archive
-from governance.policy.archive import pack, read_tree, unpack
 from governance.policy.bundle import load_bundle
+from governance.policy.distribution import archive
+from governance.policy.distribution.archive import pack, read_tree, unpack
 from tests.bundles import policy, write
 
 FILES = {"policies/p/policy.rego": policy("p").encode(), "data.json": b'{"a": 1}', ".manifest": b'{"revision": "7"}'}

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from governance.errors import ConfigInvalid
-from governance.policy import bundle_commands, signing
-from governance.policy.archive import pack, read_tree
 from governance.policy.bundle import load_bundle
-from governance.policy.bundle_commands import build, build_command, diff_command, differences
-from governance.policy.signing import Algorithm, Key
+from governance.policy.distribution import bundle_commands, signing
+from governance.policy.distribution.archive import pack, read_tree
+from governance.policy.distribution.bundle_commands import build, build_command, diff_command, differences
+from governance.policy.distribution.signing import Algorithm, Key
 from governance.sensitive import SensitiveBytes
 from tests.bundles import ALLOW, policy, write
 

@@ -16,9 +16,9 @@ from governance.decision import Action, Decision, Mode
 from governance.errors import ConfigInvalid
 from governance.facts import Facts
 from governance.inference import Operation
+from governance.policy.authoring.library_page import page
 from governance.policy.bundle import BUILTIN, Bundle, load_bundle
 from governance.policy.engine import Decider
-from governance.policy.library_page import page
 from governance.residency import Tier
 from tests.bundles import facts_with
 

@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from governance.errors import ConfigInvalid, GovernanceError
-from governance.policy.archive import pack
-from governance.policy.origin import HttpOrigin, LocalOrigin, OriginUnavailable, changes, origin_of
+from governance.policy.distribution.archive import pack
+from governance.policy.distribution.origin import HttpOrigin, LocalOrigin, OriginUnavailable, changes, origin_of
 from tests.bundles import policy, write
 
 FILES = {"p.rego": policy("p").encode()}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from governance.errors import ConfigInvalid
-from governance.policy.cases import alone, cases_in, laid_over, read_cases, with_params
+from governance.policy.authoring.cases import alone, cases_in, laid_over, read_cases, with_params
 from governance.policy.contract import facts_bytes
 from governance.policy.sample import plain
 from tests.bundles import ALLOW, bundle_of, policy

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.errors import ConfigInvalid
-from governance.policy.check import check_command, check_policies
-from governance.policy.checks_finding import Severity
-from governance.policy.checks_syntax import UnreadError, rules_of
+from governance.policy.authoring.check import check_command, check_policies
+from governance.policy.authoring.checks_finding import Severity
+from governance.policy.authoring.checks_syntax import UnreadError, rules_of
 from tests.bundles import ALLOW, write
 
 HEAD = """\

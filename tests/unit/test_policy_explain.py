@@ -13,8 +13,16 @@ from rich.console import Console
 from governance.decision import Action
 from governance.errors import AuditUnavailable
 from governance.policy.bundle import Bundle, load_bundle
-from governance.policy.explain import Difference, Explanation, explain, find_decision, remedies, told_by, why_lost
-from governance.policy.explain_report import explain_command, tree
+from governance.policy.impact.explain import (
+    Difference,
+    Explanation,
+    explain,
+    find_decision,
+    remedies,
+    told_by,
+    why_lost,
+)
+from governance.policy.impact.explain_report import explain_command, tree
 from governance.record import DecisionRecord, OutcomeRecord, OutcomeStatus
 from governance.residency import Tier
 from tests.builders import node
@@ -37,7 +45,7 @@ SECRET = {"API_KEY": (1000, True)}
 @pytest.fixture(autouse=True)
 def tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """The policies here are known to compile: no process of their own has to prove it first."""
-    monkeypatch.setattr("governance.policy.explain.try_out", lambda _: None)
+    monkeypatch.setattr("governance.policy.impact.explain.try_out", lambda _: None)
 
 
 def refusing(top: Path, *, status: int = 403, **files: str) -> Bundle:

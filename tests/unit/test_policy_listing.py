@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from governance.decision import Mode
-from governance.policy.listing import Listed, list_command, list_policies
+from governance.policy.authoring.listing import Listed, list_command, list_policies
 from tests.bundles import policy, write
 
 

@@ -20,11 +20,11 @@ from governance.finding import DetectionStatus
 from governance.nodes.node import Node
 from governance.policy.bundle import Bundle, load_bundle
 from governance.policy.contract import facts_bytes, facts_from_bytes
-from governance.policy.covering import Row, cover
 from governance.policy.embedded import EmbeddedEngine
-from governance.policy.invariants import reachable, read_invariants
-from governance.policy.prove import Judge, Report, coverage_lines, minimised, prove, prove_command
-from governance.policy.vocabulary import vocabulary_of
+from governance.policy.impact.covering import Row, cover
+from governance.policy.impact.invariants import reachable, read_invariants
+from governance.policy.impact.prove import Judge, Report, coverage_lines, minimised, prove, prove_command
+from governance.policy.impact.vocabulary import vocabulary_of
 from governance.residency import Level, Tier
 from tests.builders import decision
 from tests.bundles import ALLOW, bundle_of, one_policy, policy, write
@@ -35,7 +35,7 @@ DENY = 'effects contains {{"effect": "deny", "rule": "{rule}", "code": "no", "pa
 @pytest.fixture(autouse=True)
 def _no_opa(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine is regopy wherever the tests run; the plan is asked for by the tests that need it."""
-    monkeypatch.setattr("governance.policy.prove.shutil.which", lambda _: None)
+    monkeypatch.setattr("governance.policy.impact.prove.shutil.which", lambda _: None)
 
 
 def verdict(report: Report, id_: str) -> Any:

@@ -21,9 +21,9 @@ from governance.decision import Action, AnyOf, Obligations, Operator, OperatorPa
 from governance.errors import ConfigInvalid
 from governance.facts import Facts
 from governance.policy.bundle import Bundle
-from governance.policy.changes import CHANGES, Answer, Change, compare
-from governance.policy.replay import Report, Wanted, moment, replay
-from governance.policy.replay_report import document, replay_command, show, svg
+from governance.policy.impact.changes import CHANGES, Answer, Change, compare
+from governance.policy.impact.replay import Report, Wanted, moment, replay
+from governance.policy.impact.replay_report import document, replay_command, show, svg
 from governance.record import DecisionRecord
 from governance.segment import Role
 from tests.bundles import ALLOW, bundle_of, facts_with, policy
@@ -44,7 +44,7 @@ TRAFFIC = [facts_with(), facts_with(SECRET, subjects={"DE": 900}), facts_with(MA
 @pytest.fixture(autouse=True)
 def tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """The policies here are known to compile: no process of their own has to prove it first."""
-    monkeypatch.setattr("governance.policy.replay.try_out", lambda _: None)
+    monkeypatch.setattr("governance.policy.impact.replay.try_out", lambda _: None)
 
 
 def bundle(top: Path, *rules: str, id_: str = "p", **custom: str) -> Bundle:

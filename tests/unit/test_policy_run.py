@@ -11,11 +11,11 @@ import pytest
 
 from governance.decision import Action
 from governance.errors import ConfigInvalid
+from governance.policy.authoring.coverage import Coverage
+from governance.policy.authoring.run import decide_command, decide_file
+from governance.policy.authoring.run import run_tests as run_all
+from governance.policy.authoring.run import test_command as run_tests
 from governance.policy.contract import facts_bytes
-from governance.policy.coverage import Coverage
-from governance.policy.run import decide_command, decide_file
-from governance.policy.run import run_tests as run_all
-from governance.policy.run import test_command as run_tests
 from tests.bundles import facts_with, policy, write
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from governance.errors import ConfigInvalid
-from governance.policy.check import check_command
-from governance.policy.run import test_command as run_tests
-from governance.policy.starter import init_command, write_starter
+from governance.policy.authoring.check import check_command
+from governance.policy.authoring.run import test_command as run_tests
+from governance.policy.authoring.starter import init_command, write_starter
 
 needs_opa = pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: OPA itself is not asked")
 

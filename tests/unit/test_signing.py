@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.errors import ConfigInvalid
-from governance.policy import signing
-from governance.policy.archive import Tree
-from governance.policy.signing import Algorithm, Key
+from governance.policy.distribution import signing
+from governance.policy.distribution.archive import Tree
+from governance.policy.distribution.signing import Algorithm, Key
 from governance.sensitive import SensitiveBytes
 
 FILES = {"policies/p.rego": b"package p\n", "data.json": b'{"b": 1.50, "a": ["\xe2\x80\xa8"]}', ".manifest": b"{}"}

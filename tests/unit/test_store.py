@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from governance.errors import ConfigInvalid, GovernanceError
-from governance.policy import signing
-from governance.policy.archive import Tree
 from governance.policy.bundle import Bundle, load_bundle
-from governance.policy.feed import Feed
-from governance.policy.origin import Fetched, OriginUnavailable
-from governance.policy.signing import Algorithm, Key
-from governance.policy.store import Store, write_whole
+from governance.policy.distribution import signing
+from governance.policy.distribution.archive import Tree
+from governance.policy.distribution.feed import Feed
+from governance.policy.distribution.origin import Fetched, OriginUnavailable
+from governance.policy.distribution.signing import Algorithm, Key
+from governance.policy.distribution.store import Store, write_whole
 from governance.sensitive import SensitiveBytes
 from tests.bundles import policy
 

@@ -18,11 +18,11 @@ import structlog
 
 from governance.errors import ConfigInvalid, GovernanceError
 from governance.frozen import frozen
-from governance.policy.archive import Tree
 from governance.policy.bundle import Bundle
-from governance.policy.origin import Fetched, Origin, OriginUnavailable
-from governance.policy.signing import Key, verify
-from governance.policy.store import Store
+from governance.policy.distribution.archive import Tree
+from governance.policy.distribution.origin import Fetched, Origin, OriginUnavailable
+from governance.policy.distribution.signing import Key, verify
+from governance.policy.distribution.store import Store
 
 _LOG = structlog.get_logger("ringfence.policy")
 _FIRST_RETRY_S = 1.0

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from governance.errors import ConfigInvalid
 from governance.frozen import frozen
-from governance.policy.archive import MAX_FILES, Tree, read_limited
+from governance.policy.distribution.archive import MAX_FILES, Tree, read_limited
 from governance.policy.documents import document, unique
 from governance.sensitive import SensitiveBytes
 

@@ -1,7 +1,7 @@
 """Where bundles come from: a directory, an archive, an OCI layout on disk, or a server of OPA's bundle protocol.
 
 An origin is asked again and again with the tag of what was taken last, and answers only when there is something else.
-What it answers is not trusted: `governance.policy.feed` verifies and tries it before it is in force.
+What it answers is not trusted: `governance.policy.distribution.feed` verifies and tries it before it is in force.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import aiohttp
 
 from governance.errors import ConfigInvalid, GovernanceError
 from governance.frozen import frozen
-from governance.policy.archive import MAX_ARCHIVE_BYTES, Tree, is_layout, read_limited, read_tree, unpack
 from governance.policy.bundle import read_source
+from governance.policy.distribution.archive import MAX_ARCHIVE_BYTES, Tree, is_layout, read_limited, read_tree, unpack
 from governance.sensitive import SensitiveText
 
 _CONNECT_S = 10.0

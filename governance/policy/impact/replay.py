@@ -23,10 +23,10 @@ from governance.errors import ConfigInvalid
 from governance.facts import Phase
 from governance.frozen import frozen
 from governance.policy.bundle import ROOT, Bundle
-from governance.policy.changes import CHANGES, Answer, Change, compare
 from governance.policy.contract import facts_from_bytes
 from governance.policy.engine import AUTO, Decider, engine_for, projection
-from governance.policy.explain import SCHEMA, refused_by_path, winners_of
+from governance.policy.impact.changes import CHANGES, Answer, Change, compare
+from governance.policy.impact.explain import SCHEMA, refused_by_path, winners_of
 from governance.policy.reads import ReadSet, reachable, read_set
 from governance.policy.trial import try_out
 

@@ -8,9 +8,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from governance.policy.checks_finding import Finding, Unit, error, nearest
-from governance.policy.checks_input import Schema, Typed, Types, resolved, schema_of, scope_types, seen_in, type_of
-from governance.policy.checks_syntax import Call, Comprehension, Constant, Items, Object, Operation, Ref, Term, parts
+from governance.policy.authoring.checks_finding import Finding, Unit, error, nearest
+from governance.policy.authoring.checks_input import (
+    Schema,
+    Typed,
+    Types,
+    resolved,
+    schema_of,
+    scope_types,
+    seen_in,
+    type_of,
+)
+from governance.policy.authoring.checks_syntax import (
+    Call,
+    Comprehension,
+    Constant,
+    Items,
+    Object,
+    Operation,
+    Ref,
+    Term,
+    parts,
+)
 
 _CODE = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _CODES = frozenset({"rule", "code", "message_id"})

@@ -13,14 +13,14 @@ import yaml
 
 from governance.errors import ConfigInvalid
 from governance.frozen import frozen
+from governance.policy.authoring.cases import read_cases
+from governance.policy.authoring.checks_effects import check_effects
+from governance.policy.authoring.checks_finding import Finding, Severity, Unit, World
+from governance.policy.authoring.checks_input import check_input
+from governance.policy.authoring.checks_metadata import check_metadata, check_tested
+from governance.policy.authoring.checks_names import check_names, check_unused_rules
+from governance.policy.authoring.checks_syntax import UnreadError, rules_of
 from governance.policy.bundle import BUILTIN, CASES, library, load_bundle
-from governance.policy.cases import read_cases
-from governance.policy.checks_effects import check_effects
-from governance.policy.checks_finding import Finding, Severity, Unit, World
-from governance.policy.checks_input import check_input
-from governance.policy.checks_metadata import check_metadata, check_tested
-from governance.policy.checks_names import check_names, check_unused_rules
-from governance.policy.checks_syntax import UnreadError, rules_of
 from governance.policy.source import read_module
 
 OURS = "ringfence"

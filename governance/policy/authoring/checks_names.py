@@ -13,8 +13,8 @@ from functools import cache
 
 from regopy import Interpreter
 
-from governance.policy.checks_finding import Finding, Unit, World, error, nearest, warning
-from governance.policy.checks_syntax import (
+from governance.policy.authoring.checks_finding import Finding, Unit, World, error, nearest, warning
+from governance.policy.authoring.checks_syntax import (
     Call,
     Comprehension,
     Constant,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from governance.decision import Mode
-from governance.policy.checks_finding import Finding, Unit, World, error, nearest, warning
+from governance.policy.authoring.checks_finding import Finding, Unit, World, error, nearest, warning
 
 _SEVERITIES = ("critical", "high", "medium", "low")
 _FIELDS = frozenset("id version owner severity mode on_error phases references jurisdictions rollout remedy".split())

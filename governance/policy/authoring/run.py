@@ -16,10 +16,10 @@ from governance.decision import Action, Contribution, Decision
 from governance.errors import ConfigInvalid, PolicyUnavailable
 from governance.facts import EntityFact, Facts
 from governance.frozen import frozen
+from governance.policy.authoring.cases import Case, alone, by_params, cases_in, said_by, with_params
+from governance.policy.authoring.coverage import Coverage, OpaResult, coverage_of, on_opa
 from governance.policy.bundle import BUILTIN, ROOT, Bundle, Policy, canonical, load_bundle
-from governance.policy.cases import Case, alone, by_params, cases_in, said_by, with_params
 from governance.policy.contract import MAX_FACTS_BYTES, decision_bytes, facts_bytes, facts_from_bytes
-from governance.policy.coverage import Coverage, OpaResult, coverage_of, on_opa
 from governance.policy.embedded import EmbeddedEngine, cases_of
 from governance.policy.engine import Decider
 from governance.policy.result import contribution_of

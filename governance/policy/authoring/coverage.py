@@ -16,11 +16,11 @@ from typing import Any
 
 from governance.errors import ConfigInvalid
 from governance.frozen import frozen
+from governance.policy.authoring.cases import Case, laid_over
+from governance.policy.authoring.checks_effects import written_effects
+from governance.policy.authoring.checks_finding import Unit
+from governance.policy.authoring.checks_syntax import UnreadError, rules_of
 from governance.policy.bundle import ROOT, Bundle, canonical, library
-from governance.policy.cases import Case, laid_over
-from governance.policy.checks_effects import written_effects
-from governance.policy.checks_finding import Unit
-from governance.policy.checks_syntax import UnreadError, rules_of
 
 _SECONDS = 120
 _CASES = "ringfence_cases"

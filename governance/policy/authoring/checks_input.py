@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any
 
 from governance.frozen import frozen
-from governance.policy.checks_finding import Finding, Unit, error, nearest, warning
-from governance.policy.checks_syntax import (
+from governance.policy.authoring.checks_finding import Finding, Unit, error, nearest, warning
+from governance.policy.authoring.checks_syntax import (
     Comprehension,
     Constant,
     Every,

@@ -25,11 +25,11 @@ from governance.audit.reader import Query, logs, read
 from governance.decision import Action, Mode
 from governance.errors import AuditUnavailable, ConfigInvalid, PolicyUnavailable
 from governance.policy.bundle import BUILTIN, Bundle, load_known
-from governance.policy.changes import CHANGES, LOOSER, NEW_ALLOWS, NEW_DENIALS
 from governance.policy.engine import AUTO
-from governance.policy.explain_report import page, visible
+from governance.policy.impact.changes import CHANGES, LOOSER, NEW_ALLOWS, NEW_DENIALS
+from governance.policy.impact.explain_report import page, visible
+from governance.policy.impact.replay import RECORDED, Named, Report, Wanted, moment, replay
 from governance.policy.plan.build import build_plan
-from governance.policy.replay import RECORDED, Named, Report, Wanted, moment, replay
 
 _Modes = Mapping[str, Mode] | None
 _Parameters = Mapping[str, Mapping[str, Any]] | None

@@ -50,7 +50,7 @@ from governance.finding import Category, DetectionStatus
 from governance.frozen import frozen
 from governance.inference import Media, Operation, Unread
 from governance.policy.bundle import ROOT, Bundle
-from governance.policy.covering import Row
+from governance.policy.impact.covering import Row
 from governance.policy.metadata import LIBRARY
 from governance.policy.rollout import Modes, reach_of
 from governance.policy.sample import plain

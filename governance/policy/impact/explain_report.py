@@ -18,7 +18,14 @@ from governance.errors import AuditUnavailable
 from governance.nodes.node import Node
 from governance.policy.bundle import BUILTIN, load_known
 from governance.policy.contract import decision_bytes
-from governance.policy.explain import NOTHING_TOLD, Explanation, explain, find_decision, refused_by_path, why_lost
+from governance.policy.impact.explain import (
+    NOTHING_TOLD,
+    Explanation,
+    explain,
+    find_decision,
+    refused_by_path,
+    why_lost,
+)
 
 _PIPED_WIDTH = 160
 _COLOURS = {"allow": "green", "allow_modified": "yellow", "deny": "bold red"}

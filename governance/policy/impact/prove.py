@@ -25,15 +25,15 @@ from governance.frozen import frozen
 from governance.nodes.node import Node
 from governance.policy.bundle import ROOT, Bundle, load_known
 from governance.policy.contract import decision_bytes, facts_bytes
-from governance.policy.covering import Coverage, Row, cover
 from governance.policy.embedded import EmbeddedEngine
 from governance.policy.engine import projection, reading
-from governance.policy.invariants import Invariant, Judged, as_bundle, built_in, read_invariants, rego_invariants
+from governance.policy.impact.covering import Coverage, Row, cover
+from governance.policy.impact.invariants import Invariant, Judged, as_bundle, built_in, read_invariants, rego_invariants
+from governance.policy.impact.vocabulary import Vocabulary, asked_modules, vocabulary_of
 from governance.policy.lattice import combine
 from governance.policy.reads import reachable, read_set
 from governance.policy.rollout import Reach, reach_of
 from governance.policy.source import code_of
-from governance.policy.vocabulary import Vocabulary, asked_modules, vocabulary_of
 
 # What fits into about ten seconds on each engine, with the library's own policies.
 _BUDGETS = {"plan": 20_000, "embedded": 2_000}

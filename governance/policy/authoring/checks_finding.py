@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from governance.frozen import frozen
-from governance.policy.checks_syntax import Rule
+from governance.policy.authoring.checks_syntax import Rule
 from governance.policy.source import Module, Path
 
 

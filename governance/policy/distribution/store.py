@@ -15,8 +15,8 @@ from pathlib import Path
 
 from governance.errors import ConfigInvalid
 from governance.frozen import frozen
-from governance.policy.archive import MAX_ARCHIVE_BYTES, Tree, pack, read_limited, unpack
-from governance.policy.signing import Key, verify
+from governance.policy.distribution.archive import MAX_ARCHIVE_BYTES, Tree, pack, read_limited, unpack
+from governance.policy.distribution.signing import Key, verify
 
 _ACTIVE = "active.json"
 _MAX_ACTIVE_BYTES = 1 << 16

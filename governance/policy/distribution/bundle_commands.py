@@ -10,12 +10,12 @@ from typing import Any
 
 from governance.errors import ConfigInvalid
 from governance.frozen import frozen
-from governance.policy import manifest, signing
-from governance.policy.archive import PLAN, Tree, is_archive, pack
 from governance.policy.bundle import Bundle, Source, canonical, is_data, load_bundle, modules_digest, read_source
-from governance.policy.manifest import Manifest
+from governance.policy.distribution import manifest, signing
+from governance.policy.distribution.archive import PLAN, Tree, is_archive, pack
+from governance.policy.distribution.manifest import Manifest
+from governance.policy.distribution.store import write_whole
 from governance.policy.metadata import ROOT, Policy
-from governance.policy.store import write_whole
 
 _SHOWN = 80
 _ABSENT = object()
