@@ -5,7 +5,7 @@ Functions of input and data alone are memoised in the state of the evaluation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
@@ -13,14 +13,15 @@ from governance.errors import ConfigInvalid
 from governance.frozen import frozen
 from governance.policy.plan import runtime
 from governance.policy.plan.builtins.error import UNDEFINED
-from governance.policy.plan.flow import everything
-from governance.policy.plan.ir import Function, Plan, Statement
+from governance.policy.plan.dependence import Dependence, dependences
+from governance.policy.plan.ir import Plan, Statement
 from governance.policy.plan.runtime import MEMOS, MISSING
 from governance.policy.plan.values import Key, Set, Value, key_of
 from governance.policy.plan.writer import FunctionWriter
 
 Builtin = Callable[..., Value]
 Entrypoint = Callable[[runtime.State, Value, Value], list[Value]]
+Condition = Callable[[runtime.State, None, Value, Value], Value]
 _RULE_PARAMETERS = 2
 
 
@@ -35,11 +36,16 @@ class RuleExit:
 
 @frozen
 class Compiled:
-    """`entrypoints` by name: called with the state, input and data, each returns the list of its results."""
+    """`entrypoints` by name: called with the state, input and data, each returns the list of its results.
+
+    `conditions` are those of `dependences`, by their numbers: called with the state, no input, data and an item.
+    """
 
     entrypoints: Mapping[str, Entrypoint]
     memos: int
     exits: tuple[RuleExit, ...]
+    dependences: Mapping[str, Dependence]
+    conditions: tuple[Condition, ...]
 
 
 def compile_plan(plan: Plan, builtins: Mapping[str, Builtin], *, traced: bool = False) -> Compiled:
@@ -50,10 +56,10 @@ def compile_plan(plan: Plan, builtins: Mapping[str, Builtin], *, traced: bool = 
     for name in plan.builtins:
         if name not in builtins:
             raise ConfigInvalid(f"the builtin `{name}` is not supported")
-    _refuse_recursion({function.name: function for function in plan.functions})
+    found = dependences(plan)
     module = _Module(plan, builtins, traced=traced)
     lines: list[str] = []
-    for at, function in enumerate(plan.functions):
+    for at, function in enumerate((*plan.functions, *found.conditions)):
         lines += FunctionWriter(module, function.blocks).function(at, function)
     for at, entry in enumerate(plan.plans):
         lines += FunctionWriter(module, entry.blocks).entrypoint(at)
@@ -64,6 +70,8 @@ def compile_plan(plan: Plan, builtins: Mapping[str, Builtin], *, traced: bool = 
         entrypoints={entry.name: namespace[f"p{at}"] for at, entry in enumerate(plan.plans)},
         memos=len(module.memos),
         exits=tuple(module.exits),
+        dependences=found.entrypoints,
+        conditions=tuple(namespace[f"f{len(plan.functions) + at}"] for at in range(len(found.conditions))),
     )
 
 
@@ -72,29 +80,6 @@ def _code(lines: Sequence[str]) -> CodeType:
         return compile("\n".join(lines) + "\n", "<plan>", "exec", dont_inherit=True, optimize=2)
     except (SyntaxError, RecursionError, MemoryError):
         raise ConfigInvalid("the plan is too deep to be compiled") from None
-
-
-def _refuse_recursion(functions: Mapping[str, Function]) -> None:
-    calls = {
-        name: {one["func"] for one in everything(function.blocks) if one.kind == "CallStmt"} & functions.keys()
-        for name, function in functions.items()
-    }
-    done: set[str] = set()
-    for start, first in calls.items():
-        path: list[tuple[str, Iterator[str]]] = [(start, iter(first))] if start not in done else []
-        on_path = {start}
-        while path:
-            name, left = path[-1]
-            following = next((one for one in left if one not in done), None)
-            if following is None:
-                done.add(name)
-                on_path.discard(name)
-                path.pop()
-            elif following in on_path:
-                raise ConfigInvalid("the plan has a function that calls itself")
-            else:
-                on_path.add(following)
-                path.append((following, iter(calls[following])))
 
 
 class _Module:

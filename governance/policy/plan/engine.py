@@ -23,6 +23,7 @@ from governance.policy.plan.builtins import BUILTINS
 from governance.policy.plan.builtins.error import UNDEFINED, BuiltinError
 from governance.policy.plan.compile import Builtin, Compiled, Entrypoint, RuleExit, compile_plan
 from governance.policy.plan.ir import Plan, read_plan
+from governance.policy.plan.slices import Key, Slices
 from governance.policy.plan.values import Set, Value
 from governance.policy.result import contribution_of, failure_of
 
@@ -35,6 +36,8 @@ _MAX_NODES = 20_000
 _MAX_DEPTH = 32
 # Policies say the same things again and again: equal sets of effects are read once.
 _MAX_KNOWN = 4096
+# And are asked about the same again and again: what each said to so many slices of inputs is kept.
+_MAX_SAID = 4096
 _EVALUATION_ERRORS = (runtime.EvaluationError, BuiltinError, RecursionError, ArithmeticError, LookupError, MemoryError)
 _DAMAGED_PLAN = (TypeError, AttributeError, ValueError, UnboundLocalError)
 
@@ -72,10 +75,14 @@ class PlanEngine:
         self._seconds = deadline_ms / 1000
         self._nothing = {policy.id: contribution_of(policy, None) for policy in bundle.policies}
         self._known: dict[tuple[str, Hashable], Contribution] = {}
+        self._said: dict[str, dict[Key, Contribution]] = {policy.id: {} for policy in bundle.policies}
         self._plan = read_plan(plan)
         _refuse_other_policies(self._plan, bundle)
         self._compiled = compile_plan(self._plan, builtins)
         self._chosen = self._entrypoints(self._compiled)
+        self._slices = Slices(
+            {policy.id: self._compiled.dependences[policy.entrypoint] for policy in bundle.policies}, self._meets
+        )
         self.version = version()
         for document in rehearsals:
             self._rehearse(document)
@@ -101,7 +108,22 @@ class PlanEngine:
     def evaluate_value(self, policies: Sequence[str], document: Value) -> tuple[Contribution, ...]:
         """The same of a document that is read already. Nothing in it is changed."""
         state = self._fresh(self._compiled)
-        return tuple(self._ask(*self._chosen[id_], state, document) for id_ in policies)
+        try:
+            keys = self._slices.of(document, policies)
+        except RecursionError:
+            return tuple(failure_of(self._policies[id_], "unsupported") for id_ in policies)
+        said = []
+        for id_, key in zip(policies, keys, strict=True):
+            kept = self._said[id_]
+            contribution = kept.get(key)
+            if contribution is None:
+                contribution = self._ask(*self._chosen[id_], state, document)
+                if contribution.failure is None:
+                    if len(kept) >= _MAX_SAID:
+                        kept.clear()
+                    kept[key] = contribution
+            said.append(contribution)
+        return tuple(said)
 
     def explain(self, policies: Sequence[str], document: bytes) -> tuple[Explanation, ...]:
         """Which rules were true for each of `policies`, in order. A policy that fails is explained up to its failure."""
@@ -127,6 +149,15 @@ class PlanEngine:
     def _entrypoints(self, compiled: Compiled) -> Mapping[str, tuple[Policy, Entrypoint]]:
         chosen = {id_: (policy, compiled.entrypoints[policy.entrypoint]) for id_, policy in self._policies.items()}
         return MappingProxyType(chosen)
+
+    def _meets(self, condition: int, item: Value) -> bool:
+        """Whether `item` may matter to a scan that begins with `condition`."""
+        state = self._fresh(self._compiled)
+        state[runtime.BUDGET][1] = self._budget
+        try:
+            return self._compiled.conditions[condition](state, None, self._data, item) is not UNDEFINED
+        except (runtime.BudgetExceeded, *_EVALUATION_ERRORS, *_DAMAGED_PLAN):
+            return True
 
     def _ask(self, policy: Policy, entrypoint: Entrypoint, state: runtime.State, document: Value) -> Contribution:
         left = state[runtime.BUDGET]

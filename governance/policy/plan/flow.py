@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from governance.policy.plan.ir import Block, Operand, Statement
@@ -64,10 +64,10 @@ def everything(blocks: tuple[Block, ...]) -> Iterator[Statement]:
             yield from everything(statement.blocks)
 
 
-def needed(blocks: tuple[Block, ...], result: int) -> set[int]:
-    """The locals that are read by something but an assignment nobody reads the target of; `result` is read."""
+def needed(blocks: tuple[Block, ...], after: Iterable[int]) -> set[int]:
+    """The locals that are read by something but an assignment nobody reads the target of; those in `after` are read."""
     assigned = [one for one in everything(blocks) if one.kind == "AssignVarStmt"]
-    found = {result}.union(*(reads(one) for one in everything(blocks) if one.kind != "AssignVarStmt"))
+    found = set(after).union(*(reads(one) for one in everything(blocks) if one.kind != "AssignVarStmt"))
     while more := [one for one in assigned if one["target"] in found]:
         assigned = [one for one in assigned if one["target"] not in found]
         found.update(*(reads(one) for one in more))

@@ -48,17 +48,17 @@ def _only_source(statement: Statement) -> Block | None:
     if not inner or inner[-1].kind != "BreakStmt" or inner[-1]["index"] != 1:
         return None
     body = inner[:-1]
-    return None if _leaves(body, 0) else body
+    return None if leaves(body, 0) else body
 
 
-def _leaves(block: Block, depth: int) -> bool:
+def leaves(block: Block, depth: int) -> bool:
     """Whether something in `block` goes further out than the end of the block `depth` levels up."""
     for one in block:
         if one.kind == "BreakStmt" and one["index"] > depth:
             return True
         if one.kind == "CallDynamicStmt" and depth < _DYNAMIC_EXIT:
             return True
-        if any(_leaves(inner, depth + _LABELS.get(one.kind, 1)) for inner in one.blocks):
+        if any(leaves(inner, depth + _LABELS.get(one.kind, 1)) for inner in one.blocks):
             return True
     return False
 

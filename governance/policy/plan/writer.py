@@ -97,7 +97,7 @@ class FunctionWriter:
         """The source of `function`, whose number is `at`."""
         self._rule, self._result = ".".join(function.path[1:]), function.result
         self._memo = self._names.memos.get(function.name)
-        self._read = needed(self._blocks, function.result)
+        self._read = needed(self._blocks, [function.result])
         for block in self._blocks:
             self._block(block)
         if self._memo is not None:
@@ -108,7 +108,7 @@ class FunctionWriter:
 
     def entrypoint(self, at: int) -> list[str]:
         """The source of the entrypoint whose number is `at`: it returns the list of its results."""
-        self._read = needed(self._blocks, self._result)
+        self._read = needed(self._blocks, ())
         for block in self._blocks:
             self._block(block)
         self._put("return results")
