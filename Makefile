@@ -12,7 +12,7 @@ run: setup                     ## install, then watch the demo
 	$(BIN)/ringfence demo
 
 test: setup .tools/.ready      ## the whole suite, with a real Envoy and a real OPA
-	PATH="$(CURDIR)/.tools:$$PATH" $(BIN)/pytest
+	PATH="$(CURDIR)/.tools:$$PATH" $(BIN)/pytest $(PYTEST)
 
 check: setup                   ## style, types, layers
 	$(BIN)/ruff format --check .

@@ -192,6 +192,8 @@ def configuration(directory: Path, nodes: Iterable[DemoNode], **changes: Any) ->
             for node in nodes
         ],
         **changes,
+        # How long detection may take is no question of these tests, and a busy machine reads twenty megabytes in seconds.
+        "limits": {"message_timeout_ms": 60_000, "detection_deadline_ms": 30_000, **changes.get("limits", {})},
     }
     path.write_text(yaml.safe_dump(settings))
     return path
