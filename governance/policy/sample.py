@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 from governance.facts import (
@@ -28,6 +29,7 @@ from governance.residency import Level, Tier
 from governance.segment import Role
 
 
+@functools.cache
 def plain() -> Facts:
     """The facts of a request in which nothing was found."""
     return Facts(

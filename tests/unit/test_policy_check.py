@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from governance.errors import ConfigInvalid
 from governance.policy.authoring.check import check_command, check_policies
 from governance.policy.authoring.checks_finding import Severity
-from governance.policy.authoring.checks_syntax import UnreadError, rules_of
+from governance.policy.authoring.cursor import UnreadError
+from governance.policy.authoring.parse import rules_of
 from tests.bundles import ALLOW, write
 
 HEAD = """\
@@ -27,6 +28,7 @@ HEAD = """\
 #   owner: security
 #   severity: high
 #   references: [the house]
+#   remedy: Send less.
 package ringfence.policy.p
 
 """
@@ -64,6 +66,10 @@ BAD = {
         SAY + "{\n\tsome tool in input.request.tools\n\tdata.t[toll] == tool\n}",
         [(3, "undeclared-variable")],
     ),
+    "a key that one of two bodies does not bind": (
+        "p contains x if { x := 1 } { y := 2; y > 1 }\n\n" + SAY + "1 in p",
+        [(1, "unsafe-variable")],
+    ),
     "a variable that is never used": (SAY + "{\n\tx := 1\n\tinput.request.stream\n}", [(2, "unused-variable")]),
     "a key that is never used": (
         SAY + '{\n\tsome k, v in input.principal.attributes\n\tv == "a"\n}',
@@ -98,7 +104,7 @@ BAD = {
         "import input.request\n\n" + SAY + "request.size > 1",
         [(3, "unknown-input")],
     ),
-    "a word that never occurs": (SAY + 'input.request.operation == "embeddings"', [(1, "impossible-value")]),
+    "a word that never occurs": (SAY + 'input.request.operation == "images"', [(1, "impossible-value")]),
     "a word in a set that never occurs": (SAY + 'input.classification.level in {"secret"}', [(1, "impossible-value")]),
     "a word for a number": (SAY + 'input.classification.level_rank == "3"', [(1, "impossible-value")]),
     "an effect that is not there": ('effects contains {"effect": "permit", "rule": "a", "code": "a"}', [(1, "effect-schema")]),
@@ -266,6 +272,49 @@ def test_a_field_that_means_nothing_is_told(tmp_path: Path, old: str, new: str, 
     assert (one.rule, one.instead[: len(instead)]) == (rule, instead)
 
 
+REMEDY = "#   remedy: Send less.\n"
+DENY = 'effects contains {"effect": "deny", "rule": "a", "code": _codes[input.classification.level], "params": {}}\n'
+
+
+@pytest.mark.parametrize(
+    ("remedy", "body", "expected"),
+    [
+        ("", DENY, [(3, "metadata-missing", Severity.WARNING)]),
+        ('#   remedy: " "\n', DENY, [(3, "metadata-missing", Severity.WARNING)]),
+        ("", f"effects contains {ALLOW}\n", []),
+        (REMEDY, DENY, []),
+        ('#   remedy: "Send less.\\nNothing."\n', DENY, [(9, "metadata-value", Severity.ERROR)]),
+        (f"#   remedy: {'x' * 301}\n", f"effects contains {ALLOW}\n", [(9, "metadata-value", Severity.ERROR)]),
+        ("#   remedy: 7\n", DENY, [(9, "metadata-value", Severity.ERROR)]),
+    ],
+)
+def test_a_policy_that_refuses_says_what_to_change(
+    tmp_path: Path, remedy: str, body: str, expected: list[tuple[int, str, Severity]]
+) -> None:
+    """Once, on its line, with what to write instead; a computed code hides no refusal."""
+    codes = '\n_codes := {"public": "a", "unknown": "b"}\n' if body == DENY else ""
+    write(tmp_path, {"policy.rego": HEAD.replace(REMEDY, remedy) + body + codes, "cases.yaml": CASES})
+
+    findings = check_policies([str(tmp_path)]).findings
+
+    assert expected == [(one.line, one.rule, one.severity) for one in findings]
+    assert all("one sentence, one line, at most 300 characters" in one.instead for one in findings)
+
+
+def test_a_refusal_in_another_module_of_the_policy_counts(tmp_path: Path) -> None:
+    """The METADATA of a policy speaks for all of its modules."""
+    files = {
+        "policy.rego": HEAD.replace(REMEDY, "") + f"effects contains {ALLOW}\n",
+        "more.rego": "package ringfence.policy.p\n\n" + DENY.replace("_codes[input.classification.level]", '"a"'),
+        "cases.yaml": CASES,
+    }
+    write(tmp_path, files)
+
+    found = [(Path(one.file).name, one.line, one.rule) for one in check_policies([str(tmp_path)]).findings]
+
+    assert [("policy.rego", 3, "metadata-missing")] == found
+
+
 def test_a_policy_without_a_case_is_told(tmp_path: Path) -> None:
     """Neither a table nor a `cases.yaml`."""
     write(tmp_path, {"policy.rego": HEAD + f"effects contains {ALLOW}\n"})
@@ -417,7 +466,6 @@ BY_OPA = {"unsafe-variable", "unknown-function", "arity", "unknown-input"}
 
 
 @pytest.mark.opa
-@pytest.mark.skipif(OPA is None, reason="no `opa` on the path: OPA itself is not asked")
 @pytest.mark.parametrize("name", [name for name, (_, rules) in BAD.items() if {rule for _, rule in rules} & BY_OPA])
 def test_what_is_an_error_here_is_refused_by_opa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Our errors on names are OPA's too, on the same line: no false alarm."""

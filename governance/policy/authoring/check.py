@@ -19,7 +19,9 @@ from governance.policy.authoring.checks_finding import Finding, Severity, Unit, 
 from governance.policy.authoring.checks_input import check_input
 from governance.policy.authoring.checks_metadata import check_metadata, check_tested
 from governance.policy.authoring.checks_names import check_names, check_unused_rules
-from governance.policy.authoring.checks_syntax import UnreadError, rules_of
+from governance.policy.authoring.checks_variables import check_variables
+from governance.policy.authoring.cursor import UnreadError
+from governance.policy.authoring.parse import rules_of
 from governance.policy.bundle import BUILTIN, CASES, library, load_bundle
 from governance.policy.source import read_module
 
@@ -55,6 +57,7 @@ def check_policies(directories: Sequence[str]) -> Checked:
     cases = _cases(files, findings)
     for unit in units:
         findings += check_names(unit, world)
+        findings += check_variables(unit, world)
         findings += check_metadata(unit, world)
         findings += check_tested(unit, world, cases)
         if not unit.test:

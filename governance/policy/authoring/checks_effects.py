@@ -9,17 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from governance.policy.authoring.checks_finding import Finding, Unit, error, nearest
-from governance.policy.authoring.checks_input import (
-    Schema,
-    Typed,
-    Types,
-    resolved,
-    schema_of,
-    scope_types,
-    seen_in,
-    type_of,
-)
-from governance.policy.authoring.checks_syntax import (
+from governance.policy.authoring.syntax import (
     Call,
     Comprehension,
     Constant,
@@ -29,6 +19,16 @@ from governance.policy.authoring.checks_syntax import (
     Ref,
     Term,
     parts,
+)
+from governance.policy.authoring.typed import (
+    Schema,
+    Typed,
+    Types,
+    resolved,
+    schema_of,
+    scope_types,
+    seen_in,
+    type_of,
 )
 
 _CODE = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)

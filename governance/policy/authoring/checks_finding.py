@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from governance.frozen import frozen
-from governance.policy.authoring.checks_syntax import Rule
+from governance.policy.authoring.syntax import Rule
 from governance.policy.source import Module, Path
 
 
@@ -39,6 +39,13 @@ class Unit:
     module: Module
     rules: tuple[Rule, ...]
     test: bool = False
+
+    def path(self, name: Path) -> Path:
+        """Where `name` stands below `data`, as seen from the module; empty for what is no document."""
+        root = self.module.imports.get(name[0])
+        if root is not None:
+            return (*root[1:], *name[1:]) if root[0] == "data" else ()
+        return name[1:] if name[0] == "data" else (*self.module.package, *name)
 
 
 @frozen

@@ -19,7 +19,8 @@ from governance.frozen import frozen
 from governance.policy.authoring.cases import Case, laid_over
 from governance.policy.authoring.checks_effects import written_effects
 from governance.policy.authoring.checks_finding import Unit
-from governance.policy.authoring.checks_syntax import UnreadError, rules_of
+from governance.policy.authoring.cursor import UnreadError
+from governance.policy.authoring.parse import rules_of
 from governance.policy.bundle import ROOT, Bundle, canonical, library
 
 _SECONDS = 120
