@@ -150,7 +150,9 @@ def _cost(reader: Reader, name: str, text: str) -> Cost:
 def _start() -> Start:
     with tempfile.TemporaryDirectory(prefix="ringfence-bench-") as cache:
         Path(cache).chmod(0o700)
-        environment = {**os.environ, "XDG_CACHE_HOME": cache}
+        # As installed: with bytecode, which the cold start leaves.
+        environment = {**os.environ, "XDG_CACHE_HOME": cache, "PYTHONPYCACHEPREFIX": f"{cache}/bytecode"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         bare = min(_process_ms("pass", environment) for _ in range(_STARTS))
         cold = _process_ms(_COLD, environment)
         warm = min(_process_ms(_WARM, environment) for _ in range(_STARTS))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import os
 import platform
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ _CODE = (
 )
 # What no longer value has is looked for near context words only; longer ones would make that the whole text.
 WIDEST_BESIDE = 96
+_INSTALLED = (".dist-info", ".egg-info")
 _PART = 220
 
 
@@ -134,17 +136,20 @@ def _key(directory: Path, entities: Collection[str] | None, more: Sequence[Rule]
         digest.update(content)
     digest.update(orjson.dumps(None if entities is None else sorted(entities)))
     digest.update(orjson.dumps([asdict(rule) for rule in more]))
-    for package in ("hyperscan", "google-re2", "phonenumbers", "ringfence"):
-        digest.update(f"{package} {_version(package)}\n".encode())
+    digest.update(orjson.dumps(_versions(("hyperscan", "google-re2", "phonenumbers", "ringfence"))))
     digest.update(f"{platform.machine()} {sys.version}".encode())
     return digest.hexdigest()
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
+def _versions(packages: Collection[str]) -> list[str]:
+    """The names of the folders that say which versions of `packages` are installed: to read what is in them takes longer."""
+    wanted = tuple(f"{package.replace('-', '_')}-" for package in packages)
+    found: set[str] = set()
+    for folder in sys.path:
+        with suppress(OSError):
+            names = os.listdir(folder or ".")  # noqa: PTH208 - hundreds of paths would be made for their names
+            found.update(name for name in names if name.endswith(_INSTALLED) and name.startswith(wanted))
+    return sorted(found)
 
 
 def _merged(rules: Sequence[Rule]) -> list[tuple[str, str, bool]]:
@@ -221,6 +226,7 @@ def _described(
             for (_, expression, caseless), form in zip(merged, chosen, strict=True)
         ],
         "beside": list(beside),
+        "hints": list(hint_expressions()),
         "phrases": [[each.text, each.open, sorted(each.rules)] for each in _phrases(rules)],
     }
 
@@ -237,23 +243,37 @@ def _thawed(key: str, payload: bytes | None) -> CompiledRules | None:
         return None
     head = payload.find(b"\n") + 1
     try:
-        ends = list(accumulate((int(each) for each in payload[:head].split()), initial=head))
-        # Copying megabytes once is enough.
-        described, *databases = (memoryview(payload)[start:end] for start, end in pairwise(ends))
-        frozen = orjson.loads(described)
-        rules = tuple(_rule(each) for each in frozen["rules"])
-        return _built(key, rules, frozen, tuple(map(bytes, databases)), strict=True)
+        with uncollected():
+            ends = list(accumulate((int(each) for each in payload[:head].split()), initial=head))
+            # Copying megabytes once is enough.
+            described, *databases = (memoryview(payload)[start:end] for start, end in pairwise(ends))
+            frozen = orjson.loads(described)
+            rules = tuple(_rule(each) for each in frozen["rules"])
+            return _built(key, rules, frozen, tuple(map(bytes, databases)), strict=True)
     except (ValueError, KeyError, TypeError, EngineUnavailable):
         return None
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Holds the garbage collector off while much is built that stays: it would look through all of it again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 _TUPLES = frozenset(each.name for each in fields(Rule) if "tuple" in str(each.type))
 
 
 def _rule(entry: dict[str, Any]) -> Rule:
-    values: dict[str, Any] = {name: tuple(value) if name in _TUPLES else value for name, value in entry.items()}
-    values["category"] = Category(entry["category"])
-    return Rule(**values)
+    for name in _TUPLES:
+        entry[name] = tuple(entry[name])
+    entry["category"] = Category(entry["category"])
+    return Rule(**entry)
 
 
 def _built(
@@ -283,7 +303,7 @@ def _built(
         by_length={length: tuple(owning) for length, owning in by_length.items()},
         scanner=_scanner(expressions, _anywhere(len(expressions), near), databases[len(parts) : -1], strict=strict),
         beside=_scanner(expressions, near, databases[: len(parts)], strict=strict),
-        lexicon=_lexicon(known, databases[-1] if databases else b"", watched, strict=strict),
+        lexicon=_lexicon(known, frozen["hints"], databases[-1] if databases else b"", watched, strict=strict),
         phones=frozen.get("phones"),
     )
 
@@ -306,11 +326,13 @@ def _scanner(
     return PortableScanner(expressions, numbers)
 
 
-def _lexicon(known: Sequence[Phrase], database: bytes, watched: frozenset[int], *, strict: bool) -> Lexicon:
+def _lexicon(
+    known: Sequence[Phrase], hints: Sequence[str], database: bytes, watched: frozenset[int], *, strict: bool
+) -> Lexicon:
     """As `_scanner`."""
     if database:
         try:
-            return Lexicon(known, database=database, watched=watched)
+            return Lexicon(known, database=database, hints=hints, watched=watched)
         except EngineUnavailable:
             if strict:
                 raise

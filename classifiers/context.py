@@ -139,12 +139,18 @@ def _scripts(letters: Collection[str]) -> str:
 class Lexicon:
     """All phrases, prepared for the search. Holds for one set of rules, by the order of which rules are numbered.
 
-    Without a `database` (see `vocabulary_database`) phrases are looked up word by word. `watched` are the rules of which
+    Without a `database` (see `vocabulary_database`) phrases are looked up word by word. `hints` are the names of those in it, where
+    they are not to be made anew. `watched` are the rules of which
     it matters whether any phrase stands in the text.
     """
 
     def __init__(
-        self, all_phrases: Sequence[Phrase], *, database: bytes = b"", watched: frozenset[int] = frozenset()
+        self,
+        all_phrases: Sequence[Phrase],
+        *,
+        database: bytes = b"",
+        hints: Sequence[str] | None = None,
+        watched: frozenset[int] = frozenset(),
     ) -> None:
         words, latin = latin_words(all_phrases)
         self.table = Table(words)
@@ -152,7 +158,7 @@ class Lexicon:
         self.watched = watched
         self.matters = [not each.rules.isdisjoint(watched) for each in latin]
         self.vocabulary: Vocabulary = (
-            HyperscanVocabulary(words, tuple(expressions()), database)
+            HyperscanVocabulary(words, tuple(expressions()) if hints is None else hints, database)
             if database
             else PortableVocabulary(self.table, tuple(expressions()))
         )

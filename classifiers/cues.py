@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import final
+from typing import NamedTuple, final
 
 
 class Said(StrEnum):
@@ -21,8 +20,7 @@ class Said(StrEnum):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Cue:
+class Cue(NamedTuple):
     """Words (lower case) behind which the name of a place is a home; `before` puts the place in front of them.
 
     `gate` is the word of it to look for first, casefolded; a cue of a script without blanks has none. `declined`: the language has

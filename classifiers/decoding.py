@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
-import html.entities
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import merge
 from itertools import chain, zip_longest
 from typing import TypeVar, final
 
@@ -158,6 +158,13 @@ _HTML = re.compile(rb"&(?:amp;){0,4}(?:#([0-9]{1,7})|#[xX]([0-9A-Fa-f]{1,6})|([A
 _DULL = frozenset((b"amp", b"quot", b"lt", b"gt", b"apos", b"copy", b"reg"))
 
 
+@functools.cache
+def _entities() -> Mapping[str, str]:
+    from html.entities import html5  # noqa: PLC0415 - two thousand names, which few texts need
+
+    return html5
+
+
 def _html_changes(scan: bytes) -> Iterator[Change]:
     """`&#64;`, `&#x40;`, `&commat;`, also behind a doubled `&amp;`."""
     for match in _HTML.finditer(scan):
@@ -165,7 +172,7 @@ def _html_changes(scan: bytes) -> Iterator[Change]:
         if decimal or hexadecimal:
             yield match.start(), match.end(), _character(int(decimal) if decimal else int(hexadecimal, 16)), 0
         elif name not in _DULL:
-            character = html.entities.html5.get(name.decode() + ";")
+            character = _entities().get(name.decode() + ";")
             if character is not None:
                 yield match.start(), match.end(), fold(character).scan, 0
 
@@ -179,16 +186,22 @@ _PLUS = re.compile(rb"\+(?=[0-9]{2})")
 
 
 def _percent_changes(scan: bytes) -> Iterator[Change]:
-    """`%40`, UTF-8 sequences too, and the plus signs between the digits of a form field."""
-    if b"%" in scan:
-        for match in _PERCENT.finditer(scan):
-            run = match[0]
-            octets = bytes.fromhex(run.translate(None, b"%").decode()) if b"%25" not in run else _nested(run)
-            yield _octets(octets, *match.span())
-    if b"=" in scan and b"+" in scan:
-        for match in _PLUS.finditer(scan):
-            if scan[match.start() - 1 : match.start()].isdigit():
-                yield match.start(), match.end(), b" ", 0
+    """`%40`, UTF-8 sequences too, and the plus signs between the digits of a form field; in the order of the scan."""
+    runs = _percent_runs(scan) if b"%" in scan else iter(())
+    return merge(runs, _plus_signs(scan)) if b"=" in scan and b"+" in scan else runs
+
+
+def _percent_runs(scan: bytes) -> Iterator[Change]:
+    for match in _PERCENT.finditer(scan):
+        run = match[0]
+        octets = bytes.fromhex(run.translate(None, b"%").decode()) if b"%25" not in run else _nested(run)
+        yield _octets(octets, *match.span())
+
+
+def _plus_signs(scan: bytes) -> Iterator[Change]:
+    for match in _PLUS.finditer(scan):
+        if scan[match.start() - 1 : match.start()].isdigit():
+            yield match.start(), match.end(), b" ", 0
 
 
 def _nested(run: bytes) -> bytes:

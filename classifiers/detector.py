@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -69,6 +68,8 @@ class PatternDetector:
         """What `segments` hold. Long texts are read in a thread. Raises DetectorUnavailable without content."""
         if sum(len(segment.text) for segment in segments) <= INLINE_CHARS:
             return self.detect_now(segments, deadline_ms=deadline_ms)
+        import asyncio  # noqa: PLC0415 - who awaits has it; a scan of files does without
+
         return await asyncio.to_thread(self.detect_now, segments, deadline_ms=deadline_ms)
 
     def detect_now(self, segments: Sequence[TextSegment], *, deadline_ms: int) -> Detection:

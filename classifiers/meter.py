@@ -35,12 +35,14 @@ class Meter:
     `deadline` is on the clock of `time.monotonic`.
     """
 
-    __slots__ = ("_micros", "allowance", "deadline")
+    __slots__ = ("_limit", "_micros", "_next", "deadline")
 
     def __init__(self, length: int, *, deadline: float) -> None:
-        self.allowance = 3072 + min(length, MAX_CHARGED_CHARS) // 8
+        self._limit = (3072 + min(length, MAX_CHARGED_CHARS) // 8) * _UNIT
         self.deadline = deadline
         self._micros = 0
+        # Nothing has to be looked at before so much is spent.
+        self._next = 1 << _CLOCK
 
     def spend(self, units: int = 1) -> None:
         """Counts work. Raises Exhausted with `partial` over the allowance, with `timeout` after the deadline."""
@@ -48,11 +50,25 @@ class Meter:
 
     def charge(self, microseconds: int) -> None:
         """As `spend`, for work of less than a unit."""
-        before, self._micros = self._micros, self._micros + microseconds
-        if self._micros > self.allowance * _UNIT:
+        self._micros += microseconds
+        if self._micros >= self._next:
+            self._look()
+
+    def _look(self) -> None:
+        if self._micros > self._limit:
             raise Exhausted(DetectionStatus.PARTIAL)
-        if before >> _CLOCK != self._micros >> _CLOCK:
-            self.check_clock()
+        self._next = min(((self._micros >> _CLOCK) + 1) << _CLOCK, self._limit + 1)
+        self.check_clock()
+
+    @property
+    def allowance(self) -> int:
+        """The units that may be spent."""
+        return self._limit // _UNIT
+
+    @allowance.setter
+    def allowance(self, units: int) -> None:
+        self._limit = units * _UNIT
+        self._next = min(self._next, self._limit + 1)
 
     @property
     def spent(self) -> int:
@@ -62,7 +78,7 @@ class Meter:
     @property
     def left(self) -> int:
         """The microseconds of work that may still be charged for."""
-        return max(0, self.allowance * _UNIT - self._micros)
+        return max(0, self._limit - self._micros)
 
     def check_clock(self) -> None:
         """Raises Exhausted with `timeout` after the deadline."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 from itertools import takewhile
 
 from governance.finding import Finding
+from governance.frozen import frozen
 from governance.segment import Span
 
 # The distance of a context word that is not there.
@@ -20,7 +21,7 @@ _CARRIER = "URL"
 _PARTS_OF_ADDRESSES = frozenset({"DATE_TIME", "UUID"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Claim:
     """A finding before the rule was applied. `distance` is that of its nearest context word, in characters."""
 

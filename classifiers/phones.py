@@ -43,7 +43,10 @@ _CLOSED_LENGTHS = 6
 # Two groups with a zero in front are an order number as often as a short number of a small town.
 _FORMATTED_DIGITS, _OPEN_DIGITS, _MOST_NATIONAL_DIGITS = 9, 10, 13
 _GERMAN = "49"
-_OPENING, _ZERO = b"(0"
+_OPENING, _ZERO, _BLANK = b"(0 "
+# What may stand before the first digit of a number and belong to it, and what of that joins it to digits before.
+_LEADS = b"+("
+_JOINS = b"+()./-0123456789"
 # `1` or an area code.
 _AMERICAN_STARTS = (1, 3)
 _WORDS = frozenset(
@@ -88,6 +91,8 @@ _DAY = re.compile(
     rb"\(?(?:[0-3]?[0-9]([./-])[0-3]?[0-9]\1(?:(?:19|20)[0-9]{2}|[0-9]{2}(?!\1))|[0-3]?[0-9] [01]?[0-9] (?:19|20)[0-9]{2}"
     rb"|(?:19|20)[0-9]{2}([./-])[01]?[0-9]\2[0-3]?[0-9])(?![0-9])"
 )
+_DATE = re.compile(rb"(?:19|20)[0-9]{2}([./-])[01][0-9]\1[0-3][0-9]")
+_DATE_LENGTH = 10
 _AMOUNT = re.compile(rb"[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[1-9][0-9]{0,2}(?: [0-9]{3})+|[0-9]+(?:\.[0-9]+){1,3}")
 _NANP_GROUPS = re.compile(rb"(?:1[ .-]{0,2})?\(?[2-9][0-9]{2}(?:\)[ .-]{0,2}|[ .-]|/)[2-9][0-9]{2}[ .-][0-9]{4}\Z")
 _TYPES = ("fixed_line mobile toll_free premium_rate shared_cost personal_number voip pager uan voicemail").split()
@@ -289,10 +294,12 @@ class PhoneFinder:
         meter: Meter,
         *,
         regions: Sequence[str] | None = None,
+        floor: int = 0,
     ) -> Iterator[Finding]:
         """Numbers that begin in one of `digit_runs`, in order, none overlapping another or one of `owned` (both sorted).
 
-        `regions` are those whose national forms are read, the likeliest first; by default the finder's own.
+        `regions` are those whose national forms are read, the likeliest first; by default the finder's own. Some of what
+        scores less than `floor` is left out.
         """
         in_play = [region for region in (self.regions if regions is None else regions) if region in self._regions]
         memo: _Memo = {}
@@ -303,13 +310,20 @@ class PhoneFinder:
                 continue
             meter.charge(8)
             match = _CANDIDATE.match(view.scan, _left(view.scan, start))
-            if match is None:
+            if match is None or (floor > BARE_PERMILLE and self._is_other(match, view)):
                 continue
             if len(memo) > _MAX_MEMO:
                 memo.clear()
             for finding, end in self._within(match, search):
                 done = end
                 yield finding
+
+    def _is_other(self, match: re.Match[bytes], view: View) -> bool:
+        """Whether `match` is, at a glance, a date or a run of digits that counts beside a word only, and none is there."""
+        written = match[0]
+        if written.isdigit():
+            return not _MIN_DIGITS <= len(written) <= _MAX_DIGITS or not self._named(view, match.start())
+        return len(written) == _DATE_LENGTH and _DATE.fullmatch(written) is not None
 
     def _within(self, match: re.Match[bytes], search: _Search) -> Iterator[tuple[Finding, int]]:
         """Findings in one candidate, each with the end of its digits in `scan`."""
@@ -457,6 +471,9 @@ class PhoneFinder:
 
 def _left(scan: bytes, start: int) -> int:
     """Where a candidate begins whose first digit stands at `start`: a plus, an opening bracket or both belong to it."""
+    # A letter, or a blank behind one, is the most frequent neighbour.
+    if start < 2 or scan[start - 1 if scan[start - 1] != _BLANK else start - 2] not in _JOINS:
+        return start - (start == 1 and scan[0] in _LEADS)
     lead = _LEFT.search(scan, max(0, start - _LEFT_REACH), start)
     return start if lead is None else lead.start()
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
 
 import orjson
 
+from governance.frozen import frozen
 from governance.residency import COUNTRIES
 
 _OTHER_NAMES_FROM = 200_000
@@ -99,7 +99,7 @@ def _stem_of_word(word: str) -> str:
     return word
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Place:
     """A name at `[start:end]` and the countries it can mean, the likeliest first; `whole` for the name of a country or state."""
 
@@ -149,7 +149,11 @@ def made_table() -> dict[str, Any]:
         else:
             shared[name] = ranked[:_MOST_MEANINGS]
     countries = _countries(state["name"] for state in source.get_us_states().values())
+    beginnings = {
+        name.partition(" ")[0] for names in (*cities.values(), shared, countries) for name in names if " " in name
+    }
     return {
+        "beginnings": "\n".join(sorted(beginnings)),
         "cities": {code: "\n".join(names) for code, names in sorted(cities.items())},
         "shared": shared,
         "countries": countries,
@@ -194,6 +198,8 @@ class Places:
         self._countries: Mapping[str, str] = table["countries"]
         self._stems: Mapping[str, str] = table["stems"]
         self._country_stems: Mapping[str, str] = table["country_stems"]
+        # The first words of names of several words: what begins otherwise is one word, or none.
+        self._beginnings: Collection[str] = frozenset(table["beginnings"].split("\n"))
 
     def first(self, text: str, start: int, end: int, *, declined: bool = False) -> Place | None:
         """The place whose name begins the words of `text[start:end]`, after at most one word that is none.
@@ -236,8 +242,11 @@ class Places:
     def _longest(self, text: str, words: list[re.Match[str]], *, declined: bool) -> Place | None:
         if not words or words[0][0][0].islower():
             return None
-        words = _unparted(text, words)
-        for count in range(min(_MOST_WORDS, len(words)), 0, -1):
+        if declined or (begins := plain(words[0][0])) in self._beginnings or " " in begins:
+            words = _unparted(text, words[:_MOST_WORDS])
+        else:
+            words = words[:1]
+        for count in range(len(words), 0, -1):
             first, last = words[0].start(), words[count - 1].end()
             found = self.named(text[first:last], declined=declined)
             if found is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import final
 
 from classifiers.checks.table import Check, CountryOf, checks, countries
-from classifiers.compiled import WIDEST_BESIDE, CompiledRules, load_compiled
+from classifiers.compiled import WIDEST_BESIDE, CompiledRules, load_compiled, uncollected
 from classifiers.context import REACH_AFTER, REACH_BEFORE, Near, Surroundings
 from classifiers.digits import numbers, reads_otherwise, runs
 from classifiers.hints import HEALTH, gates, marking_words
@@ -98,7 +98,8 @@ class Reader:
         plans = self._compiled.phones
         self._phones = None if plans is None else PhoneFinder.from_table(plans, regions)
         self._health = HealthLexicon()
-        self._tracer = Tracer(Places(place_table()), sharers(self._compiled.rules))
+        with uncollected():
+            self._tracer = Tracer(Places(place_table()), sharers(self._compiled.rules))
         self._judge = _Judge(self._compiled, floor_permille)
         self.version = self._digest(regions, entities)
 
@@ -171,7 +172,7 @@ class Reader:
             )
             # What a checksum owns whole is no telephone number.
             others = [run for run in digit_runs if not _within(owned, view, run)] if owned else digit_runs
-            for finding in self._phones.search(view, others, owned, meter):
+            for finding in self._phones.search(view, others, owned, meter, floor=self._floor):
                 if finding.permille >= self._floor:
                     _add(claims, Claim(finding=replace(finding, via=view.via) if view.via else finding))
 
@@ -277,7 +278,10 @@ class _Judge:
                 expression, owners, weak = compiled.expressions[number], compiled.owners[number], self._weak[number]
             meter.charge(_LOOK_MICROS + (high - low) // (16 if expression.widest <= 512 else 4))
             # To try one place is quicker than to look for words around it.
-            if weak and high - low == 1 and expression.pattern.match(scan, low) is None:
+            if high - low == 1:
+                match = expression.pattern.match(scan, low) if low >= done else None
+                if match is not None and (not weak or may_be_near(low, high + expression.widest, weak)):
+                    taken(match)
                 continue
             if weak and not may_be_near(low, high + expression.widest, weak):
                 continue
@@ -325,11 +329,16 @@ class _Judge:
         """The runs of digits, after claims of the rules for them."""
         scan, near, any_near = ground.view.scan, ground.surroundings.near, ground.surroundings.any_near
         alone, beside, by_length, unaided = self._alone, self._beside, self._compiled.by_length, self._unaided
+        fewest, fewest_unaided = min(by_length, default=_FARTHEST), min(unaided, default=_FARTHEST)
         found = list(runs(scan, ground.meter))
         for first, last in found:
-            lengths: Collection[int] = by_length if any_near(first, last) else unaided
-            if not lengths or last - first < min(lengths):
+            if last - first < fewest:
                 continue
+            lengths: Collection[int] = by_length
+            if not any_near(first, last):
+                if last - first < fewest_unaided:
+                    continue
+                lengths = unaided
             ground.meter.charge(_RUN_MICROS)
             glued = bool(first and scan[first - 1] in _LETTERS) or bool(last < len(scan) and scan[last] in _LETTERS)
             # Behind a plus stands a telephone number, of at most 15 digits and their separators.

@@ -21,6 +21,7 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 
 from governance.errors import ConfigInvalid
 from governance.finding import Category
+from governance.frozen import frozen
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -43,7 +44,7 @@ CONTEXT_FLOOR = 400
 CONTEXT_CEILING = 950
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Rule:
     """One way to find one entity type.
 

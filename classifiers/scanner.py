@@ -116,7 +116,10 @@ class HyperscanScanner:
         except hyperscan.error as error:
             raise EngineUnavailable(f"the database cannot be used: {error}") from None
         self._local = threading.local()
-        self._groups = _by_form(expressions, range(len(expressions)) if chosen is None else chosen)
+        self._groups = [
+            (form.told, form.least - 1, form.most, numbers)
+            for form, numbers in _by_form(expressions, range(len(expressions)) if chosen is None else chosen)
+        ]
 
     def places(self, data: bytes, meter: Meter, windows: Sequence[Window] | None = None) -> Iterator[Place]:
         """See Scanner. The scan stops as soon as more happens than the meter has left."""
@@ -138,24 +141,27 @@ class HyperscanScanner:
 
     def _scan(self, data: bytes, low: int, high: int, events: list[tuple[int, int, int]], limit: int) -> None:
         add = events.append
+        room = limit - len(events)
         # With the neighbours of the window, so that its edges are no boundaries.
         shift = max(0, low - 1)
         part = data if high - shift >= len(data) else data[shift : high + 1]
 
         def on_event(number: int, start: int, end: int, _flags: int, _context: object) -> bool | None:
-            add((number, shift + start, shift + end))
-            return len(events) > limit or None
+            nonlocal room
+            add((number, shift + end, shift + start))
+            room -= 1
+            return True if room < 0 else None
 
         self._database.scan(part, match_event_handler=on_event, scratch=self._own_scratch())
 
     def _merged(self, events: list[tuple[int, int, int]]) -> Iterator[Place]:
-        events.sort(key=itemgetter(0, 2))
+        """The places of `events`, which are (number of the form, end, start)."""
+        events.sort()
         for group, own in groupby(events, key=itemgetter(0)):
-            form, numbers = self._groups[group]
-            told, least, most = form.told, form.least - 1, form.most
+            told, least, most, numbers = self._groups[group]
             spans: list[Window] = []
             low = high = -1
-            for _, start, end in own:
+            for _, end, start in own:
                 first = start if told else end - most
                 if first <= high:
                     # Ends ascend, and so do starts but for those that the engine tells.
@@ -279,11 +285,13 @@ def build(named: Sequence[tuple[str, str, bool]]) -> tuple[list[Form], bytes]:
 
 def _by_form(expressions: Sequence[Expression], chosen: Sequence[int]) -> list[tuple[Form, list[int]]]:
     """The forms in a database, by their number there, with the expressions that each stands for."""
-    groups: dict[tuple[Form, bool], list[int]] = {}
+    # Told apart by what they are made of: to hash a form itself takes several times as long.
+    groups: dict[tuple[str, int, int, bool], list[int]] = {}
     for number in chosen:
-        each = expressions[number]
-        groups.setdefault((each.form, each.caseless), []).append(number)
-    return [(form, numbers) for (form, _), numbers in groups.items()]
+        form = expressions[number].form
+        key = (form.text, form.least, form.most, expressions[number].caseless)
+        groups.setdefault(key, []).append(number)
+    return [(expressions[numbers[0]].form, numbers) for numbers in groups.values()]
 
 
 def forms_without_engine(named: Sequence[tuple[str, str, bool]]) -> list[Form]:

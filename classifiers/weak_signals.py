@@ -62,6 +62,11 @@ _NON_LATIN_LANGUAGE = (
     ("GR CY", re.compile("[\u03b1-\u03c9]{3}")),
 )
 _US_DATE = re.compile(r"(?:0?[1-9]|1[0-2])/(?:1[3-9]|2[0-9]|3[01])/(?:19|20)?[0-9]{2}")
+_CODES = tuple(sign for sign in _CURRENCIES if sign[:3].isupper() and sign[:3].isalpha() and sign.isascii())
+_DOLLARS = tuple(sign for sign in _CURRENCIES if sign.endswith("$"))
+_OTHER_SIGNS = tuple(sign for sign in _CURRENCIES if not sign.isascii())
+_LETTERS = tuple(sorted(_CURRENCIES.keys() - {*_CODES, *_DOLLARS, *_OTHER_SIGNS}))
+_CAPITALS = re.compile("[A-Z]{3,}")
 _FEWEST_WORDS = 2
 # Signs are looked for at the beginning of a text; further on they say the same again.
 _REACH = 16_384
@@ -89,9 +94,20 @@ def of_date(written: str) -> str | None:
 def of_currencies(text: str) -> Iterator[str]:
     """The countries of signs and codes of currencies in `text`; of those that many use (dollar, euro) none."""
     head = text[:_REACH]
-    for sign, countries in _CURRENCIES.items():
+    for sign in _likely_signs(head):
         if (at := head.find(sign)) >= 0 and not (sign[0].isalpha() and head[at - 1 : at].isalpha()):
-            yield from countries
+            yield from _CURRENCIES[sign]
+
+
+def _likely_signs(head: str) -> Iterator[str]:
+    # Runs of capitals are little of a text: to look there for fifty codes is quick.
+    capitals = " ".join(_CAPITALS.findall(head))
+    yield from (sign for sign in _CODES if sign[:3] in capitals)
+    yield from _LETTERS
+    if "$" in head:
+        yield from _DOLLARS
+    if not head.isascii():
+        yield from _OTHER_SIGNS
 
 
 def of_language(words: Collection[str], text: str) -> str:

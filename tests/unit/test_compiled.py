@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from classifiers.compiled import compile_rules, load_compiled
+from classifiers.compiled import compile_rules, load_compiled, uncollected
 from classifiers.rule_cache import RuleCache, default_directory
 from classifiers.rules import load_rules
 from classifiers.scanner import PortableScanner, Together
@@ -237,3 +238,20 @@ def test_a_warm_start_parses_no_rule_file_and_imports_nothing_heavy(rules, cache
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
 
     assert "[]\n" == printed.stdout
+
+
+def test_the_garbage_collector_is_off_for_no_longer_than_it_takes() -> None:
+    """Also after a failure; one that was off before stays off."""
+    with uncollected():
+        assert not gc.isenabled()
+    with pytest.raises(ZeroDivisionError), uncollected():
+        _ = 1 // 0
+
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -216,3 +216,14 @@ def test_hostile_text_ends_in_time(piece: str) -> None:
         read(text)
 
     assert time.process_time() - started < 30
+
+
+def test_plus_signs_and_percent_escapes_of_a_form_are_undone_where_they_stand():
+    """Both kinds in one body: the view reads from left to right, each value whole."""
+    text = "card=4111+1111+1111+1111&city=K%C3%B6ln&mail=jane%40example.com&tel=030+901820"
+
+    view = read(text)["percent"]
+
+    positions = [view.position(at) for at in range(len(view.scan))]
+    assert b"card=4111 1111 1111 1111&city=Koln&mail=jane@example.com&tel=030 901820" == view.scan
+    assert sorted(positions) == positions

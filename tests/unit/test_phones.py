@@ -14,6 +14,7 @@ from classifiers.digits import runs
 from classifiers.meter import Exhausted, Meter
 from classifiers.normalisation import fold
 from classifiers.phones import PhoneFinder, phone_table
+from governance.finding import Finding
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 TYPES = (
@@ -161,6 +162,27 @@ def test_a_number_is_read_as_people_write_it(
 def test_what_only_looks_like_a_number_is_not_reported(finder: PhoneFinder, text: str) -> None:
     """Dates, prices, versions, addresses, orders and amounts stay below the threshold without a word beside them."""
     assert [] == reported(finder, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order 4155552671", "phone 4155552671", "+49 30 1234567", "+493012345678", "(+493012345678)", "fax +49 30 1234567, 2024-05-12",
+        "2024-05-12 212-555-1234", "2024/05/12 0301234567", "00493012345678", "a(030)1234567", "12 (030) 1234567", "1700000000000",
+        "電話4155552671", "+ 49 30 1234567", "tel 123456", "5+49 30 1234567",
+    ],
+)  # fmt: skip
+def test_a_floor_leaves_out_nothing_that_reaches_it(finder: PhoneFinder, text: str) -> None:
+    """What is skipped at a glance would not have been reported."""
+    view, floor = fold(text), 400
+
+    def search(least: int) -> list[Finding]:
+        meter = Meter(len(text), deadline=time.monotonic() + 60)
+        return list(finder.search(view, list(runs(view.scan, meter)), (), meter, floor=least))
+
+    assert [each for each in search(0) if each.permille >= floor] == [
+        each for each in search(floor) if each.permille >= floor
+    ]
 
 
 def test_a_number_inside_what_another_rule_owns_is_left_to_it(finder: PhoneFinder) -> None:

@@ -70,3 +70,15 @@ def test_names_in_scripts_without_blanks_are_cut_out():
 def test_the_table_in_the_tree_is_what_the_data_gives() -> None:
     """After a new version of the data: `python -m classifiers.places`."""
     assert made_table() == place_table()
+
+
+def test_a_name_of_several_words_is_found_behind_its_first_word() -> None:
+    """Words that begin no longer name are looked up alone; those that do, with what follows them."""
+    text = "Offices in Rio de Janeiro and Aix-en-Provence and New York and Berlin are open."
+
+    assert [text[each.start : each.end] for each in places().all(text, 0, len(text))] == [
+        "Rio de Janeiro",
+        "Aix-en-Provence",
+        "New York",
+        "Berlin",
+    ]
