@@ -14,7 +14,7 @@ Countries that reach FLOOR are reported. Numbers of firms weigh less than those 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from typing import final
 
 from classifiers.rules import Rule
 from governance.finding import Category, Finding, Jurisdiction
+from governance.residency import COUNTRIES
 
 FLOOR = 400
 _WEAK_CEILING = 390
@@ -111,7 +112,8 @@ NO_TRACES = Traces()
 
 def sharers(rules: Iterable[Rule]) -> dict[str, str]:
     """By id of a rule the countries, joined by blanks, that have what it finds under the same name and in the same form."""
-    listed = list(rules)
+    # What an operator states of a recogniser of his own is not for others to move.
+    listed = [rule for rule in rules if not rule.id.startswith("own.")]
     holders: dict[str, set[str]] = {}
     for rule in listed:
         if rule.country is not None:
@@ -175,6 +177,33 @@ def jurisdictions(findings: Iterable[Finding], traces: Iterable[Traces] = ()) ->
         for code, kinds, permille in scored
         if permille >= FLOOR
     )
+
+
+def reinforced(known: Iterable[Jurisdiction], findings: Iterable[Finding]) -> tuple[Jurisdiction, ...]:
+    """`known` with what `findings` add that were made beside it, sorted by code, from FLOOR on.
+
+    LIMIT: what spoke for a country that did not reach FLOOR is not in `known`, so that it adds nothing to them.
+    """
+    scores = {each.code: (each.permille, frozenset(each.evidence)) for each in known}
+    added: dict[str, dict[str, int]] = _by_country(filter(None, map(evidence, findings)), ())
+    for code, kinds in added.items():
+        permille, before = scores.get(code, (0, frozenset()))
+        new = [weight for kind, weight in kinds.items() if kind not in before]
+        scores[code] = (_joined([permille, *new]), before.union(kinds))
+    return tuple(
+        Jurisdiction(code=code, permille=permille, evidence=tuple(sorted(map(str, kinds))))
+        for code, (permille, kinds) in sorted(scores.items())
+        if permille >= FLOOR
+    )
+
+
+def regions_in_play(countries: Iterable[str], usual: Sequence[str]) -> tuple[str, ...]:
+    """The regions whose national telephone numbers are read where callers or data subjects are of `countries`.
+
+    Those of `countries` come first, since a number that several regions could own is more likely theirs; what is no country
+    (`unknown`) is left out.
+    """
+    return tuple(dict.fromkeys((*(code for code in countries if code in COUNTRIES), *usual)))
 
 
 def _by_country(pieces: Iterable[Trace], spoken: Iterable[str]) -> dict[str, dict[str, int]]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import final
 
@@ -146,12 +147,17 @@ def _blocks(text: str, meter: Meter) -> Iterator[str]:
 
 def labels(findings: Iterable[Finding], health: int) -> tuple[Label, ...]:
     """Labels with their highest score, sorted by name."""
-    scores = {"health": health} if health else {}
-    for finding in findings:
-        name = _CATEGORY_LABELS.get(finding.category)
-        if name is not None:
-            scores[name] = max(scores.get(name, 0), finding.permille)
-    return tuple(Label(name=name, permille=scores[name]) for name in sorted(scores))
+    named = ((_CATEGORY_LABELS.get(finding.category, ""), finding.permille) for finding in findings)
+    return joined([Label(name="health", permille=health)], (Label(name=name, permille=each) for name, each in named))
+
+
+def joined(*several: Iterable[Label]) -> tuple[Label, ...]:
+    """The labels of `several` with the highest score of each, sorted by name; without what has no name or no score."""
+    scores: dict[str, int] = {}
+    for label in chain.from_iterable(several):
+        if label.name:
+            scores[label.name] = max(scores.get(label.name, 0), label.permille)
+    return tuple(Label(name=name, permille=scores[name]) for name in sorted(scores) if scores[name])
 
 
 def health_stems() -> tuple[str, ...]:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import select
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final, final
 
 from classifiers.recognizer_host import LOADING_S, MAX_FOUND
 from classifiers.registry_file import OwnPattern
+from governance.child import Children, Ended, Loading, Overrun
 from governance.errors import ConfigInvalid
 from governance.finding import Category, DetectionStatus, DetectorRun, Finding
 from governance.frozen import frozen
 from governance.segment import Span
 
-MAX_LINE_BYTES: Final = 8 << 20
+MAX_ANSWER_BYTES: Final = 8 << 20
 _ENTITY = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
-_START = "from classifiers.recognizer_host import serve; serve()"
 
 
 @frozen
@@ -46,17 +41,24 @@ class RecognizerClient:
 
     def __init__(self, *, patterns: Sequence[OwnPattern], classes: Sequence[str], floor_permille: int) -> None:
         """Starts the child and returns once all is loaded. Raises ConfigInvalid, which names the entry."""
-        self._plan = _line({"patterns": [asdict(each) for each in patterns], "classes": list(classes)})
         self._entries = [*(each.recognizer for each in patterns), *classes]
         self._floor = floor_permille
         self._lock = threading.Lock()
-        self._child: _Child | None = None
         self._described: tuple[tuple[str, str], ...] = ()
+        self._children = Children(
+            "classifiers.recognizer_host",
+            _json({"patterns": [asdict(each) for each in patterns], "classes": list(classes)}),
+            accept=self._accept,
+            loading_s=LOADING_S,
+            max_answer_bytes=MAX_ANSWER_BYTES,
+        )
         try:
-            self._ready(time.monotonic() + LOADING_S)
-        except _Overrun:
-            self._drop()
+            self._children.ready(time.monotonic() + LOADING_S)
+        except Loading:
+            self._children.close()
             raise ConfigInvalid(f"the recognisers were not loaded within {LOADING_S:.0f} seconds") from None
+        except Ended:
+            raise ConfigInvalid("the recognisers' process ended while it loaded them") from None
 
     @property
     def version(self) -> str:
@@ -70,10 +72,10 @@ class RecognizerClient:
         if left > 0 and self._lock.acquire(timeout=left):
             try:
                 self._ask(text, deadline, answers)
-            except _StillLoading:
+            except (Overrun, OSError, ConfigInvalid):
                 pass
-            except (OSError, ValueError, ConfigInvalid, _Overrun):
-                self._replace()
+            except ValueError:
+                self._children.replace()
             finally:
                 self._lock.release()
         findings: list[Finding] = []
@@ -89,45 +91,20 @@ class RecognizerClient:
     def close(self) -> None:
         """Ends the child."""
         with self._lock:
-            self._drop()
+            self._children.close()
 
     def _ask(self, text: str, deadline: float, answers: list[Any]) -> None:
-        child = self._ready(deadline)
-        left_ms = max(1, round((deadline - time.monotonic()) * 1000))
-        child.send(_line({"text": text, "left_ms": left_ms}), deadline)
+        self._children.send(_json(text), deadline)
         for _ in self._described:
-            answers.append(json.loads(child.receive(deadline)))  # noqa: PERF401 - what came before an end is kept
+            answers.append(json.loads(self._children.receive(deadline)))  # noqa: PERF401 - what came before an end is kept
 
-    def _ready(self, deadline: float) -> _Child:
-        """The child, started if there is none. What was loaded once is what is loaded again."""
-        if self._child is None:
-            self._child = _Child(self._plan)
-        if not self._child.loaded:
-            try:
-                answer = json.loads(self._child.receive(deadline))
-            except _Overrun:
-                if time.monotonic() < deadline:
-                    self._drop()
-                    raise ConfigInvalid("the recognisers' process ended while it loaded them") from None
-                raise _StillLoading from None
-            if "ready" not in answer:
-                self._drop()
-                entry = self._entries[answer["bad"]]
-                raise ConfigInvalid(f"recogniser `{entry}` cannot be loaded: {answer['error']}")
-            self._child.loaded = True
-            self._described = tuple((f"own:{each['name']}"[:64], each["version"][:64]) for each in answer["ready"])
-        return self._child
-
-    def _replace(self) -> None:
-        """Ends the child and starts the next one, which loads while nobody waits for it."""
-        self._drop()
-        with suppress(OSError):
-            self._child = _Child(self._plan)
-
-    def _drop(self) -> None:
-        child, self._child = self._child, None
-        if child is not None:
-            child.kill()
+    def _accept(self, raw: bytes) -> None:
+        """What was loaded once is what is loaded again."""
+        answer = json.loads(raw)
+        if "ready" not in answer:
+            entry = self._entries[answer["bad"]]
+            raise ConfigInvalid(f"recogniser `{entry}` cannot be loaded: {answer['error']}")
+        self._described = tuple((f"own:{each['name']}"[:64], each["version"][:64]) for each in answer["ready"])
 
     def _read(self, answer: Any, name: str, length: int) -> tuple[DetectionStatus, tuple[Finding, ...]]:
         """The status and findings in an answer; what is no finding in this text makes it partial."""
@@ -162,89 +139,5 @@ SEVERITY: Final = (
 )
 
 
-class _Overrun(Exception):
-    """The deadline passed, or the child is gone."""
-
-
-class _StillLoading(_Overrun):
-    """The deadline passed while a new child was loading: it goes on loading."""
-
-
-def _environment() -> dict[str, str]:
-    """Where modules are found here they are found there; our own variables hold keys and are nobody else's."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RINGFENCE_")}
-    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-
-
-def _line(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode("ascii") + b"\n"
-
-
-@final
-class _Child:
-    """The process and its pipes. Neither side is ever waited for beyond a deadline."""
-
-    def __init__(self, plan: bytes) -> None:
-        self.loaded = False
-        self._unsent = memoryview(plan)
-        self._buffer = bytearray()
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env=_environment(),
-        )
-        assert self._process.stdin is not None  # noqa: S101 - both are pipes
-        assert self._process.stdout is not None  # noqa: S101
-        self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
-        os.set_blocking(self._to, False)
-        # As much as the pipe takes; nobody is waited for here.
-        with suppress(BlockingIOError):
-            self._unsent = self._unsent[os.write(self._to, self._unsent) :]
-
-    def send(self, line: bytes, deadline: float) -> None:
-        """Writes `line`, after what is left of the plan. Raises _Overrun."""
-        self._write(self._unsent, deadline)
-        self._unsent = self._unsent[:0]
-        self._write(memoryview(line), deadline)
-
-    def _write(self, left: memoryview, deadline: float) -> None:
-        while left:
-            _wait(deadline, writable=self._to)
-            try:
-                left = left[os.write(self._to, left[: 1 << 16]) :]
-            except BrokenPipeError:
-                raise _Overrun from None
-
-    def receive(self, deadline: float) -> bytes:
-        """The next line. Raises _Overrun."""
-        self.send(b"", deadline)
-        while (end := self._buffer.find(b"\n")) < 0:
-            _wait(deadline, readable=self._from)
-            chunk = os.read(self._from, 1 << 16)
-            if not chunk or len(self._buffer) > MAX_LINE_BYTES:
-                raise _Overrun
-            self._buffer += chunk
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        return line
-
-    def kill(self) -> None:
-        """Ends the process and closes the pipes."""
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
-
-
-def _wait(deadline: float, *, readable: int | None = None, writable: int | None = None) -> None:
-    poll = select.poll()
-    if readable is not None:
-        poll.register(readable, select.POLLIN)
-    if writable is not None:
-        poll.register(writable, select.POLLOUT)
-    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-        raise _Overrun
+def _json(document: object) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode("ascii")

@@ -1,29 +1,26 @@
 """The child process for recognisers that nobody can stop from inside: customers' Python classes and backtracking patterns.
 
-Started by `classifiers.recognizer_client`, which kills it when a deadline passes. One JSON document a line on the pipes, in
-both directions; what a recogniser prints goes nowhere, and of an exception only that there was one is told.
+Started by `classifiers.recognizer_client` as a child of `governance.child`. Requests and answers are JSON; of an exception
+only that there was one is told.
 
-First line: `{"patterns": [...], "classes": ["module:Class", ...]}`, answered by `{"ready": [...]}` or `{"bad": n, "error"}`.
-Then for each `{"text", "left_ms"}` one line for each recogniser, in order: `{"status", "found": [[...], ...]}`.
+The plan: `{"patterns": [...], "classes": ["module:Class", ...]}`, answered by `{"ready": [...]}` or `{"bad": n, "error"}`.
+Then for each text, which is a JSON string, one answer for each recogniser, in order: `{"status", "found": [[...], ...]}`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, Final
 
+from governance.child import Calls
+
 LOADING_S: Final = 120.0
 MAX_FOUND: Final = 10_000
-# The kernel ends a call that went on this much longer than allowed, should the parent no longer be there to do it.
-_GRACE_S = 1.0
 _REACH = 64
 _BONUS, _FLOOR = 0.35, 0.4
 
@@ -33,35 +30,20 @@ Search = Callable[[str, float], Iterator[Found]]
 
 
 def serve() -> None:
-    """Loads what the first line names, then answers texts until the pipe is closed."""
-    requests = os.fdopen(os.dup(0), "r", encoding="ascii")
-    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    # What cannot be written must not fail there: it goes nowhere anyway.
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.setitimer(signal.ITIMER_REAL, LOADING_S)
-    searches = _loaded(json.loads(requests.readline()), answers)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    for line in requests if searches else ():
-        request = json.loads(line)
-        left_s = request["left_ms"] / 1000
-        signal.setitimer(signal.ITIMER_REAL, left_s + _GRACE_S)
-        deadline = time.monotonic() + left_s
+    """Loads what the plan names, then answers texts until there are no more."""
+    calls = Calls()
+    searches = _loaded(json.loads(calls.plan()), calls)
+    while searches and (call := calls.next()) is not None:
+        text, deadline = json.loads(call[0]), call[1]
         for search in searches:
-            _tell(answers, _run(search, request["text"], deadline))
-        signal.setitimer(signal.ITIMER_REAL, 0)
+            _tell(calls, _run(search, text, deadline))
 
 
-def _tell(answers: Any, answer: dict[str, Any]) -> None:
-    answers.write(json.dumps(answer, separators=(",", ":")) + "\n")
-    answers.flush()
+def _tell(calls: Calls, answer: dict[str, Any]) -> None:
+    calls.answer(json.dumps(answer, separators=(",", ":")).encode("ascii"))
 
 
-def _loaded(plan: dict[str, Any], answers: Any) -> list[Search]:
+def _loaded(plan: dict[str, Any], calls: Calls) -> list[Search]:
     searches: list[Search] = []
     ready: list[dict[str, Any]] = []
     makers: list[Callable[[], tuple[Search, dict[str, Any]]]] = [
@@ -72,11 +54,11 @@ def _loaded(plan: dict[str, Any], answers: Any) -> list[Search]:
         try:
             search, described = make()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an operator's class raises, this entry is bad
-            _tell(answers, {"bad": number, "error": _reason(error)})
+            _tell(calls, {"bad": number, "error": _reason(error)})
             return []
         searches.append(search)
         ready.append(described)
-    _tell(answers, {"ready": ready})
+    _tell(calls, {"ready": ready})
     return searches
 
 
@@ -185,8 +167,3 @@ class _Artifacts:
         self.scores: list[float] = []
         self.nlp_engine = None
         return object.__getattribute__(self, name)
-
-
-if __name__ == "__main__":
-    serve()
-    sys.exit(0)

@@ -3,6 +3,10 @@
 A pattern becomes a rule when it reads the same over folded bytes and cannot backtrack badly: then it sees through
 encodings and spellings as every rule does. What is left is for `classifiers.recognizer_host`, which can be stopped.
 Nothing is left out in silence: a key, a flag or a recogniser that this module does not know is an error.
+
+Beyond Presidio's keys an entry may say what its findings mean: `category` (see `governance.finding.Category`), `label` (what
+the text is about then) and `jurisdiction` (whose data subjects it points to). It may name a class of the operator's own by
+`class_name: module:Class`.
 """
 
 from __future__ import annotations
@@ -11,15 +15,17 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from classifiers.rules import CONTEXT_FLOOR, Rule, faults
+from classifiers.rules import CONTEXT_FLOOR, Rule, faults, rule_files
 from governance import yaml_source
 from governance.errors import ConfigInvalid
 from governance.finding import Category
+from governance.residency import COUNTRIES
 from governance.yaml_source import Document, Place, quoted
 
 # Presidio's default: DOTALL, MULTILINE, IGNORECASE.
@@ -34,10 +40,15 @@ _WORDS_IN_A_RULE = 64
 _OTHER_FLAGS = ~DEFAULT_FLAGS
 
 _TOP = frozenset({"supported_languages", "supported_countries", "global_regex_flags", "recognizers"})
-_ENTRY = frozenset(
+_MEANING = frozenset({"category", "label", "jurisdiction"})
+_ENTRY = _MEANING | frozenset(
     "name type class_name enabled supported_language supported_languages supported_entity supported_entities patterns"
     " deny_list deny_list_score context country_code version global_regex_flags".split()
 )
+# What a class says itself cannot be said again beside it.
+_OF_A_CLASS = _MEANING | {"name", "type", "class_name", "enabled", "country_code"}
+OWN_CLASS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
+_LABEL = re.compile(r"[a-z][a-z0-9_]{1,63}")
 _PATTERN = frozenset({"name", "regex", "score"})
 _ENTITY = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 _NUMBER = re.compile(r"[01](?:\.[0-9]{1,9})?|\.[0-9]{1,9}")
@@ -62,6 +73,20 @@ COVERED: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What findings of a recogniser mean; those of `entity` alone, if it names one.
+
+    `category` None is that of the catalogue for the entity found, `personal` where it knows none. An empty `label` is what
+    the category brings; `country` None is what the recogniser says itself.
+    """
+
+    entity: str = ""
+    category: Category | None = None
+    label: str = ""
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnPattern:
     """One expression in the dialect of `regex`, with what it says about its matches."""
 
@@ -72,14 +97,21 @@ class OwnPattern:
     permille: int
     context: tuple[str, ...] = ()
     country: str | None = None
+    category: Category = Category.PERSONAL
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """What a file asks for. `covered` are recognisers of Presidio that the catalogue stands in for."""
+    """What a file asks for. `covered` are recognisers of Presidio that the catalogue stands in for.
+
+    `classes` are the operator's own, as `module:Class`; `labels` are stated for the findings of a rule, by its id.
+    """
 
     rules: tuple[Rule, ...] = ()
     patterns: tuple[OwnPattern, ...] = ()
+    classes: tuple[tuple[str, Meaning], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
     covered: tuple[str, ...] = ()
 
 
@@ -126,6 +158,8 @@ def registry(document: Document, *, first: int = 0) -> Registry:
     flags = top.get("global_regex_flags", DEFAULT_FLAGS)
     rules: list[Rule] = []
     patterns: list[OwnPattern] = []
+    classes: list[tuple[str, Meaning]] = []
+    labels: list[tuple[str, str]] = []
     covered: list[str] = []
     for number, fields in enumerate(entries):
         if isinstance(fields, dict) and fields.get("enabled") is False:
@@ -136,15 +170,25 @@ def registry(document: Document, *, first: int = 0) -> Registry:
         if entry.fields.get("type", "custom") == "predefined":
             covered.append(_predefined(entry))
             continue
+        if "class_name" in entry.fields:
+            classes.append(_own_class(entry))
+            continue
         for pattern in _patterns(entry):
             rule = as_rule(pattern, rule_id=f"own.{_slug(entry.name)}_{first + len(rules)}", source=document.file)
             if rule is None:
                 patterns.append(pattern)
             else:
                 rules.append(rule)
+                labels += [(rule.id, pattern.label)] if pattern.label else []
     if len(rules) + len(patterns) > MAX_PATTERNS:
         raise ConfigInvalid(f"holds more than {MAX_PATTERNS} patterns", file=document.file)
-    return Registry(rules=tuple(rules), patterns=tuple(patterns), covered=tuple(covered))
+    return Registry(
+        rules=tuple(rules),
+        patterns=tuple(patterns),
+        classes=tuple(classes),
+        labels=tuple(labels),
+        covered=tuple(covered),
+    )
 
 
 def _entry(document: Document, number: int, fields: Any, flags: Any) -> _Entry:
@@ -169,6 +213,8 @@ def _wanted(entry: _Entry, countries: Any) -> bool:
 
 def _predefined(entry: _Entry) -> str:
     name = entry.fields.get("class_name") or entry.fields.get("name")
+    if stated := sorted(_MEANING.intersection(entry.fields)):
+        raise entry.refusal(f"`{stated[0]}` is what the catalogue says for it", stated[0])
     if name in COVERED:
         return str(name)
     raise entry.refusal(
@@ -177,8 +223,51 @@ def _predefined(entry: _Entry) -> str:
     )
 
 
+def _own_class(entry: _Entry) -> tuple[str, Meaning]:
+    name = entry.fields["class_name"]
+    if not isinstance(name, str) or OWN_CLASS.fullmatch(name) is None:
+        raise entry.refusal("`class_name` of a custom recogniser is a class as `module:Class`", "class_name")
+    if others := sorted(set(entry.fields) - _OF_A_CLASS):
+        raise entry.refusal(f"`{others[0]}` is said by the class itself", others[0])
+    return name, Meaning(category=_category(entry), label=_label(entry), country=_jurisdiction(entry))
+
+
+def _category(entry: _Entry) -> Category | None:
+    category = entry.fields.get("category")
+    if category is not None and (not isinstance(category, str) or category not in set(Category)):
+        raise entry.refusal(f"`category` is one of {', '.join(Category)}", "category")
+    return None if category is None else Category(category)
+
+
+@cache
+def _catalogued() -> Mapping[str, Category]:
+    """The category of each entity of the catalogue, off its lines: to load the rules takes seconds."""
+    found: dict[str, Category] = {}
+    for file in rule_files():
+        for rule in file.read_text("utf-8").split("[[rule]]")[1:]:
+            said = dict(_SAID.findall(rule))
+            found[said["entity"]] = Category(said["category"])
+    return found
+
+
+_SAID = re.compile(r'^(entity|category) = "([A-Za-z0-9_]+)"', re.MULTILINE)
+
+
+def category_of(entity: str) -> Category:
+    """What the catalogue says of `entity`; `personal` where it knows none, so that policies for personal data hold."""
+    return _catalogued().get(entity, Category.PERSONAL)
+
+
+def _label(entry: _Entry) -> str:
+    label = entry.fields.get("label", "")
+    if "label" in entry.fields and (not isinstance(label, str) or _LABEL.fullmatch(label) is None):
+        raise entry.refusal("`label` is a word of small letters, digits and `_`, such as health", "label")
+    return str(label)
+
+
 def _patterns(entry: _Entry) -> Iterator[OwnPattern]:
-    entity, context, country = _entity(entry), _contexts(entry), _country(entry)
+    entity, context, country = _entity(entry), _contexts(entry), _jurisdiction(entry)
+    category, label = _category(entry) or category_of(entity), _label(entry)
     listed = entry.fields.get("patterns") or []
     denied = _texts(entry, "deny_list")
     if not isinstance(listed, list) or not (listed or denied):
@@ -197,6 +286,8 @@ def _patterns(entry: _Entry) -> Iterator[OwnPattern]:
                 permille=_permille(entry, fields.get("score"), *step, "score"),
                 context=context,
                 country=country,
+                category=category,
+                label=label,
             ),
             *step,
         )
@@ -212,6 +303,8 @@ def _patterns(entry: _Entry) -> Iterator[OwnPattern]:
                 permille=_permille(entry, entry.fields.get("deny_list_score", 1), "deny_list_score"),
                 context=context,
                 country=country,
+                category=category,
+                label=label,
             ),
             "deny_list",
         )
@@ -266,13 +359,18 @@ def _contexts(entry: _Entry) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.lower() for word in words))
 
 
-def _country(entry: _Entry) -> str | None:
-    country = entry.fields.get("country_code")
-    if country is None:
-        return None
-    if not isinstance(country, str) or re.fullmatch("[A-Za-z]{2}", country) is None:
-        raise entry.refusal("`country_code` is an ISO 3166-1 alpha-2 code", "country_code")
-    return {"UK": "GB"}.get(country.upper(), country.upper())
+def _jurisdiction(entry: _Entry) -> str | None:
+    """The country that the findings point to: `jurisdiction`, else `country_code`, by which Presidio filters as well."""
+    for key in ("jurisdiction", "country_code"):
+        country = entry.fields.get(key)
+        if country is None:
+            continue
+        code = country.upper() if isinstance(country, str) else ""
+        code = {"UK": "GB"}.get(code, code)
+        if code not in COUNTRIES | {"XK"}:
+            raise entry.refusal(f"`{key}` is an ISO 3166-1 alpha-2 code", key)
+        return code
+    return None
 
 
 def _texts(entry: _Entry, key: str) -> tuple[str, ...]:
@@ -321,7 +419,7 @@ def as_rule(pattern: OwnPattern, *, rule_id: str, source: str) -> Rule | None:
         id=rule_id,
         entity=pattern.entity,
         name=pattern.recognizer[:160],
-        category=Category.PERSONAL,
+        category=pattern.category,
         expressions=(expression,),
         caseless=bool(pattern.flags & re.IGNORECASE),
         country=pattern.country,

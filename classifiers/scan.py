@@ -31,6 +31,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from classifiers.compiled import PHONE, load_compiled
 from classifiers.detector import PatternDetector
+from classifiers.extra import ExtendedDetector, ImmediateDetector, OwnRecognizers, extended, load_own
+from classifiers.jurisdiction import regions_in_play
+from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
 from classifiers.rules import CONTEXT_FLOOR, Rule
 from classifiers.scan_document import Document, Wanted, read_document
@@ -88,7 +91,11 @@ class FailOn(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanOptions:
-    """What the command line asks for. `min_score` is 0 to 1, None for what the rules say; `redact` is a folder."""
+    """What the command line asks for. `min_score` is 0 to 1, None for what the rules say; `redact` is a folder.
+
+    `recognizers` is the setting `classifiers.recognizers`, and `jurisdiction` that of the origin: telephone numbers are read
+    as people write them there.
+    """
 
     as_json: bool = False
     form: Format = Format.AUTO
@@ -99,6 +106,8 @@ class ScanOptions:
     fail_on: FailOn = FailOn.NEVER
     redact: Path | None = None
     force: bool = False
+    recognizers: Sequence[str] = ()
+    jurisdiction: str = "unknown"
 
 
 class _BadLine(Exception):
@@ -116,8 +125,9 @@ def scan_command(paths: Sequence[str], options: ScanOptions, *, replacements: Re
         with ExitStack() as held:
             stream = _opened(paths[0], held)
             watched = held.enter_context(_watched(stream))
-            detector, rules = _detector(options)
-            wanted = _wanted(options, rules)
+            own = load_own(options.recognizers)
+            detector, rules = _detector(options, own, held)
+            wanted = _wanted(options, rules, own)
             return scan_stream(watched, sys.stdout, detector=detector, wanted=wanted, fail_on=options.fail_on)
     if STANDARD_INPUT in paths and (len(paths) > 1 or options.redact is not None):
         raise ConfigInvalid("standard input is scanned alone and without --redact")
@@ -135,18 +145,28 @@ def _is_lines(paths: Sequence[str], options: ScanOptions) -> bool:
     )
 
 
-def _detector(options: ScanOptions) -> tuple[PatternDetector, Mapping[str, Rule]]:
-    """The detector and its rules by id. A lower score than the rules ask for is looked for as well."""
-    compiled = load_compiled()
+def _detector(
+    options: ScanOptions, own: OwnRecognizers, held: ExitStack
+) -> tuple[ImmediateDetector, Mapping[str, Rule]]:
+    """The detector, until `held` ends, and its rules by id. A lower score than the rules ask for is looked for as well.
+
+    Raises ConfigInvalid where recognisers of the operator's cannot be loaded.
+    """
+    compiled = load_compiled(more=own.rules)
     floor = CONTEXT_FLOOR if options.min_score is None else min(CONTEXT_FLOOR, round(options.min_score * 1000))
-    reader = Reader(compiled=compiled, floor_permille=floor)
-    return PatternDetector(reader=reader, max_entries=_CACHED), {rule.id: rule for rule in compiled.rules}
+    regions = regions_in_play((options.jurisdiction,), DEFAULT_REGIONS)
+    reader = Reader(compiled=compiled, floor_permille=floor, regions=regions)
+    detector = extended(PatternDetector(reader=reader, max_entries=_CACHED), own)
+    if isinstance(detector, ExtendedDetector):
+        held.callback(detector.close)
+    return detector, {rule.id: rule for rule in compiled.rules}
 
 
-def _wanted(options: ScanOptions, rules: Mapping[str, Rule]) -> Wanted:
-    known = {rule.entity for rule in rules.values()} | {PHONE}
+def _wanted(options: ScanOptions, rules: Mapping[str, Rule], own: OwnRecognizers) -> Wanted:
+    """What is reported. A class of the operator's may find anything; else an entity that nothing finds is refused."""
+    known = {PHONE, *(rule.entity for rule in rules.values()), *(each.entity for each in own.patterns)}
     for entity in options.entities:
-        if entity not in known:
+        if entity not in known and not own.classes:
             raise ConfigInvalid(f"no rule finds `{entity}`; see: ringfence rules list")
     return Wanted(
         permille=0 if options.min_score is None else round(options.min_score * 1000),
@@ -162,7 +182,7 @@ def scan_stream(
     source: BinaryIO,
     sink: TextIO,
     *,
-    detector: PatternDetector | None = None,
+    detector: ImmediateDetector | None = None,
     wanted: Wanted | None = None,
     fail_on: FailOn = FailOn.NEVER,
 ) -> int:
@@ -221,7 +241,9 @@ def _lines(source: BinaryIO) -> Iterator[bytes | None]:
         yield None
 
 
-def _answer(line: bytes | None, detector: PatternDetector, wanted: Wanted) -> tuple[dict[str, Any], Sequence[Finding]]:
+def _answer(
+    line: bytes | None, detector: ImmediateDetector, wanted: Wanted
+) -> tuple[dict[str, Any], Sequence[Finding]]:
     text_id, text = _parse(line)
     detection = _detect(text, detector)
     findings = [finding for finding in detection.findings if finding in wanted]
@@ -256,7 +278,7 @@ def _parse(line: bytes | None) -> tuple[str | int, str]:
     return text_id, text
 
 
-def _detect(text: str, detector: PatternDetector) -> Detection:
+def _detect(text: str, detector: ImmediateDetector) -> Detection:
     segment = TextSegment(role=Role.USER, place="/text", text=SensitiveText(text))
     return detector.detect_now([segment], deadline_ms=DEADLINE_MS)
 
@@ -286,12 +308,13 @@ def _scan_files(paths: Sequence[str], options: ScanOptions, replacements: Replac
                 raise ConfigInvalid("copies cannot be made here")
             copies = Copies(options.redact, replacements, force=options.force)
             copies.admit(sources)
-        detector, rules = _detector(options)
+        own = load_own(options.recognizers)
+        detector, rules = _detector(options, own, held)
         scan = _Scan(
             options=options,
             detect=lambda text: _detect(text, detector),
             rules=rules,
-            wanted=_wanted(options, rules),
+            wanted=_wanted(options, rules, own),
             copies=copies,
         )
         console = console_for(sys.stdout)

@@ -33,6 +33,8 @@ _KNOWN_CHARS = 64
 _SEVERITY = (DetectionStatus.COMPLETE, DetectionStatus.PARTIAL, DetectionStatus.TIMEOUT, DetectionStatus.FAILED)
 _PHONE_SHAPES = frozenset((BARE_PERMILLE, NATIONAL_PERMILLE, ABROAD_PERMILLE))
 _PHONE_NAME = "Telephone number"
+# What recognisers of the operator's are called that run beside the rules.
+OWN = "own:"
 
 Detect = Callable[[str], Detection]
 
@@ -57,7 +59,7 @@ class Wanted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """A finding in a document. Offsets are code points, `line` and `column` count from 1; `place` is a JSON Pointer or the
-    heading of a column. `why` is `checked`, `context` or `shape`.
+    heading of a column. `why` is `checked`, `context`, `shape` or `own`.
     """
 
     finding: Finding
@@ -249,7 +251,7 @@ class _Placing:
             column=column,
             place=self._place(piece),
             why=_why(finding, rule),
-            name=_PHONE_NAME if rule is None else rule.name,
+            name=_name(finding, rule),
         )
 
     def _place(self, piece: Piece) -> str:
@@ -261,10 +263,19 @@ class _Placing:
         return piece.node.pointer(self._masks)
 
 
+def _name(finding: Finding, rule: Rule | None) -> str:
+    """What it is: in the words of the rule, or of the operator who named a recogniser of his own."""
+    if rule is not None:
+        return rule.name
+    return finding.detector.removeprefix(OWN) if finding.detector.startswith(OWN) else _PHONE_NAME
+
+
 def _why(finding: Finding, rule: Rule | None) -> str:
     """What the score rests on."""
     if finding.validated:
         return "checked"
+    if finding.detector.startswith(OWN):
+        return "own"
     if rule is None:
         return "shape" if finding.permille in _PHONE_SHAPES else "context"
     return "context" if finding.permille > rule.alone else "shape"
