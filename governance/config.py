@@ -245,6 +245,10 @@ def _settled(settings: Settings, base: Path, file: Path) -> Config:
                 key_file=_under(base, audit.key_file),
             ),
             "redaction": Redaction(key_file=_under(base, settings.redaction.key_file)),
+            "identity": dataclasses.replace(
+                settings.identity,
+                attribute_headers=types.MappingProxyType(dict(settings.identity.attribute_headers)),
+            ),
             "nodes": tuple(_node(node, base) for node in settings.nodes),
         },
         file=file,

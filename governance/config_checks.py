@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from governance.claims import SINGLE, UNKNOWN_PURPOSE, Identity
 from governance.nodes.node import Node
 from governance.residency import COUNTRIES
 from governance.settings import BUILTIN, REGISTRY_FILES, Config, PolicyBundle
@@ -28,6 +29,13 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _MODEL = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}", re.ASCII)
 _HOST_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,126}:[A-Za-z_][A-Za-z0-9_]{0,126}", re.ASCII)
+_CLAIM = re.compile(r"(?:x|remote)-[a-z0-9-]{1,62}", re.ASCII)
+# Headers that carry something else, to Envoy, to a node or to us; `x-forwarded-groups` and its like are free.
+_NO_CLAIM = re.compile(
+    r"x-api-key|x-request-id|x-real-ip|x-(?:ringfence|envoy|stainless)-.*"
+    r"|x-forwarded-(?:for|proto|host|port|prefix|server|client-cert)",
+    re.ASCII,
+)
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
 
@@ -39,6 +47,7 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from _classifiers(config)
     yield from _policy(config)
     yield from _origin(config)
+    yield from _identity(config.identity)
     yield from _health(config)
     yield from _nodes(config)
 
@@ -93,6 +102,8 @@ def _policy(config: Config) -> Iterator[Problem]:
     policy = config.policy
     if policy.engine == "opa" and policy.opa_url is None:
         yield ("policy", "opa_url"), "is required with engine `opa`; add `opa_url: http://127.0.0.1:8181`"
+    if policy.on_unavailable == "embedded" and policy.engine != "opa":
+        yield ("policy", "on_unavailable"), "is for engine `opa`, which this is not; remove it"
     if policy.opa_url is not None and not _is_url(policy.opa_url):
         yield ("policy", "opa_url"), f"must be an http or https URL without credentials, not {quoted(policy.opa_url)}"
     if not policy.directories and policy.bundle.url is None:
@@ -117,6 +128,40 @@ def _origin(config: Config) -> Iterator[Problem]:
         yield from _country(("origin", "jurisdiction"), origin.jurisdiction, "or `unknown`")
     yield from _word(("origin", "tenant"), origin.tenant)
     yield from _word(("origin", "env"), origin.env)
+
+
+def _identity(identity: Identity) -> Iterator[Problem]:
+    for index, text in enumerate(identity.trusted_proxies):
+        if not _is_range(text):
+            what = f"must be a CIDR range of some addresses, such as 10.0.0.7/32, not {quoted(text)}"
+            yield ("identity", "trusted_proxies", index), what
+    for index, text in _repeated(identity.trusted_proxies):
+        yield ("identity", "trusted_proxies", index), f"stands twice, {quoted(text)}; keep one"
+    if identity.headers and not identity.trusted_proxies:
+        what = "is empty, so that nobody would be believed; name the proxy's address, or no header"
+        yield ("identity", "trusted_proxies"), what
+    yield from _claim_headers(identity)
+    if identity.purpose_header and not identity.purposes:
+        yield ("identity", "purposes"), "needs at least one purpose, such as `care`, with purpose_header"
+    for index, text in enumerate(identity.purposes):
+        yield from _word(("identity", "purposes", index), text)
+        if text == UNKNOWN_PURPOSE:
+            yield ("identity", "purposes", index), f"{quoted(text)} stands for any that is not listed; leave it out"
+    for name in identity.attribute_headers:
+        yield from _word(("identity", "attribute_headers", name), name)
+
+
+def _claim_headers(identity: Identity) -> Iterator[Problem]:
+    named: list[tuple[Place, str]] = [
+        (("identity", name), header) for name in SINGLE if (header := getattr(identity, name)) is not None
+    ]
+    named += [(("identity", "attribute_headers", name), header) for name, header in identity.attribute_headers.items()]
+    for place, header in named:
+        if not _CLAIM.fullmatch(header) or _NO_CLAIM.fullmatch(header):
+            what = "must be a header in lower case that begins with `x-` or `remote-` and carries nothing else"
+            yield place, f"{what}, not {quoted(header)}"
+    for index, header in _repeated(header for _, header in named):
+        yield named[index][0], f"another setting reads {quoted(header)} as well; one header carries one claim"
 
 
 def _health(config: Config) -> Iterator[Problem]:
@@ -213,6 +258,15 @@ def _is_ip(text: str) -> bool:
         return not getattr(ipaddress.ip_address(text), "scope_id", None)
     except ValueError:
         return False
+
+
+def _is_range(text: str) -> bool:
+    """Whether `text` is a range in its plain form, and not of all addresses."""
+    try:
+        found = ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return "/" in text and found.prefixlen > 0 and "%" not in text
 
 
 def _is_url(text: str) -> bool:

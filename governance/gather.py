@@ -25,6 +25,7 @@ from governance.facts import (
 from governance.finding import Detection, DetectionStatus, Finding
 from governance.frozen import frozen
 from governance.inference import InferenceRequest
+from governance.nodes.node import Node
 from governance.residency import Level
 from governance.segment import TextSegment
 
@@ -34,17 +35,36 @@ _BYTES_PER_TOKEN = 4
 
 @frozen
 class Caller:
-    """Who asks, from where, through which installation."""
+    """Who asks, from where, through which installation, and what for: a configured purpose, `unknown` or empty."""
 
     principal: Principal
     jurisdiction: str
     env: str
+    purpose: str = ""
+
+
+def providers(nodes: Iterable[Node]) -> Mapping[str, str]:
+    """Models and the one provider of all nodes that serve them. A model that several serve, or one unnamed, has none."""
+    named: dict[str, set[str]] = {}
+    for node in nodes:
+        for model in node.models:
+            named.setdefault(model, set()).add(node.provider)
+    return {model: next(iter(found)) for model, found in named.items() if len(found) == 1 and found != {""}}
 
 
 def gather(
-    request: InferenceRequest, detection: Detection, caller: Caller, levels: Mapping[str, Level], now_us: int
+    request: InferenceRequest,
+    detection: Detection,
+    caller: Caller,
+    levels: Mapping[str, Level],
+    now_us: int,
+    *,
+    provider: str = "",
 ) -> Facts:
-    """The policy input for one request. Equal arguments give equal facts; `now_us` is UTC in microseconds."""
+    """The policy input for one request. Equal arguments give equal facts; `now_us` is UTC in microseconds.
+
+    `provider` is the one that every node for the model names, empty where there is no such one.
+    """
     return Facts(
         schema="ringfence.input/1",
         phase="request",
@@ -57,13 +77,13 @@ def gather(
             ),
             basis="default",
         ),
-        request=_request(request),
+        request=_request(request, provider, caller.purpose),
         classification=_classification(request.segments, detection, levels),
         context=Surroundings(env=caller.env, route=request.operation.value, time=_time(now_us // 60_000_000)),
     )
 
 
-def _request(request: InferenceRequest) -> Request:
+def _request(request: InferenceRequest, provider: str, purpose: str) -> Request:
     # Most requests have no such part, and counting nothing costs as much as the rest.
     reasons = Counter(part.reason for part in request.uninspected) if request.uninspected else {}
     size = len(request.body)
@@ -71,8 +91,8 @@ def _request(request: InferenceRequest) -> Request:
         protocol=request.protocol,
         operation=request.operation,
         model=request.model,
-        provider="",
-        purpose="",
+        provider=provider,
+        purpose=purpose,
         stream=request.stream,
         tools=tuple(sorted(set(request.tools))) if request.tools else (),
         bytes=size,

@@ -15,6 +15,7 @@ class Operation(StrEnum):
     """What is asked of the model; OpenTelemetry GenAI operation names where one exists."""
 
     CHAT = "chat"
+    EMBEDDINGS = "embeddings"
     LIST_MODELS = "list_models"
     UNKNOWN = "unknown"
 

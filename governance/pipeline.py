@@ -43,6 +43,8 @@ class Runtime:
     detection_deadline_ms: int
     redaction_key: bytes = field(repr=False)
     commitment_key: bytes = field(repr=False)
+    # The provider of a model, where all its nodes have the same one.
+    providers: Mapping[str, str] = field(default_factory=dict)
 
 
 async def admit(arrival: Arrival, runtime: Runtime) -> Admission | Unrecorded:
@@ -102,7 +104,8 @@ async def _judge(arrival: Arrival, runtime: Runtime) -> Judgement:
         started = time.perf_counter_ns()
         detection = await runtime.detector.detect(request.segments, deadline_ms=runtime.detection_deadline_ms)
         us_detect = _us_since(started)
-        facts = gather(request, detection, caller, runtime.levels, time.time_ns() // 1_000)
+        provider = runtime.providers.get(request.model, "")
+        facts = gather(request, detection, caller, runtime.levels, time.time_ns() // 1_000, provider=provider)
         started = time.perf_counter_ns()
         decision = await runtime.policy.decide(facts, decision_id=name)
         us_policy = _us_since(started)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from annotated_types import Ge, Le, MaxLen
 from pydantic import ConfigDict
 
+from governance.claims import Identity
 from governance.decision import Mode
 from governance.frozen import frozen
 from governance.nodes.node import Node
@@ -94,12 +95,17 @@ class PolicyBundle:
 class Policy:
     """Policies and how far each reaches. A directory of `builtin` is the library that comes with Ringfence.
 
-    `parameters` are laid over what a policy declares, by its id.
+    `parameters` are laid over what a policy declares, by its id. A policy that takes more than `plan_budget` steps of a
+    plan, or an evaluation of all policies that takes more than `deadline_ms`, denies. While the server of engine `opa`
+    does not answer, requests are refused or, with `on_unavailable` embedded, decided in this process.
     """
 
     directories: Annotated[tuple[str, ...], MaxLen(64)] = (BUILTIN,)
     engine: Literal["auto", "embedded", "plan", "opa"] = "auto"
     opa_url: str | None = None
+    on_unavailable: Literal["deny", "embedded"] = "deny"
+    deadline_ms: Annotated[int, Ge(1), Le(60_000)] = 500
+    plan_budget: Annotated[int, Ge(1_000), Le(100_000_000)] = 200_000
     modes: Mapping[str, Mode] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     bundle: PolicyBundle = field(default_factory=PolicyBundle)
@@ -166,6 +172,7 @@ class Settings:
     audit: AuditSettings = field(default_factory=AuditSettings)
     redaction: Redaction = field(default_factory=Redaction)
     origin: Origin = field(default_factory=Origin)
+    identity: Identity = field(default_factory=Identity)
     health_check: HealthCheck = field(default_factory=HealthCheck)
     retries: Annotated[int, Ge(0), Le(10)] = 2
     nodes: tuple[Node, ...]

@@ -64,6 +64,7 @@ class DataPlane:
     A POST that declares a body of up to `max_body_bytes` reaches the worker in one message; anything else is streamed to
     it, and the worker bounds it: by `streamed_body_bytes`, or None to take nothing longer.
     `system_ca_file` is the trust store for nodes that name none.
+    `claim_headers` say who asks; they reach the worker from `trusted_proxies` (CIDR ranges) alone, and no node.
     """
 
     worker_sockets: tuple[str, ...]
@@ -82,6 +83,8 @@ class DataPlane:
     retries: Retries = field(default_factory=Retries)
     access_log_flush_ms: int = 200
     system_ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
+    trusted_proxies: tuple[str, ...] = ()
+    claim_headers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.worker_sockets:

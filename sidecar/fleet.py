@@ -144,6 +144,8 @@ def data_plane(config: Config) -> DataPlane:
             healthy_threshold=config.health_check.healthy_threshold,
         ),
         retries=Retries(attempts=config.retries),
+        trusted_proxies=config.identity.trusted_proxies,
+        claim_headers=config.identity.headers,
     )
 
 

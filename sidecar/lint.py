@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.config.listener.v3.listener_components_pb2 import FilterChainMatch
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_components_pb2 import Route, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
@@ -20,6 +21,7 @@ from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
 )
+from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import HeaderMutation
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from google.protobuf import symbol_database
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -30,7 +32,7 @@ from governance.nodes.node import CELL_PREFIX
 from sidecar.dataplane import CELL_KEY, DECISION_NAMESPACE, POOL_KEY, POOL_NAMESPACE
 from sidecar.edits import EDITS, edits_filter
 from sidecar.headers import ANSWERED_HEADERS
-from sidecar.routes import BUFFER, EXT_PROC, HEADERS, METHOD, PATH
+from sidecar.routes import BUFFER, EXT_PROC, HEADERS, METHOD, PATH, attributed_header
 
 ROUTER = "envoy.filters.http.router"
 _SUBSET = Cluster.LbSubsetConfig
@@ -194,6 +196,26 @@ def _listener(listener: Listener) -> Iterator[str]:
             yield "a filter chain is not one HTTP connection manager"
             continue
         yield from _manager(manager)
+        yield from _claims(chain.filter_chain_match, manager)
+
+
+def _claims(match: FilterChainMatch, manager: HttpConnectionManager) -> Iterator[str]:
+    """What says who asks is left to the peers of a chain for them alone; anywhere else it is removed before all else."""
+    if any(not one.prefix_len.value for one in match.source_prefix_ranges):
+        yield "a filter chain believes every peer"
+    if match.source_prefix_ranges:
+        return
+    removed = set()
+    for extension in manager.early_header_mutation_extensions:
+        early = HeaderMutation()
+        if extension.typed_config.Unpack(early):
+            removed |= {one.remove for one in early.mutations}
+    for one in manager.http_filters:
+        processor = ExternalProcessor()
+        if one.typed_config.Is(ExternalProcessor.DESCRIPTOR) and one.typed_config.Unpack(processor):
+            for name in map(attributed_header, processor.request_attributes):
+                if name is not None and name not in HEADERS and name not in removed:
+                    yield f"ext_proc is sent the header `{name}` of any peer"
 
 
 def _manager(manager: HttpConnectionManager) -> Iterator[str]:
@@ -239,7 +261,9 @@ def _ext_proc(processor: ExternalProcessor) -> Iterator[str]:
         yield "ext_proc does not take the request body in pieces, to its end"
     if mode.request_trailer_mode != ProcessingMode.SEND:
         yield "ext_proc takes a streamed body without its trailers"
-    if list(processor.request_attributes) != [METHOD, PATH, *HEADERS.values()]:
+    fixed = [METHOD, PATH, *HEADERS.values()]
+    further = processor.request_attributes[len(fixed) :]
+    if list(processor.request_attributes[: len(fixed)]) != fixed or None in map(attributed_header, further):
         yield "ext_proc is not sent exactly the attributes that stand for a head"
     for name in ("message_timeout", "max_message_timeout"):
         if not processor.HasField(name) or not getattr(processor, name).ToMilliseconds():

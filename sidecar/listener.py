@@ -5,6 +5,9 @@ Pure: settings in, a protobuf out.
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Iterator, Sequence
+
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.access_loggers.grpc.v3.als_pb2 import HttpGrpcAccessLogConfig
@@ -22,7 +25,7 @@ from sidecar.dataplane import DECISION_NAMESPACE, POOL_NAMESPACE, DataPlane
 from sidecar.edits import EDITS, edits_filter
 from sidecar.headers import ANSWERED_HEADERS, DECLARED, KNOWN, KNOWN_PREFIXES, others
 from sidecar.local_replies import local_replies
-from sidecar.routes import BUFFER, EXT_PROC, HEADERS, METHOD, PATH, ROUTES
+from sidecar.routes import BUFFER, EXT_PROC, HEADERS, METHOD, PATH, ROUTES, header_attribute
 from sidecar.usage import USAGE, usage_filter
 
 LISTENER = "ringfence"
@@ -35,16 +38,37 @@ _NOBODY = {"address_prefix": "192.0.2.0", "prefix_len": {"value": 32}}
 
 def listener(settings: DataPlane) -> Listener:
     """The one listener; its routes come by RDS."""
-    manager = {"name": "envoy.filters.network.http_connection_manager", "typed_config": pack(_manager(settings))}
     return Listener(
         name=LISTENER,
         address={"socket_address": {"address": settings.listen_address, "port_value": settings.listen_port}},
         per_connection_buffer_limit_bytes={"value": settings.buffer_bytes},
-        filter_chains=[{"filters": [manager]}],
+        filter_chains=list(_chains(settings)),
     )
 
 
-def _manager(settings: DataPlane) -> HttpConnectionManager:
+def _chains(settings: DataPlane) -> Iterator[dict[str, object]]:
+    """One chain for all, and one before it for trusted proxies: there alone do headers that say who asks stay.
+
+    Envoy takes the chain by the peer of the connection, which no header can change.
+    """
+    if settings.claim_headers and settings.trusted_proxies:
+        networks = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
+        ranges = [
+            {"address_prefix": str(one.network_address), "prefix_len": {"value": one.prefixlen}} for one in networks
+        ]
+        yield {
+            "filter_chain_match": {"source_prefix_ranges": ranges},
+            **_chain(settings, believed=settings.claim_headers),
+        }
+    yield _chain(settings, believed=())
+
+
+def _chain(settings: DataPlane, *, believed: Sequence[str]) -> dict[str, object]:
+    manager = pack(_manager(settings, believed))
+    return {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+
+
+def _manager(settings: DataPlane, believed: Sequence[str]) -> HttpConnectionManager:
     return HttpConnectionManager(
         stat_prefix="ringfence",
         rds={"route_config_name": ROUTES, "config_source": {"ads": {}, "resource_api_version": "V3"}},
@@ -57,7 +81,7 @@ def _manager(settings: DataPlane) -> HttpConnectionManager:
         ],
         access_log=[_access_log(settings, worker) for worker in range(len(settings.worker_sockets))],
         local_reply_config=local_replies(),
-        early_header_mutation_extensions=[_strip_unread_headers()],
+        early_header_mutation_extensions=[_strip_unread_headers(settings.claim_headers, believed)],
         # The peer is the caller; no address is believed to be internal, so no x-envoy-* request header is ever obeyed.
         use_remote_address={"value": True},
         internal_address_config={"cidr_ranges": [_NOBODY]},
@@ -90,14 +114,16 @@ def _router() -> Router:
     return Router(suppress_envoy_headers=True)
 
 
-def _strip_unread_headers() -> TypedExtensionConfig:
+def _strip_unread_headers(claims: Sequence[str], believed: Sequence[str]) -> TypedExtensionConfig:
     # Before routing and before ext_proc: nothing behind this sees a client's copy of an internal header.
-    unread = {"key_matcher": {"safe_regex": {"regex": others(KNOWN, KNOWN_PREFIXES)}}}
+    unread = {"key_matcher": {"safe_regex": {"regex": others((*KNOWN, *believed), KNOWN_PREFIXES)}}}
+    # By name as well: some of the prefixes that pass are those of claims.
+    spoofed = [{"remove": name} for name in claims if name not in believed]
     # The length itself is gone once ext_proc may replace the body, and the access log has to tell what was declared.
     declared = {"header": {"key": DECLARED, "value": "%REQ(content-length)%"}}
     return TypedExtensionConfig(
         name="envoy.http.early_header_mutation.header_mutation",
-        typed_config=pack(HeaderMutation(mutations=[{"remove_on_match": unread}, {"append": declared}])),
+        typed_config=pack(HeaderMutation(mutations=[{"remove_on_match": unread}, *spoofed, {"append": declared}])),
     )
 
 
@@ -130,7 +156,7 @@ def _ext_proc(settings: DataPlane) -> dict[str, object]:
         },
         allow_mode_override=False,
         # They come with the first message of an exchange, whichever it is; a route cannot ask for its own.
-        request_attributes=[METHOD, PATH, *HEADERS.values()],
+        request_attributes=[METHOD, PATH, *HEADERS.values(), *map(header_attribute, settings.claim_headers)],
         route_cache_action="DEFAULT",
         metadata_options={"receiving_namespaces": {"untyped": [POOL_NAMESPACE, DECISION_NAMESPACE]}},
         status_on_error={"code": "ServiceUnavailable"},

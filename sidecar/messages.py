@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.extensions.filters.http.ext_proc.v3.processing_mode_pb2 import ProcessingMode
@@ -36,7 +36,7 @@ from sidecar.dataplane import (
 )
 from sidecar.edits import EDITED_CELL_KEY, REMOVE_KEY, SET_KEY
 from sidecar.exchange import BodyChunk, Event, ExchangeBroken, Head, Release, Respond, Shape, Trailers, Whole
-from sidecar.routes import EXT_PROC, HEADERS, METHOD, PATH
+from sidecar.routes import EXT_PROC, HEADERS, METHOD, PATH, attributed_header
 
 # Larger single answers have been refused (gateway-api-inference-extension#854).
 _CHUNK_BYTES = 60_000
@@ -71,7 +71,17 @@ def _attributed(attributes: Struct) -> RequestHead:
     """The head in a whole message: of a header that came twice the values are one, with a comma between them."""
     fields = attributes.fields
     headers = tuple((name, fields[key].string_value) for name, key in HEADERS.items() if key in fields)
+    if len(fields) > len(headers) + (METHOD in fields) + (PATH in fields):
+        headers += tuple(_further(fields))
     return _named(fields[METHOD].string_value, fields[PATH].string_value, headers)
+
+
+def _further(fields: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
+    """Headers beyond those that are always read, in the order of their names."""
+    for key in sorted(fields):
+        name = attributed_header(key)
+        if name is not None and name not in HEADERS:
+            yield name, fields[key].string_value
 
 
 def _named(method: str, target: str, headers: tuple[tuple[str, str], ...]) -> RequestHead:

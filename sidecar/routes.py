@@ -5,6 +5,8 @@ Pure: settings and cell names in, a protobuf out. This is the outer ring of pinn
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Sequence
 
 from envoy.config.route.v3.route_components_pb2 import Route
@@ -25,6 +27,7 @@ EXT_PROC = "envoy.filters.http.ext_proc"
 BUFFER = "envoy.filters.http.buffer"
 # The route of a request that reaches the worker in one message, or, when its body never comes, not at all.
 WHOLE = "refuse-whole"
+_TOKEN = re.compile(r"[a-z0-9-]+", re.ASCII)
 
 
 def _attribute(expression: str) -> str:
@@ -35,7 +38,26 @@ def _attribute(expression: str) -> str:
 # What stands for the head in a whole message, as CEL expressions; Envoy sends each value under its expression.
 METHOD = _attribute("request.method")
 PATH = _attribute("request.path")
-HEADERS = {name: _attribute(f"request.headers['{name}']") for name in READ}
+
+
+def header_attribute(name: str) -> str:
+    """The expression for the header `name`, a token in lower case."""
+    return _attribute(f"request.headers['{name}']")
+
+
+_BEFORE, _AFTER = header_attribute("\0").split("\0")
+
+
+@functools.lru_cache(maxsize=256)
+def attributed_header(expression: str) -> str | None:
+    """The header that `expression` is for, or None where it is no expression for one."""
+    if not expression.startswith(_BEFORE) or not expression.endswith(_AFTER):
+        return None
+    name = expression.removeprefix(_BEFORE).removesuffix(_AFTER)
+    return name if header_attribute(name) == expression and _TOKEN.fullmatch(name) else None
+
+
+HEADERS = {name: header_attribute(name) for name in READ}
 DECISION_ID_HEADER = "x-ringfence-decision-id"
 ACTION_HEADER = "x-ringfence-action"
 # Never seen by a caller: the local reply for this route takes its place.
@@ -74,7 +96,7 @@ def route_configuration(settings: DataPlane, cells: Sequence[str]) -> RouteConfi
                 "name": ROUTES,
                 "domains": ["*"],
                 "routes": [*(_cell_route(settings, cell) for cell in cells), _whole(settings), _refusal()],
-                "request_headers_to_remove": list(_REMOVED_FROM_REQUEST),
+                "request_headers_to_remove": [*_REMOVED_FROM_REQUEST, *settings.claim_headers],
                 # Removed first, then added: a node cannot speak for us.
                 "response_headers_to_remove": [DECISION_ID_HEADER, ACTION_HEADER, "endpoint-load-metrics"],
                 "response_headers_to_add": answer_headers(),
@@ -162,7 +184,15 @@ def _whole(settings: DataPlane) -> Route:
     hold = BufferPerRoute(buffer={"max_request_bytes": {"value": settings.buffer_bytes}})
     return Route(
         name=WHOLE,
-        match={"prefix": "/", "headers": [_post(), _declared(settings), *_no_upgrade(), *map(_text, (":path", *READ))]},
+        match={
+            "prefix": "/",
+            "headers": [
+                _post(),
+                _declared(settings),
+                *_no_upgrade(),
+                *map(_text, (":path", *READ, *settings.claim_headers)),
+            ],
+        },
         direct_response={"status": 503, "body": {"inline_string": UNPLACED_BODY}},
         typed_per_filter_config={EXT_PROC: pack(override), BUFFER: pack(hold)},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import time
 from dataclasses import fields
 from pathlib import Path
@@ -13,12 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance import yaml_source
+from governance.claims import SINGLE
 from governance.config import STARTER, Config, load, variables
 from governance.decision import Mode
 from governance.errors import ConfigInvalid
 from governance.nodes.node import Node, Tls
 from governance.residency import COUNTRIES, EEA, Tier
 from governance.settings import places
+from sidecar.headers import FIXED, FIXED_PREFIXES, KNOWN
 
 NODE = """\
   - id: gpu-1
@@ -29,6 +32,7 @@ NODE = """\
     models: [llama3]
 """
 MINIMAL = "nodes:\n" + NODE
+PROXY = "identity:\n  trusted_proxies: [10.0.0.7/32]\n"
 
 
 @pytest.fixture(params=["libyaml", "PyYAML"])
@@ -129,6 +133,43 @@ def test_the_list_of_countries_holds_the_codes_that_law_groups() -> None:
     assert not COUNTRIES & {"XK", "EU", "UK"}
 
 
+def test_the_headers_of_claims_are_taken_from_the_file(tmp_path: Path) -> None:
+    """All of them, sorted, and nobody can change the mapping afterwards."""
+    text = PROXY + "  groups_header: x-forwarded-groups\n  clearance_header: remote-clearance\n"
+    text += "  purpose_header: x-purpose\n  purposes: [care]\n  attribute_headers: {ward: x-ward}\n"
+    identity = loaded(tmp_path, MINIMAL + text).identity
+
+    assert ("remote-clearance", "x-forwarded-groups", "x-purpose", "x-ward") == identity.headers
+    assert (("10.0.0.7/32",), ("care",), {"ward": "x-ward"}) == (
+        identity.trusted_proxies,
+        identity.purposes,
+        dict(identity.attribute_headers),
+    )
+    assert not hasattr(identity.attribute_headers, "update")
+
+
+def test_no_header_that_passes_for_another_reason_carries_a_claim(tmp_path: Path) -> None:
+    """What a node needs or Envoy owns would be removed, or would be a claim that nobody made."""
+    names = [*KNOWN, *FIXED, *(f"{prefix}x" for prefix in FIXED_PREFIXES if prefix != "x-forwarded-"), "x-stainless-os"]
+
+    told = [refused(tmp_path, f"{MINIMAL}{PROXY}  groups_header: '{name}'\n") for name in names]
+
+    assert [] == [one for one in told if "must be a header in lower case" not in one]
+
+
+def test_the_example_of_the_identity_page_loads(tmp_path: Path) -> None:
+    """Whoever copies it gets every claim, and the table of the page names each."""
+    page = (Path(__file__).parents[2] / "docs" / "identity.md").read_text()
+    example = re.search(r"(?m)^    identity:\n(?:      .*\n)+", page)
+    assert example is not None
+
+    identity = loaded(tmp_path, MINIMAL + textwrap.dedent(example[0])).identity
+
+    assert set(SINGLE) == {name for name in SINGLE if getattr(identity, name)}
+    assert {"ward", "latency_class"} == identity.attribute_headers.keys()
+    assert [*SINGLE, "attribute_headers"] == re.findall(r"(?m)^\| `(\w+_headers?)` \|", page)
+
+
 # --- the starter file ----------------------------------------------------------------------------------------------
 
 
@@ -207,6 +248,10 @@ REFUSED = [
         "ringfence.yaml:8: limits.request_timeout_ms: must be at least message_timeout",
     ),
     ("policy: {engine: opa}\n", "ringfence.yaml:8: policy.opa_url: is required with engine `opa`; add `opa_url:"),
+    (
+        "policy: {on_unavailable: embedded}\n",
+        "ringfence.yaml:8: policy.on_unavailable: is for engine `opa`, which this is not; remove it",
+    ),
     ("policy: {opa_url: 'file:///etc'}\n", "ringfence.yaml:8: policy.opa_url: must be an http or https URL"),
     ("policy: {opa_url: 'http://u:p@h'}\n", "ringfence.yaml:8: policy.opa_url: must be an http or https URL"),
     ("policy: {directories: []}\n", "ringfence.yaml:8: policy.directories: needs at least one directory"),
@@ -228,6 +273,51 @@ REFUSED = [
         "ringfence.yaml:8: origin.tenant: must be text, not the number `12`; put the value in quotes",
     ),
     ("origin: {tenant: a b}\n", "ringfence.yaml:8: origin.tenant: must be 1 to 64 of letters, digits and `._-`"),
+    (
+        "identity: {trusted_proxies: [10.0.0.7]}\n",
+        "ringfence.yaml:8: identity.trusted_proxies[0]: must be a CIDR range of some addresses, such as 10.0.0.7/32",
+    ),
+    ("identity: {trusted_proxies: [10.0.0.7/8]}\n", "ringfence.yaml:8: identity.trusted_proxies[0]: must be a CIDR"),
+    ("identity: {trusted_proxies: ['::/0']}\n", "ringfence.yaml:8: identity.trusted_proxies[0]: must be a CIDR range"),
+    (
+        "identity: {trusted_proxies: [10.0.0.7/32, 10.0.0.7/32]}\n",
+        "ringfence.yaml:8: identity.trusted_proxies[1]: stands twice, `10.0.0.7/32`; keep one",
+    ),
+    (
+        "identity: {groups_header: x-groups}\n",
+        "ringfence.yaml:8: identity.trusted_proxies: is empty, so that nobody would be believed",
+    ),
+    (
+        PROXY + "  groups_header: X-Groups\n",
+        "ringfence.yaml:10: identity.groups_header: must be a header in lower case",
+    ),
+    (
+        PROXY + "  groups_header: authorization\n",
+        "ringfence.yaml:10: identity.groups_header: must be a header in lower",
+    ),
+    (PROXY + "  groups_header: x-forwarded-for\n", "ringfence.yaml:10: identity.groups_header: must be a header in"),
+    (
+        PROXY + "  groups_header: x-envoy-groups\n",
+        "ringfence.yaml:10: identity.groups_header: must be a header in lower",
+    ),
+    (PROXY + "  groups_header: ''\n", "ringfence.yaml:10: identity.groups_header: must be a header in lower case"),
+    (PROXY + "  purpose_header: x-purpose\n", "ringfence.yaml:8: identity.purposes: needs at least one purpose"),
+    (
+        PROXY + "  purposes: [unknown]\n",
+        "ringfence.yaml:10: identity.purposes[0]: `unknown` stands for any that is not",
+    ),
+    (
+        PROXY + "  purposes: [two words]\n",
+        "ringfence.yaml:10: identity.purposes[0]: must be 1 to 64 of letters, digits",
+    ),
+    (
+        PROXY + "  groups_header: x-one\n  attribute_headers: {ward: x-one}\n",
+        "ringfence.yaml:11: identity.attribute_headers.ward: another setting reads `x-one` as well",
+    ),
+    (
+        PROXY + "  attribute_headers: {'a ward': x-ward}\n",
+        "ringfence.yaml:10: identity.attribute_headers.a ward: must be 1 to 64 of letters, digits and `._-`",
+    ),
     ("health_check: {path: health}\n", "ringfence.yaml:8: health_check.path: must begin with `/`, not `health`"),
     (
         "health_check: {timeout_ms: 9000}\n",

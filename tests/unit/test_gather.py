@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from governance.facts import EntityFact, Parse, SubjectJurisdiction, Time, UninspectedCount
 from governance.finding import Category, DetectionStatus, Jurisdiction, Label
-from governance.gather import gather
+from governance.gather import gather, providers
 from governance.inference import Uninspected, Unread
 from governance.residency import Level
 from governance.segment import Role
-from tests.builders import CALLER, chat, detection, finding, segment
+from tests.builders import CALLER, chat, detection, finding, node, segment
 
 LEVELS = {"EMAIL_ADDRESS": Level.CONFIDENTIAL, "health": Level.RESTRICTED}
 # 2026-11-21 06:02:03 UTC, a Saturday.
@@ -100,3 +100,24 @@ def test_time_comes_in_buckets_of_utc() -> None:
     assert gather(chat("a"), detection(), CALLER, LEVELS, NOW_US).context.time == Time(
         utc_minute=29_920_682, hour=6, weekday=6, date="2026-11-21"
     )
+
+
+def test_purpose_and_provider_are_those_that_were_told() -> None:
+    """The purpose is the caller's, the provider that of the nodes."""
+    caller = replace(CALLER, purpose="care")
+
+    request = gather(chat("a"), detection(), caller, LEVELS, NOW_US, provider="own").request
+
+    assert ("care", "own") == (request.purpose, request.provider)
+
+
+def test_a_model_has_the_provider_that_all_its_nodes_name() -> None:
+    """A model that two serve has none, nor has one with a node that names nobody."""
+    nodes = [
+        node("a", models=("one", "both", "part"), provider="own"),
+        node("b", models=("one", "both"), provider="own"),
+        node("c", models=("both",), provider="other"),
+        node("d", models=("part", "none")),
+    ]
+
+    assert {"one": "own"} == providers(nodes)

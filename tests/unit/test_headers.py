@@ -42,3 +42,8 @@ def test_internal_names_and_cookies_do_not_pass() -> None:
     names = ["x-ringfence-pool", "x-envoy-retry-on", "cookie", "x-note", "accept-", "accep"]
 
     assert [name for name in names if OTHERS.fullmatch(name) is None] == []
+
+
+def test_a_claim_in_a_header_of_a_known_family_passes_with_it() -> None:
+    """`x-forwarded-groups` begins like what a proxy owns; the expression is the same with it and without."""
+    assert others(KNOWN, KNOWN_PREFIXES) == others((*KNOWN, "x-forwarded-groups"), KNOWN_PREFIXES)

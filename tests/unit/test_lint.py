@@ -37,9 +37,12 @@ NODES = [
 ]
 
 
-def good() -> dict[XdsType, Any]:
+CLAIMS = {"trusted_proxies": ("10.0.0.7/32",), "claim_headers": ("x-forwarded-groups", "x-purpose")}
+
+
+def good(**more: Any) -> dict[XdsType, Any]:
     """One message of each type, of a configuration with TLS and large bodies; the cell's for clusters and endpoints."""
-    settings = DataPlane(worker_sockets=("/run/w0.sock",), streamed_body_bytes=64 * MIB)
+    settings = DataPlane(worker_sockets=("/run/w0.sock",), streamed_body_bytes=64 * MIB, **more)
     snapshot = build(settings, PoolTable.of(NODES, base=[pool_of(NODES)]).cells, {"b": ("192.0.2.1",)})
     return {
         XdsType.CLUSTER: snapshot.resources[XdsType.CLUSTER]["cell-de"].message,
@@ -379,5 +382,45 @@ def test_configuration_without_the_property_is_refused(
     """One property taken away, one problem that names it."""
     parts = good()
     mutate(parts)
+
+    assert any(problem in found for found in lint(parts.values())), lint(parts.values())
+
+
+@pytest.mark.parametrize("claims", [CLAIMS, {**CLAIMS, "trusted_proxies": ()}], ids=["trusted", "nobody trusted"])
+def test_configuration_with_claims_is_clean(claims: dict[str, Any]) -> None:
+    """A chain for trusted proxies, and one for everybody else; without a proxy there is the other alone."""
+    parts = good(**claims)
+
+    assert [] == lint(parts.values())
+    assert 1 + bool(claims["trusted_proxies"]) == len(parts[XdsType.LISTENER].filter_chains)
+
+
+def _no_range(made: Any) -> None:
+    made.filter_chains[0].ClearField("filter_chain_match")
+
+
+def _every_peer(made: Any) -> None:
+    made.filter_chains[0].filter_chain_match.source_prefix_ranges[0].prefix_len.value = 0
+
+
+def _not_removed(made: Any) -> None:
+    manager = HttpConnectionManager()
+    made.filter_chains[1].filters[0].typed_config.Unpack(manager)
+    del manager.early_header_mutation_extensions[:]
+    made.filter_chains[1].filters[0].typed_config.Pack(manager)
+
+
+@pytest.mark.parametrize(
+    ("mutate", "problem"),
+    [
+        (_no_range, "the header `x-purpose` of any peer"),
+        (_every_peer, "believes every peer"),
+        (_not_removed, "the header `x-forwarded-groups` of any peer"),
+    ],
+)
+def test_claims_of_any_peer_are_refused(mutate: Mutate, problem: str) -> None:
+    """A chain that would believe whoever connects is found, whatever made it."""
+    parts = good(**CLAIMS)
+    mutate(parts[XdsType.LISTENER])
 
     assert any(problem in found for found in lint(parts.values())), lint(parts.values())

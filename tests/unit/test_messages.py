@@ -17,7 +17,7 @@ from governance.nodes.node import pool_of
 from governance.sensitive import SensitiveBytes
 from sidecar.exchange import BodyChunk, ExchangeBroken, Head, Release, Shape, Trailers, Whole
 from sidecar.messages import event, responses
-from sidecar.routes import EXT_PROC, HEADERS, METHOD, PATH
+from sidecar.routes import EXT_PROC, HEADERS, METHOD, PATH, header_attribute
 from tests.builders import node
 
 POOL = pool_of([node()])
@@ -45,6 +45,29 @@ def test_a_whole_request_is_named_by_its_attributes() -> None:
     message = whole(method="POST", path="/v1/chat/completions?a=1", content_type="x/y")
 
     assert event(message) == Whole(head=HEAD, body=b"{}")
+
+
+def test_headers_beyond_those_always_read_come_with_a_whole_request() -> None:
+    """By the expression that was asked for; an attribute that is no header is none."""
+    message = whole(method="POST", path="/v1/chat/completions?a=1", content_type="x/y")
+    more = {header_attribute("x-purpose"): "care", header_attribute("x-groups"): "a,b", "request.id": "1"}
+    message.attributes[EXT_PROC].update(more)
+
+    found = event(message)
+
+    assert isinstance(found, Whole)
+    assert (("content-type", "x/y"), ("x-groups", "a,b"), ("x-purpose", "care")) == found.head.headers
+
+
+def test_no_header_is_missed_where_another_attribute_is_absent() -> None:
+    """A claim that is not seen could be the one that a policy refuses."""
+    message = whole()
+    message.attributes[EXT_PROC].update({header_attribute("x-groups"): "a"})
+
+    found = event(message)
+
+    assert isinstance(found, Whole)
+    assert (("x-groups", "a"),) == found.head.headers
 
 
 def test_a_whole_request_without_attributes_names_no_endpoint() -> None:

@@ -315,6 +315,17 @@ def test_worker_that_hangs_is_given_up_once_a_request_must_have_been_read_and_ju
     )
 
 
+def test_claims_reach_no_node_and_come_as_text_alone() -> None:
+    """Every route removes them, and one that is not ASCII has its whole head sent."""
+    plane = replace(SETTINGS, claim_headers=("x-groups",), trusted_proxies=("10.0.0.7/32",))
+    host: Any = made(["device"], plane=plane).resources[XdsType.ROUTE]["ringfence"]
+    [virtual] = host.message.virtual_hosts
+    whole = next(one for one in virtual.routes if one.name == "refuse-whole")
+
+    assert "x-groups" in virtual.request_headers_to_remove
+    assert "x-groups" in [header.name for header in whole.match.headers]
+
+
 def test_cell_may_be_routed_before_it_has_nodes() -> None:
     """A cell named ahead has a route and no cluster; it changes nothing else, and lint agrees."""
     plain = made(["device"])

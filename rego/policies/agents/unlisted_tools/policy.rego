@@ -16,7 +16,7 @@
 #   references:
 #     - OWASP Top 10 for LLM Applications 2025, LLM06 (excessive agency)
 #     - NIST SP 800-53 Rev. 5 AC-6 (least privilege), CM-7(5) (allow by exception)
-#   remedy: Offer only tools on the list of your organisation.
+#   remedy: Remove the tools that are not on your organisation's list, or ask the owner of the list to add them.
 package ringfence.policy.unlisted_tools
 
 # METADATA

@@ -17,6 +17,7 @@
 #   references:
 #     - GDPR Art. 9(1), Art. 32
 #     - HIPAA Privacy Rule, 45 CFR 164.514
+#   remedy: Remove what says whose health it is, or choose a model on a machine of the organisation.
 package ringfence.policy.health_data
 
 import data.ringfence.lib.content

@@ -18,7 +18,7 @@
 #   references:
 #     - HIPAA Privacy Rule, 45 CFR 164.502(e), 164.504(e), 164.530(j)
 #     - HIPAA Security Rule, 45 CFR 164.308(b), 164.312(b), 164.312(e), 164.316(b)(2)(i)
-#     - HHS, Guidance on HIPAA and Cloud Computing, 2016-10-07
+#     - HHS, Guidance on HIPAA and Cloud Computing, 2016-10-06
 #   remedy: Use a model on the premises, or leave out what says whose health it is.
 package ringfence.policy.hipaa_on_prem_only
 

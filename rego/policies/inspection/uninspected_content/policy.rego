@@ -15,6 +15,7 @@
 #   phases: [request]
 #   references:
 #     - GDPR Art. 5(1)(f), Art. 25, Art. 32
+#   remedy: Send one valid JSON document with text only, and retry shortly where the status is 503.
 package ringfence.policy.uninspected_content
 
 import data.ringfence.lib.content

@@ -17,7 +17,7 @@
 #   references:
 #     - NIST SP 800-53 Rev. 5 AC-2(11) (usage conditions), AC-2(12) (atypical usage)
 #     - ISO/IEC 27001:2022 Annex A 8.16 (monitoring activities)
-#   remedy: Try again during working hours, or ask to be put in the group that is on call.
+#   remedy: Retry during working hours, or ask to be put in the group that is on call.
 package ringfence.policy.business_hours
 
 # METADATA

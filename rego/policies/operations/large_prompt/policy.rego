@@ -17,7 +17,7 @@
 #   references:
 #     - GDPR Art. 5(1)(c) (data minimisation)
 #     - OWASP Top 10 for LLM Applications 2025, LLM10 (unbounded consumption)
-#   remedy: Send the part of the document that the question is about.
+#   remedy: Send only the part of the document or conversation that the question is about.
 package ringfence.policy.large_prompt
 
 # METADATA

@@ -1,14 +1,16 @@
 # METADATA
-# title: Small requests are answered nearby
+# title: Small and urgent requests are answered nearby
 # description: >-
 #   A short question gains nothing from a distant model and pays for the way. A request within all limits goes to a
-#   device or an edge node and to nothing else. A pin is no preference: where no node of these tiers serves the model,
-#   the request is refused, so list the models that they serve in `models` (none listed: all count).
+#   device or an edge node and to nothing else; so does one of whatever size whose caller is of a latency class that
+#   cannot wait (`classes`, the values of the attribute `attribute` that a trusted proxy sets). A pin is no preference:
+#   where no node of these tiers serves the model, the request is refused, so list the models that they serve in
+#   `models` (none listed: all count).
 # schemas:
 #   - input: schema["ringfence.input-1"]
 # custom:
 #   id: local_first_latency
-#   version: "1.0.0"
+#   version: "1.1.0"
 #   owner: operations
 #   severity: low
 #   mode: "off"
@@ -31,6 +33,19 @@ effects contains {
 	input.request.tokens_est <= data.ringfence.params.local_first_latency.max_tokens
 	input.request.messages <= data.ringfence.params.local_first_latency.max_messages
 	count(input.request.tools) == 0
+}
+
+# METADATA
+# description: Who cannot wait for the way there and back.
+effects contains {
+	"effect": "pin",
+	"rule": "urgent_request",
+	"code": "urgent_request_pinned",
+	"params": {"tiers": {"any": data.ringfence.params.local_first_latency.tiers}},
+} if {
+	_served_there
+	class := input.principal.attributes[data.ringfence.params.local_first_latency.attribute]
+	data.ringfence.params.local_first_latency.classes[class]
 }
 
 _served_there if data.ringfence.params.local_first_latency.models[input.request.model]

@@ -17,7 +17,7 @@
 #   references:
 #     - Regulation (EU) 2024/1689 (AI Act), Art. 26 (deployers), Art. 53 (general-purpose models)
 #     - ISO/IEC 42001:2023 Annex A.10 (third-party relationships)
-#   remedy: Choose a model on the list of your organisation.
+#   remedy: Choose a reviewed model, or ask the security team to review this one.
 package ringfence.policy.unknown_model_provider
 
 # METADATA

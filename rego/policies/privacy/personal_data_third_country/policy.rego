@@ -17,6 +17,7 @@
 #   references:
 #     - GDPR Art. 3(1), Art. 44, Art. 45
 #     - Agreement on the European Economic Area, Annex XI (GDPR as incorporated by Decision 154/2018)
+#   remedy: Remove the personal data, or choose a model that is served in the EEA or an adequate country.
 package ringfence.policy.personal_data_third_country
 
 import data.ringfence.lib.content

@@ -16,6 +16,7 @@
 #   references:
 #     - ISO/IEC 27001:2022 Annex A 5.17
 #     - NIST SP 800-53 Rev. 5 IA-5
+#   remedy: Remove the credential, put a placeholder in its place, and revoke it if it was real.
 package ringfence.policy.credentials
 
 # METADATA

@@ -3,12 +3,13 @@
 # description: >-
 #   A screen, not a judgement: it acts on labels that a classifier of yours gives to a text. Ringfence has none of them
 #   built in. `labels` maps a label to the point of Art. 5(1) it stands for; `action` says whether a certain one is
-#   refused (deny) or reported (audit). A doubtful one is noted.
+#   refused (deny) or reported (audit). A doubtful one is noted. Intimate images of real people without their consent and
+#   depictions of child sexual abuse were added to the prohibitions in 2026.
 # schemas:
 #   - input: schema["ringfence.input-1"]
 # custom:
 #   id: eu_ai_act_screening
-#   version: "1.0.0"
+#   version: "1.1.0"
 #   owner: compliance
 #   severity: high
 #   mode: "off"
@@ -16,7 +17,8 @@
 #   phases: [request]
 #   references:
 #     - Regulation (EU) 2024/1689 (AI Act), Art. 5(1)(a) to (h), applicable since 2 February 2025
-#   remedy: Describe another purpose; social scoring, emotion recognition at work and the like are prohibited.
+#     - Amendment of 2026 (Digital Omnibus on AI, adopted 2026-06-29), Art. 5(1), applicable from 2 December 2026
+#   remedy: Remove the part that asks for a screened practice, or have the compliance team review the use case.
 package ringfence.policy.eu_ai_act_screening
 
 # METADATA

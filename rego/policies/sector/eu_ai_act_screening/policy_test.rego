@@ -6,7 +6,7 @@ import data.ringfence.policy.eu_ai_act_screening as policy
 # The defaults of params.json, which `opa test` alone would not find.
 params := {
 	"action": "audit",
-	"labels": {"biometric_categorisation": "Art. 5(1)(g)", "crime_prediction": "Art. 5(1)(d)", "emotion_recognition": "Art. 5(1)(f)", "exploited_vulnerability": "Art. 5(1)(b)", "face_scraping": "Art. 5(1)(e)", "manipulation": "Art. 5(1)(a)", "remote_biometric_identification": "Art. 5(1)(h)", "social_scoring": "Art. 5(1)(c)"},
+	"labels": {"biometric_categorisation": "Art. 5(1)(g)", "child_sexual_abuse": "Art. 5(1), as amended in 2026", "crime_prediction": "Art. 5(1)(d)", "emotion_recognition": "Art. 5(1)(f)", "exploited_vulnerability": "Art. 5(1)(b)", "face_scraping": "Art. 5(1)(e)", "intimate_images": "Art. 5(1), as amended in 2026", "manipulation": "Art. 5(1)(a)", "remote_biometric_identification": "Art. 5(1)(h)", "social_scoring": "Art. 5(1)(c)"},
 	"min_permille": 700,
 }
 
@@ -22,6 +22,7 @@ cases := {
 	"another label": {"input": sample.with_label(sample.clean, "health", 1000), "rules": set()},
 	"social scoring": {"input": sample.with_label(sample.clean, "social_scoring", 900), "rules": {["audit", "prohibited_practice"]}, "effects": {reported}},
 	"emotion recognition": {"input": sample.with_label(sample.clean, "emotion_recognition", 900), "rules": {["audit", "prohibited_practice"]}},
+	"intimate images": {"input": sample.with_label(sample.clean, "intimate_images", 900), "rules": {["audit", "prohibited_practice"]}},
 	"label at the threshold": {"input": sample.with_label(sample.clean, "manipulation", 700), "rules": {["audit", "prohibited_practice"]}},
 	"label below the threshold": {"input": sample.with_label(sample.clean, "manipulation", 699), "rules": {["note", "doubtful"]}},
 	"classification incomplete": {"input": sample.with_status(sample.with_label(sample.clean, "face_scraping", 900), "partial"), "rules": {["audit", "prohibited_practice"]}},

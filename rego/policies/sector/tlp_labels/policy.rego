@@ -15,8 +15,8 @@
 #   on_error: deny
 #   phases: [request]
 #   references:
-#     - FIRST, Traffic Light Protocol 2.0 (August 2022), section 4
-#   remedy: Remove what is marked TLP:RED, or ask its source for another marking.
+#     - FIRST, Traffic Light Protocol 2.0 (August 2022), definitions of the labels
+#   remedy: Remove what is marked TLP:RED, or ask its source for a wider marking.
 package ringfence.policy.tlp_labels
 
 # METADATA
