@@ -20,6 +20,10 @@ from governance.segment import Role
 # A code names a reason in lower snake case; codes, rules and message ids are written by policy authors, never by callers.
 Code = Annotated[str, Len(1, 64)]
 Integer = Annotated[int, Ge(-(2**53) + 1), Le(2**53 - 1)]
+# What a caller can change: one printable line, written by the author of a policy or by us.
+LONGEST_REMEDY = 300
+MOST_REMEDIES = 3
+Remedy = Annotated[str, Len(1, LONGEST_REMEDY)]
 
 
 class Operator(StrEnum):
@@ -284,7 +288,7 @@ class Contribution:
 
 @frozen
 class Deny:
-    """Why the request is refused. `policy` is the one that won."""
+    """Why the request is refused. `policy` is the one that won, and what to do about it comes first in `remedies`."""
 
     status: Annotated[int, Ge(400), Le(599)]
     code: Code
@@ -292,6 +296,7 @@ class Deny:
     policy: Id
     message_params: dict[Id, Integer | Id] = field(default_factory=dict)
     retry_after_s: int | None = None
+    remedies: Annotated[tuple[Remedy, ...], MaxLen(MOST_REMEDIES)] = ()
 
 
 @frozen

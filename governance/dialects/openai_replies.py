@@ -12,14 +12,14 @@ from typing import Any
 import orjson
 
 from governance.decision import Action
-from governance.denial import Denial
+from governance.denial import Denial, worded
 from governance.dialects.contract import Reply
 
 
 def refusal(denial: Denial, decision_id: str) -> Reply:
     """`denial` as an error of the API."""
     error = {
-        "message": denial.message,
+        "message": worded(denial, decision_id),
         "type": _error_type(denial.status),
         "param": None,
         "code": denial.code,

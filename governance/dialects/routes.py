@@ -88,8 +88,7 @@ def listing(head: RequestHead, models: Sequence[str], decision_id: str) -> Reply
         return openai_replies.model_list(models, decision_id)
     if wanted in models:
         return openai_replies.one_model(wanted, decision_id)
-    missing = Denial(status=404, code="model_not_found", message=denial.MESSAGES["model_not_found"])
-    return openai_replies.refusal(missing, decision_id)
+    return openai_replies.refusal(denial.of_code(404, "model_not_found"), decision_id)
 
 
 def _listing(model: str) -> Route:

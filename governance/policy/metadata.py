@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeGuard
 
-from governance.decision import Mode
+from governance.decision import LONGEST_REMEDY, Mode
 from governance.errors import ConfigInvalid
 from governance.facts import Phase
 from governance.frozen import frozen
@@ -131,26 +131,44 @@ def _policy(module: Module, annotations: Mapping[str, object]) -> Policy:
         title=str(annotations.get("title", "")),
         on_error=str(custom.get("on_error", "deny")),
         file=module.file,
-        owner=_line(module, "owner", custom.get("owner", "")),
+        owner=_text(module, "owner", custom.get("owner", "")),
         severity=str(custom.get("severity", "medium")),
         references=_references(module, custom.get("references", [])),
         jurisdictions=_jurisdictions(module, custom["jurisdictions"]) if "jurisdictions" in custom else (),
         rollout=_share(module, custom["rollout"]) if "rollout" in custom else None,
-        remedy=_line(module, "remedy", custom.get("remedy", "")),
+        remedy=_text(module, "remedy", custom.get("remedy", ""), longest=LONGEST_REMEDY),
     )
 
 
-def _line(module: Module, key: str, value: object) -> str:
-    """`value` as one line of text, which may end up in a refusal or a table."""
-    if not isinstance(value, str) or len(value) > _LONGEST_TEXT or not value.strip().isprintable():
-        raise at(module, f"`custom.{key}` is one line of at most {_LONGEST_TEXT} characters")
+def is_line(value: object, longest: int) -> TypeGuard[str]:
+    """Whether `value` is text of one printable line. It may end up in a refusal or a table: no break, no control, no bidi."""
+    return isinstance(value, str) and len(value) <= longest and value.strip().isprintable()
+
+
+def line_of(module: Module, key: str) -> int:
+    """The line of `key` in the comments above `package`, 0 where there is none."""
+    lines = module.text.splitlines()[: module.package_line]
+    return next(
+        (
+            number
+            for number, line in enumerate(lines, 1)
+            if line.startswith("#") and line.removeprefix("#").strip().startswith(f"{key}:")
+        ),
+        0,
+    )
+
+
+def _text(module: Module, key: str, value: object, longest: int = _LONGEST_TEXT) -> str:
+    if not is_line(value, longest):
+        message = f"`custom.{key}` is one line of at most {longest} characters"
+        raise at(module, message, line_of(module, key))
     return value.strip()
 
 
 def _references(module: Module, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > _MOST_REFERENCES:
         raise at(module, f"`custom.references` lists at most {_MOST_REFERENCES} texts")
-    return tuple(_line(module, "references", one) for one in value)
+    return tuple(_text(module, "references", one) for one in value)
 
 
 def _share(module: Module, value: object) -> Share:

@@ -136,7 +136,7 @@ async def test_german_health_data_is_refused_where_only_a_us_node_could_serve(s:
 
 
 async def test_a_credential_is_refused_with_the_sdk_error_of_its_status(s: Stack) -> None:
-    """The official client raises its own exception with our stable code and decision id."""
+    """The official client raises its own exception with our stable code, the decision id and what to change."""
     async with s.sdk as client:
         with pytest.raises(openai.PermissionDeniedError) as caught:
             await client.chat.completions.create(
@@ -144,7 +144,9 @@ async def test_a_credential_is_refused_with_the_sdk_error_of_its_status(s: Stack
             )
 
     error: Any = caught.value.body
+    remedy = "Remove the credential, put a placeholder in its place, and revoke it if it was real."
     assert (caught.value.code, s.received()) == ("credentials_found", {})
+    assert f"Decision id: {error['decision_id']}. {remedy}" in str(caught.value)
     assert error["decision_id"] == caught.value.response.headers["x-ringfence-decision-id"]
     assert "AKIA" not in json.dumps(error)
 

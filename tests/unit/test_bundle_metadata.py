@@ -61,11 +61,7 @@ def test_an_unquoted_off_is_off(tmp_path: Path) -> None:
     ("key", "value", "expected"),
     [
         ("severity", "urgent", "`custom.severity` is one of info, low, medium, high, critical"),
-        ("owner", "[a]", "`custom.owner` is one line of at most 500 characters"),
-        ("remedy", '"a\\nb"', "`custom.remedy` is one line of at most 500 characters"),
-        ("remedy", "x" * 501, "`custom.remedy` is one line of at most 500 characters"),
         ("references", "GDPR", "`custom.references` lists at most 64 texts"),
-        ("references", "[1]", "`custom.references` is one line of at most 500 characters"),
         ("jurisdictions", "[]", "`custom.jurisdictions` lists 1 to 300 codes"),
         ("jurisdictions", "[NO]", '`custom.jurisdictions` holds false: write `"NO"` in quotes'),
         ("jurisdictions", "[XX]", "`custom.jurisdictions` lists countries (DE), subdivisions (US-CA), EU or EEA"),
@@ -86,3 +82,37 @@ def test_terms_that_say_nothing_clear_are_refused(tmp_path: Path, key: str, valu
         bundle_of(tmp_path, {"p.rego": policy("p", **{key: value})})
 
     assert f"{tmp_path}/p.rego:7: {expected}" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "longest"),
+    [
+        ("owner", "[a]", 500),
+        ("references", "[1]", 500),
+        ("remedy", "x" * 301, 300),
+        ("remedy", "[Send less.]", 300),
+        ("remedy", '"Send less.\\nSend nothing."', 300),
+        ("remedy", '"Send less.\\r\\n\\r\\ndata: [DONE]"', 300),
+        ("remedy", '"Send\\u2028less."', 300),
+        ("remedy", '"Send \\u202Eless."', 300),
+        ("remedy", '"Send \\x1b[2Jless."', 300),
+    ],
+)
+def test_text_that_does_not_fit_into_a_refusal_is_refused_on_its_line(
+    tmp_path: Path, key: str, value: str, longest: int
+) -> None:
+    """A break would end a line of a table or an event of a stream, a control sequence would reach a terminal."""
+    with pytest.raises(ConfigInvalid) as caught:
+        bundle_of(tmp_path, {"p.rego": policy("p", **{key: value})})
+
+    expected = f"{tmp_path}/p.rego:6: `custom.{key}` is one line of at most {longest} characters"
+    assert (expected, 6) == (str(caught.value), caught.value.line)
+
+
+def test_a_remedy_may_hold_any_printable_text(tmp_path: Path) -> None:
+    """It is encoded where it is sent; its author need not think of that."""
+    text = 'Ask "Größe" {at} 100 %: ' + "x" * 276
+
+    (found,) = bundle_of(tmp_path, {"p.rego": policy("p", remedy=f"'{text}'")}).policies
+
+    assert text == found.remedy

@@ -18,7 +18,6 @@ from governance.policy.impact.explain import (
     Explanation,
     explain,
     find_decision,
-    remedies,
     told_by,
     why_lost,
 )
@@ -192,7 +191,7 @@ def test_a_refusal_of_the_path_is_no_difference_of_policy(tmp_path: Path) -> Non
 
     explanation = explained(tmp_path, record, bundle)
 
-    assert ((), ("No node may see this request. Remove the personal data or choose another model.",)) == (
+    assert ((), ("Remove personal data and anything but text, or choose another model.",)) == (
         explanation.differences,
         explanation.remedies,
     )
@@ -249,14 +248,14 @@ def test_every_refusal_has_its_remedy_and_the_winner_comes_first(tmp_path: Path)
     """Who removes one reason should not run into the next; a policy without a remedy has that of its code."""
     files = {"b.rego": policy("b", DENY % 451), "z.rego": policy("z", DENY.replace('"found"', '"card_found"') % 403)}
     bundle = refusing(tmp_path / "policies", **files)
-    (decision,) = decided(bundle, facts_with(SECRET))
+    refused, allowed = records_of(bundle, facts_with(SECRET), facts_with())
 
     assert (
-        "This request is refused by policy. Ask your security team, naming the decision id.",
+        "Ask your security team, naming the decision id.",
         "Send less.",
-        "The request holds payment card data. Remove it and try again.",
-    ) == remedies(decision, bundle)
-    assert () == remedies(decided(bundle, facts_with())[0], bundle)
+        "Remove the card data and try again.",
+    ) == explained(tmp_path / "refused", refused, bundle).remedies
+    assert () == explained(tmp_path / "allowed", allowed, bundle).remedies
 
 
 def test_a_lost_refusal_names_the_one_that_came_first(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ from governance.errors import ConfigInvalid
 from governance.policy.authoring.check import check_command
 from governance.policy.authoring.run import test_command as run_tests
 from governance.policy.authoring.starter import init_command, write_starter
-
-needs_opa = pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: OPA itself is not asked")
 
 
 def test_a_starter_passes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +25,6 @@ def test_a_starter_passes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.opa
-@needs_opa
 def test_a_starter_passes_on_opa_and_beside_the_library(tmp_path: Path) -> None:
     """The same with OPA's checks and its run of the tests, and with every line reached."""
     directory = tmp_path / "my_policy"

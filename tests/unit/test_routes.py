@@ -192,11 +192,15 @@ def test_the_official_client_understands_a_refusal(
     status: int, error_type: str, kind: type[openai.APIStatusError]
 ) -> None:
     """Its own exception, with code, type, message and the decision id."""
-    reply = refusal(head(), Denial(status=status, code="some_code", message="A message.", retry_after_s=3), ID)
+    remedies = ('Ask "Größe" {at} 100 %', "Send less.")
+    denial = Denial(status=status, code="some_code", message="A message.", retry_after_s=3, remedies=remedies)
+    reply = refusal(head(), denial, ID)
     with pytest.raises(kind) as refused:
         served(reply).chat.completions.create(model="m", messages=[])
 
-    expected = {"message": "A message.", "type": error_type, "param": None, "code": "some_code", "decision_id": ID}
+    said = f'A message. Decision id: {ID}. Ask "Größe" {{at}} 100 %. Send less.'
+    expected = {"message": said, "type": error_type, "param": None, "code": "some_code", "decision_id": ID}
+    assert 'Ask "Größe" {at} 100 %. Send less.' in refused.value.message
     assert (expected, "some_code", error_type) == (refused.value.body, refused.value.code, refused.value.type)
     assert (
         ("content-type", "application/json"),

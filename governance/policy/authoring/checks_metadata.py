@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from governance.decision import Mode
+from governance.decision import LONGEST_REMEDY, Mode
 from governance.policy.authoring.checks_finding import Finding, Unit, World, error, nearest, warning
+from governance.policy.authoring.syntax import Constant, Object
+from governance.policy.authoring.typed import seen_in
+from governance.policy.metadata import is_line, line_of
 
 _SEVERITIES = ("critical", "high", "medium", "low")
 _FIELDS = frozenset("id version owner severity mode on_error phases references jurisdictions rollout remedy".split())
@@ -15,6 +18,7 @@ _EXPECTED = {
     "severity": "`severity: high`: one of " + ", ".join(f"`{one}`" for one in _SEVERITIES),
     "references": "`references:` with the law, standard or rule of the house that asks for it",
 }
+_REMEDY = f"`remedy:` with what to change or whom to ask: one sentence, one line, at most {LONGEST_REMEDY} characters"
 
 
 def is_policy(unit: Unit) -> bool:
@@ -41,6 +45,7 @@ def check_metadata(unit: Unit, world: World) -> Iterator[Finding]:
         yield error(unit, _line(unit, ""), "metadata-missing", "no `custom` block", "`custom:` with id and version")
         return
     yield from _custom(unit, custom)
+    yield from _remedy(unit, custom, world)
 
 
 def _custom(unit: Unit, custom: Mapping[str, object]) -> Iterator[Finding]:
@@ -73,6 +78,33 @@ def _custom(unit: Unit, custom: Mapping[str, object]) -> Iterator[Finding]:
             )
 
 
+def _remedy(unit: Unit, custom: Mapping[str, object], world: World) -> Iterator[Finding]:
+    """What the caller of a refused request is told to do has to be there, and to fit into a refusal."""
+    here, remedy = _line(unit, "custom"), custom.get("remedy")
+    if remedy is not None and not is_line(remedy, LONGEST_REMEDY):
+        fault = "`remedy` does not fit into a refusal"
+        yield error(unit, _line(unit, "remedy", here), "metadata-value", fault, _REMEDY)
+    elif not str(remedy or "").strip() and any(map(_denies, _parts(unit, world))):
+        fault = "no `remedy`: who is refused is told nothing of this policy"
+        yield warning(unit, here, "metadata-missing", fault, _REMEDY)
+
+
+def _parts(unit: Unit, world: World) -> Iterator[Unit]:
+    """All modules of the policy that `unit` declares."""
+    return (one for one in world.units if not one.test and one.module.package == unit.module.package)
+
+
+def _denies(unit: Unit) -> bool:
+    """Whether a rule of the module writes out an effect that refuses."""
+    return any(
+        isinstance(key, Constant) and isinstance(value, Constant) and (key.value, value.value) == ("effect", "deny")
+        for rule in unit.rules
+        for seen in seen_in(rule, unit.module.imports)
+        if isinstance(seen.term, Object)
+        for key, value in seen.term.pairs
+    )
+
+
 def check_tested(unit: Unit, world: World, cases: Mapping[Path, int]) -> Iterator[Finding]:
     """Whether a policy has a case somewhere. `cases` counts the rows of `cases.yaml` by directory."""
     if not is_policy(unit) or unit.module.annotations is None:
@@ -98,8 +130,4 @@ def _declares(one: Unit, other: Unit) -> bool:
 
 def _line(unit: Unit, field: str, otherwise: int | None = None) -> int:
     """The line of a field in the comments above `package`; without a name or where there is none, `otherwise`."""
-    lines = unit.module.text.splitlines()[: unit.module.package_line]
-    for at, line in enumerate(lines, 1):
-        if field and line.startswith("#") and line.removeprefix("#").strip().startswith(f"{field}:"):
-            return at
-    return otherwise or unit.module.package_line
+    return (line_of(unit.module, field) if field else 0) or otherwise or unit.module.package_line

@@ -29,6 +29,7 @@ _POLICY = """\
 #   phases: [request]
 #   references:
 #     - the law, the standard or the rule of the house that asks for it
+#   remedy: Remove the key, and revoke it if it was real.
 package ringfence.policy.{id}
 
 # A policy adds effects, and the engine joins those of all policies: a deny wins, pins intersect, the strongest redaction

@@ -37,8 +37,6 @@ from governance.policy.trial import try_out
 MOST_BYTES = 16 << 30
 SCHEMA = "ringfence.input/1"
 
-# Denials of the join itself: what to do about them is ours to say, whichever policy they are in the name of.
-_OURS = frozenset({"no_policy_allows", "placement_impossible", "policy_error", "route_conflict", "header_conflict"})
 _RULE = re.compile(r'"rule":\s*"([a-z][a-z0-9_]*)"')
 _LOST = MappingProxyType(
     {
@@ -208,27 +206,6 @@ def _described(text: str) -> Iterator[tuple[str, str]]:
                 yield rule, " ".join(annotations["description"].split())
 
 
-def remedies(decision: Decision, bundle: Bundle) -> tuple[str, ...]:
-    """What the caller can change, one sentence for each refusal, that of the winner first; empty for an allow.
-
-    The words are those of METADATA (`custom.remedy`) and of `denial.MESSAGES`: nothing of a request can be in them.
-    """
-    if decision.deny is None:
-        return ()
-    denying = [reason for reason in decision.reasons if reason.effect == "deny" and reason.mode is Mode.ENFORCE]
-    own_words = {policy.id: policy.remedy for policy in bundle.policies}
-    sentences = []
-    for reason in sorted(denying, key=lambda reason: not reason.winning):
-        own = own_words.get(reason.policy, "")
-        if own and reason.code not in _OURS:
-            sentences.append(own)
-        elif reason.winning:
-            sentences.append(denial.of_decision(decision.deny).message)
-        else:
-            sentences.append(denial.MESSAGES.get(reason.code, denial.MESSAGES["denied"]))
-    return tuple(dict.fromkeys(sentences))
-
-
 def why_lost(reason: Reason, decision: Decision) -> str:
     """Why `reason` did not shape `decision`, naming those of its kind that did; empty for one that won."""
     if reason.winning:
@@ -304,14 +281,13 @@ def explain(found: Found, bundle: Bundle, *, nodes: Sequence[Node] = (), engine:
     try:
         facts = facts_of(record)
     except ConfigInvalid as error:
-        sentence = denial.MESSAGES.get(str(record.get("code")), "")
-        known = (sentence,) if sentence and "{" not in sentence else ()
+        sentence = denial.REMEDIES.get(str(record.get("code")))
+        known = (sentence,) if sentence else ()
         return Explanation(found=found, bundle=bundle, told=told, obstacle=str(error), remedies=known)
     decision = asyncio.run(_decided(bundle, facts, str(record["id"]), engine))
-    proposals = remedies(decision, bundle)
+    proposals = decision.deny.remedies if decision.deny is not None else ()
     if not proposals and refused_by_path(record):
-        sentence = denial.MESSAGES.get(str(record.get("code")), denial.MESSAGES["denied"])
-        proposals = () if "{" in sentence else (sentence,)
+        proposals = (denial.remedy_of(str(record.get("code"))),)
     return Explanation(
         found=found,
         bundle=bundle,

@@ -18,6 +18,7 @@ from governance.errors import AuditUnavailable
 from governance.nodes.node import Node
 from governance.policy.bundle import BUILTIN, load_known
 from governance.policy.contract import decision_bytes
+from governance.policy.impact.engines import planned
 from governance.policy.impact.explain import (
     NOTHING_TOLD,
     Explanation,
@@ -53,9 +54,8 @@ def explain_command(
     except OSError as error:
         errors.print(visible(f"cannot read `{audit}`: {(error.strerror or '').lower()}"))
         return 2
-    explanation = explain(
-        found, load_known(directories, modes=modes, parameters=parameters), nodes=nodes, engine=engine
-    )
+    bundle = planned(load_known(directories, modes=modes, parameters=parameters), engine)
+    explanation = explain(found, bundle, nodes=nodes, engine=engine)
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(document(explanation), option=orjson.OPT_APPEND_NEWLINE))
         sys.stdout.flush()
@@ -90,6 +90,7 @@ def document(explanation: Explanation) -> dict[str, Any]:
             "digest": explanation.bundle.digest,
             "revision": explanation.bundle.revision,
             "as_recorded": explanation.same_policies,
+            "engine": decision.provenance.engine if decision else None,
         },
         "decision": orjson.loads(decision_bytes(decision)) if decision else None,
         "not_evaluated_because": explanation.obstacle or None,
@@ -138,6 +139,7 @@ def tree(explanation: Explanation) -> Tree:
     if decision is None:
         root.add(visible(f"not evaluated again: {explanation.obstacle}", "yellow"))
     else:
+        root.add(visible(f"decided again on engine {decision.provenance.engine}"))
         _because(root, explanation, decision)
         _obligations(root, decision)
     _where(root, explanation)
