@@ -1,39 +1,37 @@
 """Rego on an OPA server: over HTTP or a Unix socket, all policies in one round trip.
 
-The server must hold the bundle that a decision is recorded with. `start` pushes it together with a module that says
-which bundle it is, and an answer without that digest is no answer: while another process pushes, or after a push that
-broke off, requests are refused. A server that lost everything, as one does that starts anew, is given the bundle again.
+The server must hold the bundle that a decision is recorded with. `start` pushes it, with a marker that says which bundle
+is whole there (`opa_push`). The marker is read in the same request as the answer of the policies, and OPA answers from one
+snapshot, so an answer is of the bundle that comes with it; one of another bundle is no answer. Several processes may push
+to one server: while they hold different bundles, those of the one that is not there are refused.
+A server that lost everything, as one does that starts anew, is given the bundle again, as is one that holds no bundle whole.
 A server that loads bundles itself is used with `push=False`, and is not asked what it holds.
 
 One that does not answer is left alone by a circuit breaker: requests are then refused at once instead of at the deadline.
-
-LIMIT: data documents of an earlier bundle stay on the server unless the next one has the same top-level key.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
+import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
-import requests
-from opa_client import OpaClient
-from opa_client.errors import DeletePolicyError, RegoParseError
 
+from governance.breaker import Breaker
 from governance.decision import Contribution
 from governance.errors import ConfigInvalid, PolicyResultInvalid, PolicyUnavailable
-from governance.policy.breaker import Breaker
 from governance.policy.bundle import ROOT, Bundle, Policy
 from governance.policy.contract import loads_unique
+from governance.policy.opa_push import MARKER, Held, held_of, identity, push
 from governance.policy.result import contribution_of, failure_of
 
 _MAX_ANSWER_BYTES = 4 * 1024 * 1024
-_PREFIX = "ringfence"
-_MARKER = "_bundle"
 # A builtin that fails is an error, as on the embedded engine, and not undefined.
 _QUERY = "strict-builtin-errors=true"
 
@@ -48,7 +46,9 @@ class OpaEngine:
         self._policies = {policy.id: policy for policy in bundle.policies}
         self._socket, self._base = _address(url)
         self._deadline_ms = deadline_ms
-        self._push = push
+        # What the marker calls this bundle; None where the server is not asked what it holds.
+        self._identity = identity(bundle) if push else None
+        self._stop = threading.Event()
         self._session: aiohttp.ClientSession | None = None
         self._breaker = Breaker(time.monotonic)
         self._restoring: asyncio.Task[None] | None = None
@@ -59,10 +59,10 @@ class OpaEngine:
 
         Raises PolicyUnavailable where the server cannot be reached, ConfigInvalid where it refuses a policy.
         """
-        if self._push:
+        if self._identity is not None:
             if self._socket is not None:
                 raise ConfigInvalid("policies are pushed over http: let the server behind the socket load them")
-            await asyncio.to_thread(push, self._bundle, self._base)
+            await self._pushed(restoring=False)
         connector = aiohttp.UnixConnector(self._socket) if self._socket else aiohttp.TCPConnector(limit=64)
         timeout = aiohttp.ClientTimeout(total=self._deadline_ms / 1000)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
@@ -74,12 +74,13 @@ class OpaEngine:
         return self
 
     async def close(self) -> None:
-        """Ends the connections."""
+        """Ends the connections and the push that was going on, if any. Requests that are not answered yet are refused."""
+        self._stop.set()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
         if self._restoring is not None:
-            self._restoring.cancel()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+            await asyncio.wait([self._restoring])
 
     async def evaluate(self, policies: Sequence[str], document: bytes, *, rows: int = 0) -> tuple[Contribution, ...]:
         """One contribution for each of `policies`, in order. `document` is the input as JSON.
@@ -93,32 +94,63 @@ class OpaEngine:
             status, raw = await self._post("/v1/data/" + "/".join(ROOT), document)
             if status == 500:
                 # One policy that fails would take the others with it: ask for each, to know which.
-                return tuple([await self._one(policy, document) for policy in chosen])
+                return await self._each(chosen, document)
             packages = _result(raw)
-            self._check_held(packages.get(_MARKER) if isinstance(packages, dict) else None)
+            self._check_held(packages.get(MARKER) if isinstance(packages, dict) else None)
             return tuple(_contribution(policy, packages) for policy in chosen)
         except TimeoutError:
             return tuple(failure_of(policy, "timeout") for policy in chosen)
         except PolicyResultInvalid:
             return tuple(failure_of(policy, "schema") for policy in chosen)
 
-    def _check_held(self, marker: object) -> None:
-        """Raises PolicyUnavailable where the server does not hold the bundle that was pushed."""
-        if not self._push or marker == {"digest": self._bundle.digest}:
-            return
-        # Another bundle is somebody's; none at all is nobody's.
-        if marker is None and (self._restoring is None or self._restoring.done()):
-            self._restoring = asyncio.create_task(self._restore())
+    async def _each(self, policies: Sequence[Policy], document: bytes) -> tuple[Contribution, ...]:
+        # A failure carries no marker. Each push changes the marker first and last: the same one before and after means that
+        # nothing was pushed in between.
+        before = await self._held()
+        found = tuple([await self._one(policy, document) for policy in policies])
+        if await self._held() != before:
+            raise PolicyUnavailable("the OPA server was given a bundle meanwhile")
+        return found
+
+    async def _held(self) -> Held | None:
+        """What the server holds, when that is this bundle; None where it is not asked. Raises PolicyUnavailable."""
+        if self._identity is None:
+            return None
+        _, raw = await self._post("/v1/data/" + "/".join((*ROOT, MARKER)), b"{}")
+        return self._check_held(_result(raw))
+
+    def _check_held(self, marker: object) -> Held | None:
+        """What `marker` says. Raises PolicyUnavailable where that is not the bundle that was pushed."""
+        held = held_of(marker)
+        if self._identity is None or (held is not None and held.bundle == self._identity):
+            return held
+        # Another bundle is somebody's; none at all, or half of one, is nobody's once who pushes it is gone.
+        if (held is None or not held.bundle) and (self._restoring is None or self._restoring.done()):
+            self._restore_in_background()
         raise PolicyUnavailable("the OPA server holds another bundle")
+
+    def _restore_in_background(self) -> None:
+        # Not once closed: nobody would wait for it.
+        if self._session is not None:
+            self._restoring = asyncio.create_task(self._restore())
 
     async def _restore(self) -> None:
         # What fails now is tried with the next request.
         with contextlib.suppress(PolicyUnavailable, ConfigInvalid):
-            await asyncio.to_thread(push, self._bundle, self._base)
+            await self._pushed(restoring=True)
+
+    async def _pushed(self, *, restoring: bool) -> None:
+        pushing = asyncio.to_thread(push, self._bundle, self._base, stop=self._stop, restoring=restoring)
+        running = asyncio.ensure_future(pushing)
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # A thread goes on when nobody waits for it any more: it is told to end, and has ended from here on.
+            self._stop.set()
+            await asyncio.wait([running])
+            raise
 
     async def _one(self, policy: Policy, document: bytes) -> Contribution:
-        _, held = await self._post("/v1/data/" + "/".join((*ROOT, _MARKER)), b"{}")
-        self._check_held(_result(held))
         status, raw = await self._post("/v1/data/" + policy.entrypoint, document)
         if status == 500:
             return failure_of(policy, "eval")
@@ -139,7 +171,9 @@ class OpaEngine:
         try:
             headers = {"content-type": "application/json"}
             url = self._base + target
-            async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
+            # As a file: aiohttp warns of bytes above 1 MiB.
+            data = io.BytesIO(body) if body is not None else None
+            async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
                 raw = await answer.content.read(_MAX_ANSWER_BYTES + 1)
                 while len(raw) <= _MAX_ANSWER_BYTES and (more := await answer.content.read(_MAX_ANSWER_BYTES)):
                     raw += more
@@ -153,6 +187,11 @@ class OpaEngine:
         except (aiohttp.ClientError, OSError):
             self._breaker.failed()
             raise PolicyUnavailable("the OPA server cannot be reached") from None
+        except (RuntimeError, asyncio.CancelledError):
+            # aiohttp's words for a session that was closed a moment ago, the second one to who waits for a connection.
+            if self._session is not None or _cancelled():
+                raise
+            raise PolicyUnavailable("the OPA engine is closed") from None
 
     async def _server_version(self) -> str:
         try:
@@ -166,65 +205,10 @@ class OpaEngine:
         return f"opa {provenance.get('version', 'unknown')}"
 
 
-def push(bundle: Bundle, base: str) -> None:
-    """Puts data and modules of `bundle` on the server at `base` and removes modules of an earlier push.
-
-    Data goes first, so that no policy is in force without its tables. Raises PolicyUnavailable and ConfigInvalid.
-    """
-    address = urlsplit(base)
-    secure = address.scheme == "https"
-    port = address.port or (443 if secure else 80)
-    with OpaClient(host=address.hostname or "", port=port, ssl=secure, timeout=10.0) as client:
-        client._session.trust_env = False  # noqa: SLF001  (else a proxy of the environment would get the policies)
-        try:
-            _push_all(client, bundle)
-        except requests.RequestException:
-            raise PolicyUnavailable("the OPA server cannot be reached") from None
-        except (RegoParseError, DeletePolicyError):
-            raise ConfigInvalid("the OPA server refuses the data of the bundle") from None
-
-
-def _push_all(client: Any, bundle: Bundle) -> None:
-    if (marker := f"{_PREFIX}/{_MARKER}") in client.get_policies_list():
-        client.delete_policy(marker)
-    for name, value in bundle.data.items():
-        if not isinstance(value, dict):
-            raise ConfigInvalid(f"`data.{name}` must be an object")
-        client.update_or_create_data(value, name)
-    # The client does not quote paths, so modules are numbered. It would also rewrite policies that it takes for old.
-    names = {f"{_PREFIX}/{number}": module for number, module in enumerate(bundle.modules)}
-    stale = [name for name in client.get_policies_list() if name.startswith(f"{_PREFIX}/")]
-    while stale:
-        # A module stays as long as another one calls its functions.
-        left = [name for name in stale if not _deleted(client, name)]
-        if len(left) == len(stale):
-            raise ConfigInvalid("the OPA server does not part with the modules of an earlier bundle")
-        stale = left
-    pending = {name: module.text for name, module in names.items()}
-    while pending:
-        # A module is refused until the functions it calls are there: go round as long as one gets in.
-        refused = {name: text for name, text in pending.items() if not _accepted(client, name, text)}
-        if len(refused) == len(pending):
-            name = next(iter(refused))
-            raise ConfigInvalid("the OPA server refuses the module", file=names[name].file)
-        pending = refused
-    # Last: from here on the server says that it holds this bundle, and before it did not.
-    module = f'package {".".join((*ROOT, _MARKER))}\n\ndigest := "{bundle.digest}"\n'
-    client.update_policy_from_string(module, marker, rego_compat=False)
-
-
-def _deleted(client: Any, name: str) -> bool:
-    try:
-        return bool(client.delete_policy(name))
-    except DeletePolicyError:
-        return False
-
-
-def _accepted(client: Any, name: str, text: str) -> bool:
-    try:
-        return bool(client.update_policy_from_string(text, name, rego_compat=False))
-    except RegoParseError:
-        return False
+def _cancelled() -> bool:
+    """Whether somebody wants the current task to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _address(url: str) -> tuple[str | None, str]:

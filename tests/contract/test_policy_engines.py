@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import socket
 import subprocess
 import time
@@ -35,8 +34,7 @@ from governance.policy.sample import full, plain
 from governance.segment import Role
 from tests.bundles import ALLOW, bundle_of, facts_with, policy
 
-needs_opa = pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: the real server is not asked")
-pytestmark = [pytest.mark.opa, needs_opa]
+pytestmark = pytest.mark.opa
 
 CASES: list[tuple[str, Facts, Action, set[tuple[str, str]]]] = [
     ("clean", plain(), Action.ALLOW, {("baseline", "inspected")}),

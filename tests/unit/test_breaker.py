@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from governance.policy.breaker import FAILURES, Breaker
+from governance.breaker import FAILURES, Breaker
 
 
 class Hands:
@@ -33,6 +33,16 @@ def test_failures_in_a_row_open_it() -> None:
         breaker.succeeded()
 
     assert (False, True) == (breaker.open, opened()[0].open)
+
+
+def test_how_many_failures_open_it_is_for_its_owner() -> None:
+    """Where each one costs a process, fewer are enough."""
+    breaker = Breaker(Hands(), failures=2)
+    breaker.failed()
+    before = breaker.open
+    breaker.failed()
+
+    assert (False, True) == (before, breaker.open)
 
 
 def test_while_open_one_attempt_is_let_through_in_each_pause() -> None:

@@ -1,4 +1,4 @@
-"""When a server that fails is left alone: a circuit breaker as a pure state machine over a clock."""
+"""When what fails is left alone: a circuit breaker as a pure state machine over a clock."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ _LONGEST_S = 30.0
 
 
 class Breaker:
-    """Closed until FAILURES attempts in a row failed; then open, and one attempt at a time is let through to try.
+    """Closed until `failures` attempts in a row failed; then open, and one attempt at a time is let through to try.
 
-    The first pause is half a second, and each failed try doubles it, up to 30 s. Owned by one event loop.
+    The first pause is half a second, and each failed try doubles it, up to 30 s. Owned by one thread.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, failures: int = FAILURES) -> None:
         self._clock = clock
+        self._limit = failures
         self._failures = 0
         self._pause_s = _FIRST_S
         self._next = 0.0
 
     @property
     def open(self) -> bool:
-        """True while the server is left alone but for tries."""
-        return self._failures >= FAILURES
+        """True while attempts are left alone but for tries."""
+        return self._failures >= self._limit
 
     def admits(self) -> bool:
         """Whether an attempt may be made now. While open, True at most once in a pause."""
