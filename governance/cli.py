@@ -189,6 +189,7 @@ def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson
   ringfence scan . --summary
   ringfence scan exports/ --fail-on validated --min-score 0.8        # in CI
   ringfence scan customers.csv --redact redacted/
+  ringfence scan exports/ -c ringfence.yaml                          # with recognisers of your own
   echo '{"id": 1, "text": "mail jane@example.com"}' | ringfence scan --json
 
 --json with one FILE or - reads lines {"id", "text"}; each answer is one line, at once:
@@ -229,6 +230,10 @@ def scan(
         Path | None, typer.Option(metavar="FOLDER", help="Write copies with placeholders there; originals stay.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write copies into a folder that is not empty.")] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Take recognisers of your own and the origin's country from this file."),
+    ] = None,
 ) -> None:
     """Finds personal data, secrets and sensitivity in files and text. Never prints what it found, only where and what kind.
 
@@ -237,7 +242,9 @@ def scan(
     """
     from classifiers.scan import FailOn, ScanOptions, scan_command
     from classifiers.scan_formats import Format
+    from governance.config import load
 
+    settings = None if config is None else load(config)
     options = ScanOptions(
         as_json=as_json,
         form=Format(form),
@@ -248,6 +255,8 @@ def scan(
         fail_on=FailOn(fail_on),
         redact=redact,
         force=force,
+        recognizers=() if settings is None else settings.classifiers.recognizers,
+        jurisdiction="unknown" if settings is None else settings.origin.jurisdiction,
     )
     raise typer.Exit(scan_command(paths or ["-"], options, replacements=_placeholders))
 

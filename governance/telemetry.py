@@ -19,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.parser import text_string_to_metric_families
 
+from governance.bundle_metrics import BundleMetrics
 from governance.decision import Action
 from governance.judgement import Admission, Unrecorded
 from governance.logs import configure_logging
@@ -134,6 +135,7 @@ class WorkerMetrics:
         self._unmatched = Counter(
             "ringfence_unmatched_requests_total", "Access log entries without a decision.", ("reached_upstream",)
         )
+        self.bundle = BundleMetrics()
         self.open_intents = Gauge("ringfence_open_intents", "Decisions whose outcome is not recorded yet.")
         _register(self.registry, vars(self).values())
 
@@ -246,7 +248,7 @@ def _families(page: bytes) -> list[Metric]:
 
 def _register(registry: CollectorRegistry, cells: Iterable[object]) -> None:
     for cell in tuple(cells):
-        if isinstance(cell, Counter | Gauge | Durations):
+        if isinstance(cell, Counter | Gauge | Durations | BundleMetrics):
             registry.register(cell)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -111,20 +112,40 @@ def _admin_routes(
     async def scrape(_: web.Request) -> web.Response:
         parts = {"control": telemetry.render(metrics.registry)}
         for index in range(config.workers):
-            parts[f"worker-{index}"] = await _worker_metrics(sockets.metrics(config.state_directory, index))
+            parts[f"worker-{index}"] = await _from_worker(sockets.metrics(config.state_directory, index), "metrics")
         return web.Response(body=telemetry.merge(parts), headers={"content-type": telemetry.CONTENT_TYPE})
 
-    return [web.get("/healthz", alive), web.get("/readyz", ready), web.get("/metrics", scrape)]
+    async def policies(_: web.Request) -> web.Response:
+        """Null for a worker that does not answer."""
+        pages = {
+            str(index): await _from_worker(sockets.metrics(config.state_directory, index), "policy")
+            for index in range(config.workers)
+        }
+        return web.json_response({"workers": {index: _json(page) for index, page in pages.items()}})
+
+    return [
+        web.get("/healthz", alive),
+        web.get("/readyz", ready),
+        web.get("/metrics", scrape),
+        web.get("/policy", policies),
+    ]
 
 
-async def _worker_metrics(path: Path) -> bytes:
-    """The worker's page; empty when it does not answer, which the merged page says of it."""
+def _json(page: bytes) -> object:
+    try:
+        return json.loads(page)
+    except ValueError:
+        return None
+
+
+async def _from_worker(path: Path, page: str) -> bytes:
+    """A page of the worker; empty when it does not answer, which the merged page says of it."""
     try:
         async with (
             aiohttp.ClientSession(
                 connector=aiohttp.UnixConnector(path=str(path)), timeout=aiohttp.ClientTimeout(total=2)
             ) as session,
-            session.get("http://worker/metrics") as response,
+            session.get(f"http://worker/{page}") as response,
         ):
             return await response.read()
     except (aiohttp.ClientError, OSError, TimeoutError):

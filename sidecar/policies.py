@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from governance.errors import ConfigInvalid
+from governance.frozen import frozen
 from governance.policy.bundle import Bundle, configured
+from governance.policy.distribution.acceptance import Candidate, accept
 from governance.policy.distribution.archive import Tree
-from governance.policy.distribution.feed import Feed
+from governance.policy.distribution.feed import Feed, Status
 from governance.policy.distribution.origin import origin_of
 from governance.policy.distribution.signing import read_key
 from governance.policy.distribution.store import Store
+from governance.policy.embedded import EmbeddedEngine
+from governance.policy.engine import AUTO, engine_for
 from governance.policy.trial import try_out
 from governance.settings import Config
+
+# An origin offers what was refused again with every question; tests that take their full time would never stop.
+_REFUSED_S = 600.0
+
+
+@frozen
+class _Refusal:
+    """Why the candidate of `key` did not pass: not asked again before `until`, in seconds of the monotonic clock."""
+
+    key: bytes
+    reason: str
+    until: float
+
+    def holds(self, candidate: Candidate) -> bool:
+        """Whether `candidate` need not be tested to be refused."""
+        return self.key == candidate.key and time.monotonic() < self.until
 
 
 class Policies:
     """Where bundles come from. INVARIANT: `load` uses the tree that was last put in force.
 
-    Each worker keeps a last good bundle of its own, in `directory`.
+    A watched bundle is in force, and kept as a good one, only once it passed its checks and its own cases. Each worker
+    keeps a last good bundle of its own, in `directory`.
     """
 
     def __init__(self, config: Config, directory: Path) -> None:
@@ -27,6 +52,7 @@ class Policies:
         self._settings = config.policy
         self._feed = _feed(config, directory)
         self._trees: tuple[Tree, ...] = ()
+        self._refused: _Refusal | None = None
 
     async def start(self) -> Bundle:
         """The first bundle: with the origin's tree, else with the last good one. Raises GovernanceError without either."""
@@ -34,7 +60,7 @@ class Policies:
             return self.load()
 
         async def first(tree: Tree) -> Bundle:
-            bundle = await asyncio.to_thread(configured, self._settings, tree)
+            bundle = await self._accepted(tree)
             # Before it is kept as a good one.
             await asyncio.to_thread(try_out, bundle)
             self._trees = (tree,)
@@ -52,17 +78,52 @@ class Policies:
             return
 
         async def take(tree: Tree) -> Bundle:
-            bundle = await asyncio.to_thread(configured, self._settings, tree)
+            bundle = await self._accepted(tree)
             await swap(bundle)
             self._trees = (tree,)
             return bundle
 
         await self._feed.follow(take)
 
+    def described(self, bundle: Bundle) -> dict[str, Any]:
+        """What an operator asks about `bundle`, which is in force, as JSON. `watched` is None where no bundle is."""
+        return {
+            "revision": bundle.revision,
+            "digest": bundle.digest,
+            "data_digest": bundle.data_digest,
+            "policies": len(bundle.policies),
+            "engine": engine_for(bundle) if self._settings.engine == AUTO else self._settings.engine,
+            "watched": None if self.status is None else asdict(self.status),
+        }
+
+    @property
+    def status(self) -> Status | None:
+        """How the watched bundle is; None where none is watched."""
+        return self._feed.status if self._feed is not None else None
+
     async def close(self) -> None:
         """Frees the origin."""
         if self._feed is not None:
             await self._feed.close()
+
+    async def _accepted(self, tree: Tree) -> Bundle:
+        """The bundle with `tree`, loaded and tested. Raises ConfigInvalid."""
+        bundle = await asyncio.to_thread(configured, self._settings, tree)
+        embedded = self._settings.engine == EmbeddedEngine.name
+        candidate = Candidate(
+            tree=tree,
+            bundle=bundle,
+            directories=self._settings.directories,
+            engine=EmbeddedEngine.name if embedded else engine_for(bundle),
+        )
+        if self._refused is not None and self._refused.holds(candidate):
+            raise ConfigInvalid(self._refused.reason)
+        try:
+            await accept(candidate)
+        except ConfigInvalid as error:
+            self._refused = _Refusal(key=candidate.key, reason=str(error), until=time.monotonic() + _REFUSED_S)
+            raise
+        return bundle
 
 
 def _feed(config: Config, directory: Path) -> Feed | None:

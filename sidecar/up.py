@@ -21,6 +21,9 @@ from governance.settings import Config
 from sidecar import bootstrap, envoy_binary, probes, sockets
 from sidecar.supervisor import Child, Supervisor
 
+_READY_S = 30.0
+# A bundle is fetched, and runs its own cases for at most a minute, before a worker has policies at all.
+_WATCHED_READY_S = 180.0
 _DRAIN_S = 10.0
 
 
@@ -64,6 +67,7 @@ def stages(config: Config, binary: Path) -> list[list[Child]]:
             argv=(*own, "worker", *file, "--index", str(index)),
             env=env,
             ready=functools.partial(probes.serves, sockets.metrics(directory, index), "/metrics"),
+            ready_s=_READY_S if config.policy.bundle.url is None else _WATCHED_READY_S,
             reloads=True,
         )
         for index in range(config.workers)

@@ -26,6 +26,10 @@ Sources = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
+Engine = Annotated[
+    Literal["auto", "plan", "embedded"],
+    typer.Option(help="Who evaluates; auto takes the plan of a bundle, or one that `opa` makes, else embedded."),
+]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="Take policies, modes, nodes and audit directory from this file.")
 ]
@@ -33,6 +37,7 @@ AuditDirectory = Annotated[
     Path | None, typer.Option("--audit", help="The audit directory. Default: that of --config, else var/audit.")
 ]
 _AUDIT = Path("var/audit")
+_HERE = Path("ringfence.yaml")
 
 
 class _Surroundings:
@@ -193,6 +198,25 @@ def diff(before: str, after: str, *, as_json: AsJson = False) -> None:
     raise typer.Exit(diff_command(before, after, as_json=as_json))
 
 
+@policy_app.command("status", epilog="Example:\n\n  ringfence policy status -c ringfence.yaml\n")
+def status(
+    config: Annotated[
+        Path, typer.Option("--config", "-c", help="The configuration of the running installation.")
+    ] = Path("ringfence.yaml"),
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Says which policies a running installation has in force, and how the bundle that it watches is.
+
+    Exit code 1 where a worker does not answer or its last question to the origin failed.
+    """
+    from governance.config import load
+    from governance.policy.distribution.status_command import status_command
+
+    admin = load(config).admin
+    raise typer.Exit(status_command(admin.address, admin.port, as_json=as_json))
+
+
 @policy_app.command(
     "replay",
     epilog="""Examples:
@@ -223,6 +247,7 @@ def replay(
     fail_on: Annotated[
         Literal["never", "new-allow", "looser", "any"], typer.Option(help="Exit with 1 when there is such a change.")
     ] = "never",
+    engine: Engine = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Decides recorded requests again and shows what would change, first of all what would no longer be refused.
@@ -241,6 +266,7 @@ def replay(
         tenant=tenant,
         modes={**given.modes, **_modes(mode or ())},
         parameters=given.parameters,
+        engine=engine,
         fail_on=fail_on,
         chart=chart,
         as_json=as_json,
@@ -303,8 +329,12 @@ def explain(
         list[str] | None, typer.Option("--policy", help="Policies as for `policy check`. Default: those of --config.")
     ] = None,
     audit: AuditDirectory = None,
-    config: ConfigFile = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="The configuration in force. Default: ringfence.yaml, where there is one."),
+    ] = None,
     *,
+    engine: Engine = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Says why a request was decided as it was: each policy that spoke, what it rests on, and what to change.
@@ -313,7 +343,8 @@ def explain(
     """
     from governance.policy.impact.explain_report import explain_command
 
-    given = _Surroundings(config)
+    # Asked where `ringfence up` runs, it is about the policies in force there.
+    given = _Surroundings(config or (_HERE if _HERE.is_file() and not (policy or audit) else None))
     code = explain_command(
         decision_id,
         given.audit(audit),
@@ -321,6 +352,7 @@ def explain(
         modes=given.modes,
         parameters=given.parameters,
         nodes=given.nodes,
+        engine=engine,
         as_json=as_json,
     )
     raise typer.Exit(code)

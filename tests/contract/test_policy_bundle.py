@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,7 @@ from governance.policy.distribution.archive import pack, read_tree
 from governance.policy.distribution.bundle_commands import build
 from tests.bundles import policy, write
 
-pytestmark = [
-    pytest.mark.opa,
-    pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: OPA itself is not asked"),
-]
+pytestmark = pytest.mark.opa
 # Numbers as they are spelt, escapes, order of keys, nesting: what two hashes of data could disagree on.
 DATA = '{"ringfence": {"b": [1, -0, {"z": null, "a": true}], "a": "<\\u00e9\\u2028\\u007f\\t\\"&\\ud83d\\ude00>"}}'
 FILES = {
@@ -126,7 +122,7 @@ def test_a_plan_is_made_where_there_is_an_opa(tmp_path: Path) -> None:
     """With OPA at hand a bundle carries the plan of exactly its modules, and the signature covers it."""
     private, public = keys(tmp_path, "ES256")
     out = tmp_path / "b.tar.gz"
-    build([write(tmp_path / "mine", FILES)], out, key=signing.read_key(private), opa=shutil.which("opa"))
+    build([write(tmp_path / "mine", FILES)], out, key=signing.read_key(private), opa="opa")
     tree = read_tree(out)
 
     signing.verify(tree, signing.read_key(public))

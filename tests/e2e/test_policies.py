@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from governance.policy.distribution.bundle_commands import build
 from governance.policy.distribution.signing import read_key
 from tests.e2e.stack import Stack, stack, until
 
 SECRET = "k" * 48
+REMEDY = r'Say "open", {door}, 100 % \u0022 of %REQ(:PATH)% and Größe.'
 CLOSED = """# METADATA
 # title: Nothing passes
 # custom:
 #   id: closed
 #   version: "1.0.0"
+#   remedy: 'REMEDY'
 package ringfence.policy.closed
 
 effects contains {
@@ -23,11 +28,15 @@ effects contains {
 	"code": "closed",
 	"params": {"status": 403, "message_id": "denied"},
 }
-"""
+""".replace("REMEDY", REMEDY)
 
 
 async def test_a_newer_bundle_takes_effect_and_one_without_its_signature_does_not(tmp_path: Path) -> None:
-    """With a key the newest bundle that it signed decides; what anybody may have written changes nothing and is told."""
+    """With a key the newest bundle that it signed decides; what anybody may have written changes nothing and is told.
+
+    The admin address and the metrics tell which revision is in force and that the last candidate was refused.
+    Its remedy reaches the caller letter by letter, whatever it means to Envoy or to JSON.
+    """
     secret = tmp_path / "policy.key"
     secret.write_text(SECRET)
     secret.chmod(0o600)
@@ -45,11 +54,34 @@ async def test_a_newer_bundle_takes_effect_and_one_without_its_signature_does_no
         build(["builtin", closed], made, key=key, revision="second")
         shutil.move(made, watched)
         await until(lambda: _is(s, (403, "second")))
+        said = json.loads((await s.say("hello")).body)["error"]["message"]
+        assert "This request is refused by policy" in said
+        assert said.endswith(f". {REMEDY}")
 
         build(["builtin"], made, revision="third")
         shutil.move(made, watched)
         await until(lambda: _told(s, "bundle_refused"))
         assert (403, "second") == await _decided(s)
+
+        seen = await _status(s)
+        watched = seen["watched"]
+        assert ("second", "second", True, "config_invalid") == (
+            seen["revision"],
+            watched["revision"],
+            watched["signed"],
+            watched["code"],
+        )
+        metrics = await s.metrics()
+        assert re.search(r'ringfence_policy_bundle_info\{[^}]*revision="second"[^}]*\} 1.0', metrics)
+        assert re.search(r'ringfence_policy_bundle_failing\{worker="worker-0"\} [1-9]', metrics)
+
+
+async def _status(s: Stack) -> dict[str, Any]:
+    """What the admin address says of the only worker."""
+    async with s.http.get(f"http://127.0.0.1:{s.admin}/policy") as answer:
+        [found] = (await answer.json())["workers"].values()
+    assert isinstance(found, dict)
+    return found
 
 
 async def _decided(s: Stack) -> tuple[int, str]:

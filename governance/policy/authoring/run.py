@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -111,7 +112,7 @@ def run_tests(directories: Sequence[str]) -> TestRun:
     Raises ConfigInvalid where a module or a case cannot be used.
     """
     bundle = load_bundle(directories)
-    tests = [read_module(name=name, file=name, text=text) for name, text in bundle.tests]
+    tests = test_modules(bundle)
     tables = list(_tables(bundle, tests))
     rows = cases_in(bundle)
     opa = shutil.which("opa")
@@ -129,6 +130,39 @@ def run_tests(directories: Sequence[str]) -> TestRun:
         tests={policy.id: _tests_of(policy.id, tests) for policy in bundle.policies},
         engines=tuple(name for name, _ in engines) + (() if opa is None else ("opa",)),
     )
+
+
+def run_cases(bundle: Bundle, policies: Collection[str], *, most: int) -> Iterator[TestResult]:
+    """Each case of `policies` on what `auto` chooses for `bundle`: the plan that it carries, else the embedded engine.
+
+    Rows with parameters of their own run on the embedded engine: to compile a whole plan for each takes too long.
+    Raises ConfigInvalid where a case cannot be used, and for more than `most` cases.
+    """
+    tests = [one for one in test_modules(bundle) if one.package[:2] != ROOT or tested_by(one) in policies]
+    tables = list(_tables(bundle, tests))
+    chosen = replace(bundle, cases={policy: bundle.cases[policy] for policy in policies & bundle.cases.keys()})
+    rows: Mapping[str, Sequence[Case]] = cases_in(chosen)
+    if len(tables) + sum(map(len, rows.values())) > most:
+        raise ConfigInvalid(f"more than {most} cases")
+    plan = bundle.plan
+    if plan is not None:
+        plain = {policy: [case for case in cases if case.params is None] for policy, cases in rows.items()}
+        yield from _on("plan", lambda one: _carried(one, plan), bundle, tables, plain)
+        tables, rows = (
+            [],
+            {policy: [case for case in cases if case.params is not None] for policy, cases in rows.items()},
+        )
+    yield from _on("embedded", lambda one: _embedded(one, bundle), bundle, tables, rows)
+
+
+def test_modules(bundle: Bundle) -> list[Module]:
+    """The test modules of `bundle`."""
+    return [read_module(name=name, file=name, text=text) for name, text in bundle.tests]
+
+
+def tested_by(test: Module) -> str:
+    """The policy that a test module is about."""
+    return test.package[-1].removesuffix("_test")
 
 
 def test_command(directories: Sequence[str], *, as_json: bool, threshold: int = 0) -> int:  # noqa: PT028  (a command)
@@ -206,7 +240,7 @@ def _tables(bundle: Bundle, tests: Sequence[Module]) -> Iterator[tuple[str, str,
     known = {policy.id for policy in bundle.policies}
     for test in tests:
         if test.package[:2] == ROOT:
-            policy = test.package[-1].removesuffix("_test")
+            policy = tested_by(test)
             yield from cases_of(alone(bundle, policy) if policy in known else bundle, [test, *shared])
 
 
@@ -218,7 +252,7 @@ def _embedded(bundle: Bundle, whole: Bundle) -> Asks:
 def _planned(opa: str) -> Callable[[Bundle], Asks]:
     # Hundreds of builtins, which `decide` has no use for.
     from governance.policy.plan.build import build_plan  # noqa: PLC0415
-    from governance.policy.plan.engine import PlanEngine  # noqa: PLC0415
+    from governance.policy.plan.engine import UNHURRIED_MS, PlanEngine  # noqa: PLC0415
 
     plans: dict[tuple[str, ...], bytes] = {}
 
@@ -227,9 +261,15 @@ def _planned(opa: str) -> Callable[[Bundle], Asks]:
         policies = tuple(policy.id for policy in bundle.policies)
         if policies not in plans:
             plans[policies] = build_plan(bundle, opa)
-        return PlanEngine(bundle, plans[policies]).evaluate_now
+        return PlanEngine(bundle, plans[policies], deadline_ms=UNHURRIED_MS).evaluate_now
 
     return make
+
+
+def _carried(bundle: Bundle, plan: bytes) -> Asks:
+    from governance.policy.plan.engine import UNHURRIED_MS, PlanEngine  # noqa: PLC0415
+
+    return PlanEngine(bundle, plan, deadline_ms=UNHURRIED_MS).evaluate_now
 
 
 def _on(
@@ -240,15 +280,15 @@ def _on(
     rows: Mapping[str, Sequence[Case]],
 ) -> Iterator[TestResult]:
     """Each case of the tables in the test modules, then each row of `cases.yaml`, on one engine."""
-    asks = make(bundle)
+    whole = functools.cache(lambda: make(bundle))
     for policy, title, case in tables:
-        (said,) = asks([policy], canonical(case["input"]))
+        (said,) = whole()([policy], canonical(case["input"]))
         expected = frozenset("/".join(pair) for pair in case["rules"])
-        whole = contribution_of(_policy(bundle, policy), case["effects"]) if "effects" in case else said
+        in_full = contribution_of(_policy(bundle, policy), case["effects"]) if "effects" in case else said
         yield TestResult(
             engine=name,
             rule=f"{policy}: {title}",
-            passed=said.failure is None and said_by(said) == expected and whole.effects == said.effects,
+            passed=said.failure is None and said_by(said) == expected and in_full.effects == said.effects,
             policy=policy,
             expected=expected,
             actual=said_by(said),
@@ -256,7 +296,7 @@ def _on(
     for policy, cases in rows.items():
         for params, group in by_params(cases):
             # A bundle with other parameters is another bundle: its engine is made for these cases alone.
-            ask = asks if params is None else make(with_params(alone(bundle, policy), policy, params))
+            ask = whole() if params is None else make(with_params(alone(bundle, policy), policy, params))
             for row in group:
                 (said,) = ask([policy], row.document)
                 yield TestResult(

@@ -1,8 +1,8 @@
 """Keeps the newest good bundle of an origin in force.
 
-A candidate goes through signature, store and activation, which loads it, tries it and swaps it in. Whatever fails on
-the way leaves the bundle before it in force and is asked for again, later and later. At the start the last good bundle
-stands in for an origin that cannot be had; without one there is no start: nothing is decided without policies.
+A candidate goes through signature, store and activation, which loads it, tests it, tries it and swaps it in. Whatever
+fails on the way leaves the bundle before it in force and is asked for again, later and later. At the start the last good
+bundle stands in for an origin that cannot be had; without one there is no start: nothing is decided without policies.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ Activate = Callable[[Tree], Awaitable[Bundle]]
 class Status:
     """What an operator asks about a feed. `kept` says that the bundle in force is the one from disk.
 
-    `failing` counts failures since the last success. Times are Unix seconds, 0 for never; `code` and `reason` are of
+    `signed` says that nothing without a good signature is taken. `failing` counts failures since the last success.
+    Times are Unix seconds, 0 for never: asked at all, asked with success, and put in force. `code` and `reason` are of
     the last failure and empty once the origin is well again.
     """
 
     origin: str
+    signed: bool = False
     revision: str = ""
     digest: str = ""
     kept: bool = False
@@ -48,6 +50,7 @@ class Status:
     failures: int = 0
     failing: int = 0
     asked_unix_s: int = 0
+    succeeded_unix_s: int = 0
     activated_unix_s: int = 0
     code: str = ""
     reason: str = ""
@@ -71,7 +74,7 @@ class Feed:
         self._tag = ""
         self._place: Path | None = None
         self._held = False
-        self.status = Status(origin=origin.name)
+        self.status = Status(origin=origin.name, signed=key is not None)
 
     async def start(self, activate: Activate) -> Bundle:
         """The bundle in force: the origin's, else the last good one. Raises GovernanceError where there is neither."""
@@ -108,7 +111,8 @@ class Feed:
     async def _ask(self, activate: Activate) -> Bundle | None:
         fetched = await self._origin.fetch(self._tag)
         bundle = await self._take(fetched, activate) if fetched is not None else None
-        self.status = replace(self.status, failing=0, code="", reason="", asked_unix_s=int(time.time()))
+        now = int(time.time())
+        self.status = replace(self.status, failing=0, code="", reason="", asked_unix_s=now, succeeded_unix_s=now)
         return bundle
 
     async def _take(self, fetched: Fetched, activate: Activate) -> Bundle | None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -27,9 +25,9 @@ from governance.errors import AuditUnavailable, ConfigInvalid, PolicyUnavailable
 from governance.policy.bundle import BUILTIN, Bundle, load_known
 from governance.policy.engine import AUTO
 from governance.policy.impact.changes import CHANGES, LOOSER, NEW_ALLOWS, NEW_DENIALS
+from governance.policy.impact.engines import planned
 from governance.policy.impact.explain_report import page, visible
 from governance.policy.impact.replay import RECORDED, Named, Report, Wanted, moment, replay
-from governance.policy.plan.build import build_plan
 
 _Modes = Mapping[str, Mode] | None
 _Parameters = Mapping[str, Mapping[str, Any]] | None
@@ -67,8 +65,8 @@ def replay_command(
         until=None if until is None else moment(until, now_us),
         tenant=tenant,
     )
-    old = RECORDED if list(before) == [RECORDED] else _planned(_bundle(before, modes, parameters), engine)
-    new = _planned(_bundle(after, modes, parameters), engine)
+    old = RECORDED if list(before) == [RECORDED] else planned(_bundle(before, modes, parameters), engine)
+    new = planned(_bundle(after, modes, parameters), engine)
     try:
         if not logs(audit):
             errors.print(visible(f"no audit log under `{audit}`"))
@@ -110,18 +108,6 @@ def _bundle(sources: Sequence[str], modes: _Modes, parameters: _Parameters) -> B
     if RECORDED in sources:
         raise ConfigInvalid("`recorded` stands alone, and for --from only")
     return load_known(sources or (BUILTIN,), modes=modes, parameters=parameters)
-
-
-def _planned(bundle: Bundle, engine: str) -> Bundle:
-    """`bundle` with a plan where OPA is there to make one: that engine says the same in a fraction of the time."""
-    opa = shutil.which("opa")
-    if engine != AUTO or bundle.plan is not None or opa is None:
-        return bundle
-    try:
-        return replace(bundle, plan=build_plan(bundle, opa))
-    except ConfigInvalid:
-        # What OPA refuses is for `policy check` to say; the embedded engine has its own checks.
-        return bundle
 
 
 @contextmanager
