@@ -196,8 +196,11 @@ class Facts:
 
         Raises TypeError where a name taken from the request is no Unicode text (a lone surrogate).
         """
-        document = {name: value for name in _PARTS if (value := getattr(self, name)) is not None}
-        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(dict(self.parts()), option=orjson.OPT_SORT_KEYS)
+
+    def parts(self) -> list[tuple[str, Any]]:
+        """The parts that are there, by name."""
+        return [(name, value) for name in _PARTS if (value := getattr(self, name)) is not None]
 
 
 _PARTS = tuple(part.name for part in fields(Facts))

@@ -20,6 +20,8 @@ from envoy.service.ext_proc.v3 import external_processor_pb2_grpc
 from classifiers.compiled import load_compiled
 from classifiers.detector import PatternDetector
 from classifiers.extra import ExtendedDetector, extended, load_own
+from classifiers.jurisdiction import regions_in_play
+from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
 from governance import state, telemetry
 from governance.audit.journal import Limits as AuditLimits
@@ -28,6 +30,7 @@ from governance.caller import identify
 from governance.config import load
 from governance.dialects.routes import Limits
 from governance.errors import AuditUnavailable, GovernanceError
+from governance.gather import providers
 from governance.interfaces import Detector
 from governance.pipeline import Runtime
 from governance.policy.bundle import Bundle
@@ -67,7 +70,16 @@ async def _serve(config: Config, index: int) -> None:
         policies = Policies(config, config.state_directory / "policy" / f"worker-{index}")
         stack.push_async_callback(policies.close)
         bundle = await policies.start()
-        policy = await stack.enter_async_context(Decider.open(bundle, config.policy.engine, config.policy.opa_url))
+        policy = await stack.enter_async_context(
+            Decider.open(
+                bundle,
+                config.policy.engine,
+                config.policy.opa_url,
+                deadline_ms=config.policy.deadline_ms,
+                plan_budget=config.policy.plan_budget,
+                on_unavailable=config.policy.on_unavailable,
+            )
+        )
         audit = await stack.enter_async_context(
             AuditLog.open(
                 config.audit.directory / f"worker-{index}",
@@ -80,6 +92,7 @@ async def _serve(config: Config, index: int) -> None:
         metrics.open_intents.follow(lambda: audit.open_decisions)
         fleet = await stack.enter_async_context(Placement(config.nodes, str(sockets.control(config.state_directory))))
         detector = _detector(config, stack)
+        metrics.bundle.follow(lambda: policy.bundle, lambda: policies.status)
         current = _Current(
             _runtime(config, bundle, detector=detector, policy=policy, audit=audit, fleet=fleet), policies, policy
         )
@@ -99,7 +112,7 @@ async def _serve(config: Config, index: int) -> None:
         reconciler = asyncio.create_task(_reconcile(audit, processor, log))
         stack.callback(reconciler.cancel)
         await stack.enter_async_context(
-            serving(_metrics_routes(metrics), sockets.metrics(config.state_directory, index))
+            serving(_state_routes(metrics, policies, policy), sockets.metrics(config.state_directory, index))
         )
         # What was made so far lives as long as the process; no later collection has to walk it.
         gc.collect()
@@ -146,7 +159,10 @@ class _Current:
 def _detector(config: Config, stack: AsyncExitStack) -> Detector:
     """The rules, and the operator's own recognisers beside them."""
     own = load_own(config.classifiers.recognizers)
-    detector = extended(PatternDetector(reader=Reader(compiled=load_compiled(more=own.rules))), own)
+    # National telephone numbers are read as people write them where callers are.
+    regions = regions_in_play((config.origin.jurisdiction,), DEFAULT_REGIONS)
+    reader = Reader(compiled=load_compiled(more=own.rules), regions=regions)
+    detector = extended(PatternDetector(reader=reader), own)
     if isinstance(detector, ExtendedDetector):
         stack.callback(detector.close)
     return detector
@@ -168,7 +184,9 @@ def _runtime(
             tenant=config.origin.tenant,
             jurisdiction=config.origin.jurisdiction,
             env=config.origin.env,
+            identity=config.identity,
         ),
+        providers=providers(config.nodes),
         levels=bundle.levels,
         limits=Limits(
             max_body_bytes=config.limits.streamed_body_bytes or config.limits.max_body_bytes,
@@ -213,8 +231,11 @@ async def _listen(config: Config, index: int, processor: ExternalProcessor, log:
     return server
 
 
-def _metrics_routes(metrics: telemetry.WorkerMetrics) -> list[web.RouteDef]:
+def _state_routes(metrics: telemetry.WorkerMetrics, policies: Policies, policy: Decider) -> list[web.RouteDef]:
     async def scrape(_: web.Request) -> web.Response:
         return web.Response(body=telemetry.render(metrics.registry))
 
-    return [web.get("/metrics", scrape)]
+    async def in_force(_: web.Request) -> web.Response:
+        return web.json_response(policies.described(policy.bundle))
+
+    return [web.get("/metrics", scrape), web.get("/policy", in_force)]

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, final
 
 import orjson
 
@@ -30,6 +31,7 @@ from governance.decision import (
     OperatorParams,
     Pin,
     PinEffect,
+    Reason,
     Redact,
     RedactEffect,
     Respond,
@@ -59,17 +61,22 @@ V_co = TypeVar("V_co", covariant=True)
 
 @frozen
 class Voice:
-    """One effect of one policy. Voices are equal when policy, version, mode and the effect's canonical text are.
+    """One effect of one policy. Voices are equal when their keys are: policy, version, mode and the effect's own text.
 
-    A failed policy has one voice, which denies with 503 `policy_error`; a voice of ours has the policy "".
+    A failed policy has one voice, which denies with 503 `policy_error`; a voice of ours has the policy "". What follows
+    from these is worked out once: a voice is heard again with each request on which its policy says the same.
     """
 
-    policy: str
-    version: str
-    mode: Mode
-    text: bytes
-    failure: FailureKind | None = None
+    key: bytes
+    policy: str = field(compare=False)
+    version: str = field(compare=False)
+    mode: Mode = field(compare=False)
+    failure: FailureKind | None = field(compare=False)
     effect: Effect = field(compare=False)
+    order: tuple[str, ...] = field(compare=False)
+    """Where its reason stands among others; reasons that share it differ in nothing but `winning`."""
+    heard: Reason = field(compare=False)
+    won: Reason = field(compare=False)
 
 
 @frozen
@@ -82,14 +89,46 @@ class Part(Generic[V_co]):
 
 
 def voice_of(policy: str, version: str, mode: Mode, effect: Effect, failure: FailureKind | None = None) -> Voice:
-    """The voice that says `effect`; its text is the same for equal effects."""
-    text = orjson.dumps(effect, option=orjson.OPT_SORT_KEYS)
-    return Voice(policy=policy, version=version, mode=mode, text=text, failure=failure, effect=effect)
+    """The voice that says `effect`. Keys sort by policy, version, mode and text; equal effects have one text."""
+    names = "\0".join((policy, version, mode, failure or "", ""))
+    reason = Reason(
+        policy=policy,
+        version=version,
+        rule=effect.rule,
+        effect=effect.effect,
+        code=effect.code,
+        winning=False,
+        mode=mode,
+    )
+    return Voice(
+        key=names.encode() + orjson.dumps(effect, option=orjson.OPT_SORT_KEYS),
+        policy=policy,
+        version=version,
+        mode=mode,
+        failure=failure,
+        effect=effect,
+        order=(policy, effect.rule, effect.effect, effect.code, version, mode),
+        heard=reason,
+        won=replace(reason, winning=True),
+    )
 
 
-def spoken(kind: type[E], voices: Iterable[Voice]) -> list[tuple[Voice, E]]:
-    """The voices with an effect of `kind`, in their order."""
-    return [(voice, voice.effect) for voice in voices if isinstance(voice.effect, kind)]
+@final
+class Spoken:
+    """Voices by the kind of their effect, in their order."""
+
+    def __init__(self, voices: Iterable[Voice]) -> None:
+        self._kinds: dict[type, list[Any]] = {}
+        for voice in voices:
+            kind = type(voice.effect)
+            if kind in self._kinds:
+                self._kinds[kind].append((voice, voice.effect))
+            else:
+                self._kinds[kind] = [(voice, voice.effect)]
+
+    def of(self, kind: type[E]) -> list[tuple[Voice, E]]:
+        """Those with an effect of `kind`."""
+        return self._kinds.get(kind, [])
 
 
 def denial_of(code: str, *, status: int = 403) -> DenyEffect:
@@ -110,31 +149,45 @@ def _conflict(code: str, parties: Sequence[Voice], disputed: bool) -> tuple[Voic
 # --- redact --------------------------------------------------------------------------------------------------------
 
 
-def settle_redact(voices: Sequence[Voice]) -> Part[tuple[Redact, ...]]:
+def settle_redact(said: Iterable[tuple[Voice, RedactEffect]]) -> Part[tuple[Redact, ...]]:
     """One row per entity, place of application and settled operator, over the roles that settle alike."""
-    rows: defaultdict[Redact, set[Role]] = defaultdict(set)
-    winners: set[Voice] = set()
-    for roles, said in _cells(spoken(RedactEffect, voices)):
-        settled, deciding = _strongest([row for _, row in said])
-        rows[settled].update(roles)
-        winners.update(voice for voice, row in said if row.operator in deciding)
-    merged = [replace(row, where=_where(roles)) for row, roles in rows.items()]
-    return Part(value=tuple(sorted(merged, key=_row_order)), winners=winners)
+    targets: defaultdict[tuple[str, str], list[Voice]] = defaultdict(list)
+    for voice, effect in said:
+        targets[effect.params.entity, effect.params.apply].append(voice)
+    rows: list[Redact] = []
+    winners: list[Voice] = []
+    for target in sorted(targets):
+        settled = _settled(tuple(targets[target]))
+        rows += settled.value
+        winners += settled.winners
+    return Part(value=tuple(rows), winners=winners)
 
 
 _Said = list[tuple[Voice, Redact]]
 
 
-def _cells(effects: Iterable[tuple[Voice, RedactEffect]]) -> Iterator[tuple[list[Role], _Said]]:
-    """Who speaks of one entity and place of application, and the roles for which exactly they do."""
-    targets: defaultdict[tuple[str, str], _Said] = defaultdict(list)
-    for voice, effect in effects:
-        targets[effect.params.entity, effect.params.apply].append((voice, effect.params))
-    for said in targets.values():
-        speaking: defaultdict[tuple[int, ...], list[Role]] = defaultdict(list)
-        for role in Role:
-            speaking[tuple(i for i, (_, row) in enumerate(said) if not row.where or role in row.where)].append(role)
-        yield from ((roles, [said[i] for i in indices]) for indices, roles in speaking.items() if indices)
+# The same policies speak of the same entity in request after request.
+@lru_cache(maxsize=4096)
+def _settled(voices: tuple[Voice, ...]) -> Part[tuple[Redact, ...]]:
+    """The rows of one entity and place of application, of which all `voices` speak."""
+    rows: defaultdict[Redact, set[Role]] = defaultdict(set)
+    winners: dict[Voice, None] = {}
+    for roles, said in _cells(
+        [(voice, voice.effect.params) for voice in voices if isinstance(voice.effect, RedactEffect)]
+    ):
+        settled, deciding = _strongest([row for _, row in said])
+        rows[settled].update(roles)
+        winners.update(dict.fromkeys(voice for voice, row in said if row.operator in deciding))
+    merged = [replace(row, where=_where(roles)) for row, roles in rows.items()]
+    return Part(value=tuple(sorted(merged, key=_row_order)), winners=tuple(winners))
+
+
+def _cells(said: _Said) -> Iterator[tuple[list[Role], _Said]]:
+    """Who speaks of which roles: the roles for which exactly the same do."""
+    speaking: defaultdict[tuple[int, ...], list[Role]] = defaultdict(list)
+    for role in Role:
+        speaking[tuple(i for i, (_, row) in enumerate(said) if not row.where or role in row.where)].append(role)
+    yield from ((roles, [said[i] for i in indices]) for indices, roles in speaking.items() if indices)
 
 
 def _strongest(rows: Sequence[Redact]) -> tuple[Redact, set[Operator]]:
@@ -176,8 +229,8 @@ def _where(roles: set[Role]) -> tuple[Role, ...]:
     return () if len(roles) == len(Role) else tuple(role for role in Role if role in roles)
 
 
-def _row_order(row: Redact) -> tuple[str, str, int, bytes]:
-    return row.entity, row.apply, _RANK[row.operator], orjson.dumps(row)
+def _row_order(row: Redact) -> tuple[int, bytes]:
+    return _RANK[row.operator], orjson.dumps(row)
 
 
 # --- pin -----------------------------------------------------------------------------------------------------------
@@ -208,14 +261,20 @@ def join_pins(pins: Iterable[Pin]) -> Pin:
     )
 
 
-def settle_pin(voices: Sequence[Voice]) -> Part[Pin]:
+def settle_pin(said: Sequence[tuple[Voice, PinEffect]]) -> Part[Pin]:
     """The intersection of all pins; `placement_impossible` where it admits nothing in any fleet."""
-    said = spoken(PinEffect, voices)
     if not said:
         return Part(value=UNPINNED)
-    pin = join_pins(effect.params for _, effect in said)
+    pin, impossible = _pinned(frozenset([effect.params for _, effect in said]))
     winners = [voice for voice, effect in said if effect.params != UNPINNED]
-    return Part(value=pin, winners=winners, conflicts=_conflict("placement_impossible", winners, _is_impossible(pin)))
+    return Part(value=pin, winners=winners, conflicts=_conflict("placement_impossible", winners, impossible))
+
+
+@lru_cache(maxsize=1024)
+def _pinned(pins: frozenset[Pin]) -> tuple[Pin, bool]:
+    """The intersection of `pins`, and whether it admits nothing."""
+    pin = join_pins(pins)
+    return pin, _is_impossible(pin)
 
 
 def _is_impossible(pin: Pin) -> bool:
@@ -254,9 +313,9 @@ def _nearest_first(tiers: Iterable[Tier]) -> tuple[Tier, ...]:
 # --- route and headers ---------------------------------------------------------------------------------------------
 
 
-def settle_route(voices: Sequence[Voice]) -> Part[Route]:
+def settle_route(spoken: Iterable[tuple[Voice, RouteEffect]]) -> Part[Route]:
     """Overrides at their highest priority, least limits, tools in every list."""
-    said = [(voice, effect.params) for voice, effect in spoken(RouteEffect, voices)]
+    said = [(voice, effect.params) for voice, effect in spoken]
     if not said:
         return Part(value=UNROUTED)
     models = _overriding([(voice, params.priority, params.model) for voice, params in said])
@@ -302,9 +361,9 @@ def _limits(params: RouteParams, route: Route) -> bool:
     )
 
 
-def settle_headers(voices: Sequence[Voice]) -> Part[Header]:
+def settle_headers(spoken: Iterable[tuple[Voice, HeaderEffect]]) -> Part[Header]:
     """Names in lower case. Removal beats any value; of two values neither is set."""
-    said = [(voice, effect.params) for voice, effect in spoken(HeaderEffect, voices)]
+    said = [(voice, effect.params) for voice, effect in spoken]
     if not said:
         return Part(value=UNCHANGED)
     removed = {name.lower() for _, header in said for name in header.remove}
@@ -332,9 +391,9 @@ def _sets(header: Header, names: Collection[str]) -> bool:
 # --- response and audit --------------------------------------------------------------------------------------------
 
 
-def settle_response(voices: Sequence[Voice]) -> Part[Respond]:
+def settle_response(spoken: Iterable[tuple[Voice, RespondEffect]]) -> Part[Respond]:
     """The strictest inspection, over all entities named, within the least buffers."""
-    said = [(voice, effect.params) for voice, effect in spoken(RespondEffect, voices)]
+    said = [(voice, effect.params) for voice, effect in spoken]
     if not said:
         return Part(value=UNINSPECTED)
     entities = {entity for _, one in said for entity in one.entities}
@@ -350,9 +409,9 @@ def settle_response(voices: Sequence[Voice]) -> Part[Respond]:
     return Part(value=settled, winners=shaping)
 
 
-def settle_audit(voices: Sequence[Voice]) -> Part[AuditObligation]:
+def settle_audit(spoken: Iterable[tuple[Voice, AuditEffect]]) -> Part[AuditObligation]:
     """The most detail asked for. A cap on retention beats any demand, and alone it is the retention."""
-    said = [(voice, effect.params) for voice, effect in spoken(AuditEffect, voices)]
+    said = [(voice, effect.params) for voice, effect in spoken]
     if not said:
         return Part(value=_AUDITED)
     longest = max((one.retain_days for _, one in said if one.retain_days is not None), default=None)

@@ -11,7 +11,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -65,8 +65,13 @@ def facts_bytes(facts: Facts) -> bytes:
 
     Raises MalformedRequest where a name taken from the request is no Unicode text (a lone surrogate).
     """
+    return canonical_part(dict(facts.parts()))
+
+
+def canonical_part(parts: Mapping[str, Any]) -> bytes:
+    """The canonical JSON of parts of the facts. Raises MalformedRequest as `facts_bytes` does."""
     try:
-        return facts.canonical()
+        return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         raise MalformedRequest("a name is not Unicode text") from None
 

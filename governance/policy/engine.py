@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import field, fields, is_dataclass, replace
-from functools import lru_cache, partial
+from dataclasses import field, is_dataclass, replace
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Protocol, get_type_hints
+from typing import Any, Literal, Protocol, get_type_hints
 
 import orjson
 
@@ -27,14 +26,16 @@ from governance.facts import DetectorFact, Facts, Phase
 from governance.frozen import frozen
 from governance.policy import embedded
 from governance.policy.bundle import Bundle, in_force
-from governance.policy.contract import facts_bytes
+from governance.policy.cache import DecisionCache, Joins, awake
+from governance.policy.contract import canonical_part, facts_bytes
 from governance.policy.embedded import EmbeddedEngine
-from governance.policy.lattice import combine
+from governance.policy.fallback import Fallback, answered
 from governance.policy.opa import OpaEngine
 from governance.policy.reads import ReadSet
-from governance.policy.rollout import Modes, Reach, reach_of
+from governance.policy.remedies import remedies_of
+from governance.policy.rollout import Reach, reach_of
 from governance.policy.sample import samples
-from governance.policy.trial import try_out
+from governance.policy.watched import Watched
 
 # Above this many rows an evaluation would hold up the other requests of the event loop.
 _INLINE_ROWS = 20
@@ -88,61 +89,15 @@ class InProcess:
         return self._there.evaluate(policies, document)
 
 
-# Phase, the mode of each policy for this request, and all that the bundle reads of the facts.
-_Key = tuple[Phase, Modes | None, Hashable]
-
-
-_WITHOUT_ID = [each.name for each in fields(Decision) if each.name != "decision_id"]
-
-
-@frozen
-class _Kept:
-    """`again(decision_id=...)` is the decision as the answer to another request, without the cost of `replace`."""
-
-    again: Callable[..., Decision]
-    provenance: Provenance
-    until: float
-
-
-class _Cache:
-    """The decisions last used, at most `size`, each until its time is over."""
-
-    def __init__(self, size: int, clock: Callable[[], float]) -> None:
-        self._size, self._clock = size, clock
-        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
-
-    def get(self, key: _Key) -> _Kept | None:
-        kept = self._kept.get(key)
-        if kept is None:
-            return None
-        if kept.until <= self._clock():
-            del self._kept[key]
-            return None
-        self._kept.move_to_end(key)
-        return kept
-
-    def put(self, key: _Key, decision: Decision) -> None:
-        """Keeps `decision` unless it forbids that. A failure may be over with the next request."""
-        if not decision.cacheable or decision.ttl_s <= 0 or decision.errors or self._size <= 0:
-            return
-        values = {name: getattr(decision, name) for name in _WITHOUT_ID}
-        values["provenance"] = provenance = replace(decision.provenance, cached=True, eval_us=0)
-        self._kept[key] = _Kept(
-            again=partial(Decision, **values), provenance=provenance, until=self._clock() + decision.ttl_s
-        )
-        self._kept.move_to_end(key)
-        if len(self._kept) > self._size:
-            self._kept.popitem(last=False)
-
-
 @frozen
 class _Active:
     """A bundle in force with what belongs to it alone. Each decision takes one reference at its start."""
 
     bundle: Bundle
     engine: Engine
-    cache: _Cache
-    project: Callable[[bytes], bytes]
+    cache: DecisionCache
+    joins: Joins
+    project: Callable[[Facts], bytes]
     reads: Callable[[Facts], Hashable]
     reach: Mapping[Phase, Reach]
     provenance: Provenance = field(default_factory=Provenance)
@@ -172,31 +127,45 @@ class Decider:
         opa_url: str | None = None,
         *,
         deadline_ms: int = 500,
+        plan_budget: int = 200_000,
         push: bool = True,
         cache_size: int = _DEFAULT_CACHE,
-        clock: Callable[[], float] = time.monotonic,
-        trial: Callable[[Bundle], None] = try_out,
+        clock: Callable[[], float] = awake,
+        on_unavailable: Literal["deny", "embedded"] = "deny",
+        trial: Callable[[Bundle], None] | None = None,
     ) -> AsyncIterator[Decider]:
         """A decider on the bundle's plan (`plan`), on regopy (`embedded`) or on the OPA server at `opa_url` (`opa`).
 
         `auto` is `plan` for a bundle that carries one, else `embedded`; each bundle that is put in force chooses anew.
-        `trial` raises ConfigInvalid for a bundle that must not be compiled in this process.
+        One evaluation ends after `deadline_ms`, and on a plan each policy also after `plan_budget` steps. regopy runs
+        in a process of its own that is ended then; with `trial` it runs in this one, without a deadline and faster, after
+        `trial`, which raises ConfigInvalid for a bundle that must not be compiled here. While the server cannot be reached,
+        requests are refused (`deny`) or decided on regopy by the same bundle (`embedded`).
         Raises ConfigInvalid where the bundle cannot be used, PolicyUnavailable where the server cannot be reached.
         """
 
         async def make(candidate: Bundle) -> Engine:
             chosen = engine_for(candidate) if engine == AUTO else engine
             if chosen == PLAN:
-                return await _planned(candidate)
-            if chosen == EmbeddedEngine.name:
-                await asyncio.to_thread(trial, candidate)
-                return InProcess(in_force(candidate))
+                return await _planned(candidate, budget=plan_budget, deadline_ms=deadline_ms)
+            if chosen == Watched.name:
+                return await regopy(candidate)
             if chosen != OpaEngine.name or opa_url is None:
                 raise ConfigInvalid("an engine is `auto`, `plan`, `embedded`, or `opa` with the URL of a server")
-            return await OpaEngine(candidate, url=opa_url, deadline_ms=deadline_ms, push=push).start()
+            server = OpaEngine(candidate, url=opa_url, deadline_ms=deadline_ms, push=push).start
+            if on_unavailable == "deny":
+                return await server()
+            # First the one whose start changes no server: a bundle that either refuses is refused.
+            return await Fallback(OpaEngine.name, server, await regopy(candidate)).start()
+
+        async def regopy(candidate: Bundle) -> Engine:
+            if trial is None:
+                return await Watched.start(candidate, deadline_ms=deadline_ms, rehearsals=samples())
+            await asyncio.to_thread(trial, candidate)
+            return InProcess(in_force(candidate))
 
         decider = cls(
-            _activate(bundle, _reach(bundle), await make(bundle), _Cache(cache_size, clock)),
+            _activate(bundle, _reach(bundle), await make(bundle), DecisionCache(cache_size, clock)),
             make=make,
             cache_size=cache_size,
             clock=clock,
@@ -216,23 +185,25 @@ class Decider:
         started = time.perf_counter_ns()
         active = self._active
         classifiers = _classifiers(facts.classification.detectors)
-        reach = active.reach[facts.phase]
-        modes = reach.modes(facts)
-        key = (facts.phase, reach.key(modes), active.reads(facts))
+        terms = active.reach[facts.phase].terms(facts)
+        key = (facts.phase, terms.key, active.reads(facts))
         known = active.cache.get(key)
         if known is not None:
-            return _again(known, decision_id, classifiers)
-        document = active.project(facts_bytes(facts))
-        contributions = await active.engine.evaluate(reach.asked(modes), document, rows=_rows(facts))
+            return known.decision(decision_id, classifiers)
+        document = active.project(facts)
+        answer = await answered(active.engine, terms.asked, document, rows=_rows(facts))
+        contributions = answer.contributions
         provenance = replace(
             active.provenance,
+            engine=answer.engine,
+            engine_version=answer.engine_version,
             classifiers_digest=classifiers,
             eval_us=_us_since(started),
             input_digest=hashlib.sha256(document).hexdigest(),
-            modes=reach.described(modes),
+            modes=terms.described,
         )
-        said = reach.stamped(contributions, modes)
-        decision = combine(said, decision_id=decision_id, phase=facts.phase, provenance=provenance)
+        joined = active.joins.decision(contributions, terms.effective, key[:2])
+        decision = joined(decision_id=decision_id, provenance=provenance)
         active.cache.put(key, decision)
         return decision
 
@@ -248,7 +219,7 @@ class Decider:
                 self._active = replace(last, engine=await self._make(last.bundle))
                 await last.engine.close()
             raise
-        self._active = _activate(bundle, reach, engine, _Cache(self._cache_size, self._clock))
+        self._active = _activate(bundle, reach, engine, DecisionCache(self._cache_size, self._clock))
         await last.engine.close()
 
     async def close(self) -> None:
@@ -261,13 +232,15 @@ def engine_for(bundle: Bundle) -> str:
     return EmbeddedEngine.name if bundle.plan is None else PLAN
 
 
-async def _planned(bundle: Bundle) -> Engine:
+async def _planned(bundle: Bundle, *, budget: int, deadline_ms: int) -> Engine:
     """The engine on the plan of `bundle`. Raises ConfigInvalid for a plan that is missing or cannot be used."""
     from governance.policy.plan.engine import PlanEngine  # noqa: PLC0415  (large, and not needed by other engines)
 
     if bundle.plan is None:
         raise ConfigInvalid("the bundle carries no plan: make one with `ringfence policy build`, or use `auto`")
-    return await asyncio.to_thread(PlanEngine, bundle, bundle.plan, rehearsals=samples())
+    return await asyncio.to_thread(
+        PlanEngine, bundle, bundle.plan, budget=budget, deadline_ms=deadline_ms, rehearsals=samples()
+    )
 
 
 def _reach(bundle: Bundle) -> dict[Phase, Reach]:
@@ -275,12 +248,13 @@ def _reach(bundle: Bundle) -> dict[Phase, Reach]:
     return {phase: reach_of(bundle, phase) for phase in phases}
 
 
-def _activate(bundle: Bundle, reach: Mapping[Phase, Reach], engine: Engine, cache: _Cache) -> _Active:
+def _activate(bundle: Bundle, reach: Mapping[Phase, Reach], engine: Engine, cache: DecisionCache) -> _Active:
     return _Active(
         bundle=bundle,
         engine=engine,
         cache=cache,
-        project=projection(bundle.read_set),
+        joins=Joins(remedies_of(bundle.policies)),
+        project=projected(bundle.read_set),
         reads=reading(bundle.read_set),
         reach=reach,
         provenance=Provenance(
@@ -292,12 +266,6 @@ def _activate(bundle: Bundle, reach: Mapping[Phase, Reach], engine: Engine, cach
             engine_version=engine.version,
         ),
     )
-
-
-def _again(known: _Kept, decision_id: str, classifiers: str) -> Decision:
-    if known.provenance.classifiers_digest == classifiers:
-        return known.again(decision_id=decision_id)
-    return known.again(decision_id=decision_id, provenance=replace(known.provenance, classifiers_digest=classifiers))
 
 
 def _us_since(started: int) -> int:
@@ -314,7 +282,7 @@ def _rows(facts: Facts) -> int:
 def _classifiers(detectors: tuple[DetectorFact, ...]) -> str:
     """A digest of which detectors in which version ran."""
     names = "\n".join(sorted(f"{detector.id} {detector.version}" for detector in detectors))
-    return hashlib.sha256(names.encode()).hexdigest() if detectors else ""
+    return hashlib.sha256(names.encode(errors="surrogatepass")).hexdigest() if detectors else ""
 
 
 # --- projection ----------------------------------------------------------------------------------------------------
@@ -324,19 +292,31 @@ _Tree = dict[str, "_Tree | None"]
 
 def projection(read_set: ReadSet) -> Callable[[bytes], bytes]:
     """The function that keeps of a document in canonical JSON what `read_set` names, as canonical JSON."""
-    if read_set.paths is None:
+    tree = _tree(read_set)
+    if tree is None:
         return bytes
+    return lambda document: orjson.dumps(_kept(orjson.loads(document), tree), option=orjson.OPT_SORT_KEYS)
+
+
+def projected(read_set: ReadSet) -> Callable[[Facts], bytes]:
+    """The same from the facts themselves. Raises MalformedRequest where a name in what it keeps is no Unicode text."""
+    tree = _tree(read_set)
+    if tree is None:
+        return facts_bytes
+    return lambda facts: canonical_part({name: _kept(part, tree[name]) for name, part in facts.parts() if name in tree})
+
+
+def _tree(read_set: ReadSet) -> _Tree | None:
+    """The paths of `read_set` by their names from the top; None for everything."""
+    if read_set.paths is None:
+        return None
     tree: _Tree = {}
     for path in read_set.paths:
         at = tree
         for part in path[:-1]:
             at = at.setdefault(part, {})  # type: ignore[assignment]
         at[path[-1]] = None
-
-    def project(document: bytes) -> bytes:
-        return orjson.dumps(_kept(orjson.loads(document), tree), option=orjson.OPT_SORT_KEYS)
-
-    return project
+    return tree
 
 
 def reading(read_set: ReadSet) -> Callable[[Facts], Hashable]:
@@ -363,12 +343,19 @@ def _attribute(path: tuple[str, ...]) -> str:
     return ".".join(known)
 
 
-def _kept(value: Any, tree: _Tree) -> Any:
-    # What is no object where a path goes on is kept whole: a policy can tell it from an object.
-    if type(value) is not dict:
+def _kept(value: Any, tree: _Tree | None) -> Any:
+    """What `tree` names of `value`, an object of JSON or one of ours.
+
+    What is no object where a path goes on is kept whole: a policy can tell it from an object.
+    """
+    if tree is None:
         return value
-    kept = {}
-    for name, below in tree.items():
-        if name in value:
-            kept[name] = value[name] if below is None else _kept(value[name], below)
-    return kept
+    if type(value) is dict:
+        return {name: _kept(value[name], below) for name, below in tree.items() if name in value}
+    if not is_dataclass(value):
+        return value
+    found = ((name, getattr(value, name, _MISSING), below) for name, below in tree.items())
+    return {name: _kept(part, below) for name, part, below in found if part is not _MISSING}
+
+
+_MISSING = object()

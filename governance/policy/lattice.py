@@ -11,23 +11,31 @@ What no policy speaks of has a default (`Respond()`, `AuditObligation()`) that t
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import chain
+from operator import attrgetter
 from types import MappingProxyType
 
 from governance.decision import (
     Action,
     AllowEffect,
+    AuditEffect,
     Contribution,
     Decision,
     Deny,
     DenyEffect,
+    HeaderEffect,
     Mode,
     Obligations,
     Operator,
+    PinEffect,
     PolicyFailure,
     Provenance,
     Reason,
+    RedactEffect,
+    RespondEffect,
+    RouteEffect,
 )
 from governance.facts import Phase
 from governance.frozen import frozen
@@ -36,6 +44,7 @@ from governance.policy.components import (
     UNPINNED,
     UNROUTED,
     Part,
+    Spoken,
     Voice,
     denial_of,
     settle_audit,
@@ -44,7 +53,6 @@ from governance.policy.components import (
     settle_redact,
     settle_response,
     settle_route,
-    spoken,
     voice_of,
 )
 
@@ -54,53 +62,45 @@ _PRECEDENCE: Mapping[int, int] = MappingProxyType({451: 0, 403: 1, 401: 2, 429: 
 LONGEST_TTL_S = 86_400
 
 
-Joined = frozenset[Voice]
-NOTHING: Joined = frozenset()
-
-
 @frozen
 class _Settlement:
     action: Action
     deny: Deny | None
     obligations: Obligations
-    reasons: tuple[Reason, ...]
+    shaping: AbstractSet[bytes]
+    ours: tuple[Voice, ...]
 
 
 def combine(
-    contributions: Sequence[Contribution], *, decision_id: str, phase: Phase, provenance: Provenance
+    contributions: Iterable[Contribution], *, decision_id: str, phase: Phase, provenance: Provenance
 ) -> Decision:
     """The decision that all `contributions` lead to, whatever their order and number. Without an allow it denies."""
-    joined = functools.reduce(join, map(voices_of, contributions), NOTHING)
-    return settle(joined, decision_id=decision_id, phase=phase, provenance=provenance)
+    voices = {voice.key: voice for voice in chain.from_iterable(map(voices_of, contributions))}
+    return settle(voices.values(), decision_id=decision_id, phase=phase, provenance=provenance)
 
 
-def voices_of(contribution: Contribution) -> Joined:
+def voices_of(contribution: Contribution) -> tuple[Voice, ...]:
     """What `contribution` adds to the join: nothing when off, and only its failure when it failed."""
     if contribution.mode is Mode.OFF:
-        return NOTHING
+        return ()
     origin = contribution.policy, contribution.version, contribution.mode
     if contribution.failure is not None:
-        return frozenset({voice_of(*origin, denial_of("policy_error", status=503), contribution.failure)})
-    return frozenset(voice_of(*origin, effect) for effect in contribution.effects)
+        return (voice_of(*origin, denial_of("policy_error", status=503), contribution.failure),)
+    return tuple(voice_of(*origin, effect) for effect in contribution.effects)
 
 
-def join(a: Joined, b: Joined) -> Joined:
-    """The least upper bound of `a` and `b`."""
-    return a | b
-
-
-def settle(joined: Joined, *, decision_id: str, phase: Phase, provenance: Provenance) -> Decision:
-    """The decision that `joined` amounts to. Reasons are sorted by policy, rule, effect and code."""
-    voices = sorted(
-        joined, key=lambda voice: (voice.policy, voice.version, voice.mode, voice.text, voice.failure or "")
-    )
-    enforced = [voice for voice in voices if voice.mode is Mode.ENFORCE]
+def settle(voices: Iterable[Voice], *, decision_id: str, phase: Phase, provenance: Provenance) -> Decision:
+    """The decision that `voices`, no two of them equal, amount to. Reasons are sorted by policy, rule, effect and code."""
+    joined = sorted(voices, key=attrgetter("key"))
+    enforced = [voice for voice in joined if voice.mode is Mode.ENFORCE]
     settled = _settle(enforced)
-    shadowed = [voice for voice in voices if voice.mode is Mode.SHADOW]
+    others = len(enforced) < len(joined)
+    shadowed = [voice for voice in joined if voice.mode is Mode.SHADOW] if others else []
     shadow = _settle([*enforced, *shadowed]) if shadowed else None
+    warned = [voice for voice in joined if voice.mode is Mode.WARN] if others else []
     # A decision that is kept holds what warn and shadow policies said too: it is as short-lived as the shortest of all.
-    cacheable = all(voice.effect.cacheable for voice in voices)
-    ttl_s = min((voice.effect.ttl_s for voice in voices if voice.effect.ttl_s is not None), default=LONGEST_TTL_S)
+    cacheable = all(voice.effect.cacheable for voice in joined)
+    ttls = [voice.effect.ttl_s for voice in joined if voice.effect.ttl_s is not None]
     return Decision(
         schema="ringfence.decision/1",
         decision_id=decision_id,
@@ -108,13 +108,13 @@ def settle(joined: Joined, *, decision_id: str, phase: Phase, provenance: Proven
         action=settled.action,
         deny=settled.deny,
         obligations=settled.obligations,
-        ttl_s=ttl_s if cacheable else 0,
+        ttl_s=min(ttls, default=LONGEST_TTL_S) if cacheable else 0,
         cacheable=cacheable,
         vary=(),
-        reasons=_reasons([*settled.reasons, *(_reason(v, winning=False) for v in voices if v.mode is Mode.WARN)]),
-        shadow=tuple(reason for reason in shadow.reasons if reason.mode is Mode.SHADOW) if shadow else (),
+        reasons=_reasons([*enforced, *settled.ours, *warned], settled.shaping),
+        shadow=_shadow_reasons([*enforced, *shadowed, *shadow.ours], shadow.shaping) if shadow else (),
         shadow_action=shadow.action if shadow else None,
-        errors=_errors(voices),
+        errors=_errors(joined),
         provenance=provenance,
     )
 
@@ -123,8 +123,10 @@ def settle(joined: Joined, *, decision_id: str, phase: Phase, provenance: Proven
 
 
 def _settle(voices: Sequence[Voice]) -> _Settlement:
-    redact, pin, route = settle_redact(voices), settle_pin(voices), settle_route(voices)
-    response, audit, headers = settle_response(voices), settle_audit(voices), settle_headers(voices)
+    spoken = Spoken(voices)
+    redact, pin = settle_redact(spoken.of(RedactEffect)), settle_pin(spoken.of(PinEffect))
+    route, response = settle_route(spoken.of(RouteEffect)), settle_response(spoken.of(RespondEffect))
+    audit, headers = settle_audit(spoken.of(AuditEffect)), settle_headers(spoken.of(HeaderEffect))
     parts: tuple[Part[object], ...] = (redact, pin, route, response, audit, headers)
     obligations = Obligations(
         redact=redact.value,
@@ -136,17 +138,19 @@ def _settle(voices: Sequence[Voice]) -> _Settlement:
         must=tuple(sorted({voice.effect.effect for voice in voices if voice.effect.must})),
     )
     conflicts = [conflict for part in parts for conflict in part.conflicts]
-    denials = _denials([*voices, *conflicts])
-    allows = [voice for voice, _ in spoken(AllowEffect, voices)]
+    denials = _denials([*spoken.of(DenyEffect), *Spoken(conflicts).of(DenyEffect)])
+    allows = spoken.of(AllowEffect)
     # The gate speaks only where nothing else denies: it would hide a passing 503 behind a final 403.
     gate = [] if denials or allows else [voice_of("", "", Mode.ENFORCE, denial_of("no_policy_allows"))]
-    deny = next(iter(denials or _denials(gate)), None)
-    shaping = {voice for part in parts for voice in part.winners} | ({deny[0]} if deny else set(allows))
+    deny = next(iter(denials or Spoken(gate).of(DenyEffect)), None)
+    shaping = {voice.key for part in parts for voice in part.winners}
+    shaping |= {deny[0].key} if deny else {voice.key for voice, _ in allows}
     return _Settlement(
         action=Action.DENY if deny else Action.ALLOW_MODIFIED if _modifies(obligations) else Action.ALLOW,
         deny=_deny(*deny) if deny else None,
         obligations=obligations,
-        reasons=_reasons(_reason(voice, winning=voice in shaping) for voice in [*voices, *conflicts, *gate]),
+        shaping=shaping,
+        ours=(*conflicts, *gate),
     )
 
 
@@ -160,16 +164,16 @@ def _modifies(obligations: Obligations) -> bool:
     )
 
 
-def _denials(voices: Iterable[Voice]) -> list[tuple[Voice, DenyEffect]]:
+def _denials(said: Iterable[tuple[Voice, DenyEffect]]) -> list[tuple[Voice, DenyEffect]]:
     """The denying voices, the winner first."""
 
     def precedence(denial: tuple[Voice, DenyEffect]) -> tuple[int, int, int, str, str, str, bytes]:
         voice, effect = denial
         status = effect.params.status
         rank = _PRECEDENCE.get(status, len(_PRECEDENCE))
-        return rank, -(status // 100), status, voice.policy, effect.rule, effect.code, voice.text
+        return rank, -(status // 100), status, voice.policy, effect.rule, effect.code, voice.key
 
-    return sorted(spoken(DenyEffect, voices), key=precedence)
+    return sorted(said, key=precedence)
 
 
 def _deny(voice: Voice, effect: DenyEffect) -> Deny:
@@ -186,26 +190,19 @@ def _deny(voice: Voice, effect: DenyEffect) -> Deny:
 # --- reasons -----------------------------------------------------------------------------------------------------------
 
 
-def _reason(voice: Voice, *, winning: bool) -> Reason:
-    return Reason(
-        policy=voice.policy,
-        version=voice.version,
-        rule=voice.effect.rule,
-        effect=voice.effect.effect,
-        code=voice.effect.code,
-        winning=winning,
-        mode=voice.mode,
-    )
-
-
-def _reasons(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+def _reasons(voices: Iterable[Voice], shaping: AbstractSet[bytes]) -> tuple[Reason, ...]:
     """Sorted; of reasons that differ only in `winning`, the winning one."""
     found: dict[tuple[str, ...], Reason] = {}
-    for one in reasons:
-        key = (one.policy, one.rule, one.effect, one.code, one.version, one.mode)
-        if one.winning or key not in found:
-            found[key] = one
-    return tuple(found[key] for key in sorted(found))
+    for voice in voices:
+        if voice.key in shaping:
+            found[voice.order] = voice.won
+        elif voice.order not in found:
+            found[voice.order] = voice.heard
+    return tuple([found[order] for order in sorted(found)])
+
+
+def _shadow_reasons(voices: Iterable[Voice], shaping: AbstractSet[bytes]) -> tuple[Reason, ...]:
+    return tuple(reason for reason in _reasons(voices, shaping) if reason.mode is Mode.SHADOW)
 
 
 def _errors(voices: Iterable[Voice]) -> tuple[PolicyFailure, ...]:

@@ -14,9 +14,9 @@ LIMIT: who may choose its own principal id may choose its share; `tenant` comes 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
-from governance.decision import Contribution, Mode
+from governance.decision import Mode
 from governance.facts import Facts, Phase
 from governance.frozen import frozen
 from governance.policy.bundle import Bundle, Policy
@@ -28,38 +28,39 @@ Modes = tuple[Mode, ...]
 
 
 @frozen
+class Terms:
+    """On what terms policies are asked for one request. `key` tells `modes` from others; None where they are the usual ones.
+
+    `asked` are the ids of those to evaluate and `effective` their modes, in one order; `described` names `policy:mode` for
+    each that is not enforced on this request, sorted; `off` where it was not asked.
+    """
+
+    key: Modes | None
+    asked: tuple[str, ...]
+    effective: Modes
+    described: tuple[str, ...]
+
+
+@frozen
 class Reach:
     """The policies of one phase with the terms on which they are asked."""
 
     policies: tuple[Policy, ...]
-    modes: Callable[[Facts], Modes]
-    usual: Modes
+    modes: Callable[[Facts], Modes] | None
+    """None where they are the same for every request."""
+    usual: Terms
 
-    def key(self, modes: Modes) -> Modes | None:
-        """What tells `modes` from those of another request; None where they are one and the same object for all."""
-        return None if modes is self.usual else modes
-
-    def asked(self, modes: Modes) -> tuple[str, ...]:
-        """The ids of those to evaluate, in order."""
-        return tuple(policy.id for policy, mode in zip(self.policies, modes, strict=True) if mode is not Mode.OFF)
-
-    def stamped(self, contributions: Iterable[Contribution], modes: Modes) -> tuple[Contribution, ...]:
-        """`contributions` with the mode in effect in place of the bundle's."""
-        effective = {policy.id: mode for policy, mode in zip(self.policies, modes, strict=True)}
-        return tuple(_in_mode(said, effective[said.policy]) for said in contributions)
-
-    def described(self, modes: Modes) -> tuple[str, ...]:
-        """`policy:mode` for each that is not enforced on this request, sorted; `off` where it was not asked."""
-        pairs = zip(self.policies, modes, strict=True)
-        return tuple(f"{policy.id}:{mode.value}" for policy, mode in pairs if mode is not Mode.ENFORCE)
+    def terms(self, facts: Facts) -> Terms:
+        """The terms for the request that `facts` are about."""
+        return self.usual if self.modes is None else _terms(self.policies, modes := self.modes(facts), modes)
 
 
 def reach_of(bundle: Bundle, phase: Phase) -> Reach:
     """How far the policies of `bundle` reach in `phase`."""
     policies = bundle.applicable(phase)
-    usual = tuple(policy.mode for policy in policies)
+    usual = _terms(policies, tuple(policy.mode for policy in policies), None)
     if not any(policy.jurisdictions or policy.rollout for policy in policies):
-        return Reach(policies=policies, modes=lambda _: usual, usual=usual)
+        return Reach(policies=policies, modes=None, usual=usual)
     lands = tuple((policy, expand(policy.jurisdictions)) for policy in policies)
     selective = any(policy.jurisdictions for policy in policies)
 
@@ -68,6 +69,16 @@ def reach_of(bundle: Bundle, phase: Phase) -> Reach:
         return tuple(_mode(policy, wanted, facts, codes) for policy, wanted in lands)
 
     return Reach(policies=policies, modes=modes, usual=usual)
+
+
+def _terms(policies: Sequence[Policy], modes: Modes, key: Modes | None) -> Terms:
+    pairs = list(zip(policies, modes, strict=True))
+    return Terms(
+        key=key,
+        asked=tuple(policy.id for policy, mode in pairs if mode is not Mode.OFF),
+        effective=tuple(mode for mode in modes if mode is not Mode.OFF),
+        described=tuple(f"{policy.id}:{mode.value}" for policy, mode in pairs if mode is not Mode.ENFORCE),
+    )
 
 
 def reaches(share: Share, policy: str, facts: Facts) -> bool:
@@ -111,9 +122,3 @@ def _concerns(wanted: frozenset[str], codes: frozenset[str]) -> bool:
 
 def _country(code: str) -> str:
     return code.partition("-")[0]
-
-
-def _in_mode(said: Contribution, mode: Mode) -> Contribution:
-    if said.mode is mode:
-        return said
-    return Contribution(policy=said.policy, version=said.version, mode=mode, effects=said.effects, failure=said.failure)

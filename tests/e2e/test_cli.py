@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,8 +21,6 @@ from sidecar.probes import free_port
 
 RINGFENCE = (sys.executable, "-m", "governance.cli")
 MAIL = "jane.doe@example.com"
-
-needs_opa = pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: the real server is not asked")
 
 
 @contextmanager
@@ -191,7 +188,6 @@ def running() -> list[bytes]:
 
 
 @pytest.mark.opa
-@needs_opa
 async def test_decide_says_the_same_on_a_real_opa(tmp_path: Path) -> None:
     """The decision is the same but for the engine that made it."""
     facts = tmp_path / "facts.json"

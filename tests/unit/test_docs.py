@@ -25,8 +25,10 @@ PAGES = (
     "rego/README.md",
     "docs/scan.md",
     "docs/bundles.md",
+    "docs/identity.md",
     "docs/policy-guide.md",
     "docs/policy-library.md",
+    "docs/recognizers.md",
 )
 CODE = re.compile(r"`([^`\n]+)`")
 # Files in the user's own directory, or made by the commands that the sentence is about.

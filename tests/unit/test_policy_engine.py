@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.decision import Action, Decision, Mode
+from governance.decision import Action, Decision, Mode, Provenance
 from governance.errors import ConfigInvalid, PolicyUnavailable
 from governance.facts import DetectorFact, EntityFact, Facts
 from governance.finding import DetectionStatus
 from governance.policy.bundle import Bundle, ReadSet, load_bundle
+from governance.policy.cache import DecisionCache
 from governance.policy.contract import facts_bytes
-from governance.policy.engine import Decider, projection
+from governance.policy.engine import Decider, projected, projection
+from governance.policy.lattice import combine
 from governance.policy.plan.build import build_plan
 from governance.policy.sample import full, plain
 from governance.segment import Role
@@ -203,21 +204,12 @@ async def test_policy_that_is_off_is_not_asked(tmp_path: Path) -> None:
     assert (decision.action, decision.deny and decision.deny.code) == (Action.DENY, "no_policy_allows")
 
 
-@pytest.fixture
-def opa() -> str:
-    """The path of OPA, which makes plans."""
-    found = shutil.which("opa")
-    if found is None:
-        pytest.skip("no `opa` on PATH: no plan can be made, so the plan engine was not tried")
-    return found
-
-
 @pytest.mark.opa
 @pytest.mark.parametrize("engine", ["plan", "auto"])
-async def test_plan_of_the_bundle_decides_as_regopy_does(opa: str, engine: str) -> None:
+async def test_plan_of_the_bundle_decides_as_regopy_does(engine: str) -> None:
     """`auto` takes the plan where there is one, and only the name of the engine tells the decisions apart."""
     bundle = load_bundle(["builtin"])
-    planned = replace(bundle, plan=build_plan(bundle, opa))
+    planned = replace(bundle, plan=build_plan(bundle))
     async with opened(planned, engine) as fast, opened(bundle, "auto") as slow:
         for facts in (plain(), full()):
             one, other = [await decider.decide(facts, decision_id="d") for decider in (fast, slow)]
@@ -227,11 +219,11 @@ async def test_plan_of_the_bundle_decides_as_regopy_does(opa: str, engine: str) 
 
 
 @pytest.mark.opa
-async def test_reload_changes_the_engine_with_the_bundle(opa: str, tmp_path: Path) -> None:
+async def test_reload_changes_the_engine_with_the_bundle(tmp_path: Path) -> None:
     """Under `auto` a bundle without a plan is decided by regopy again."""
     bundle = one_policy(tmp_path, MODEL)
     engines = []
-    async with opened(replace(bundle, plan=build_plan(bundle, opa)), "auto") as decider:
+    async with opened(replace(bundle, plan=build_plan(bundle)), "auto") as decider:
         engines.append((await decider.decide(plain(), decision_id="d")).provenance.engine)
         await decider.reload(bundle)
         engines.append((await decider.decide(plain(), decision_id="d")).provenance.engine)
@@ -288,6 +280,20 @@ def test_projection_keeps_exactly_the_read_set(paths: set[tuple[str, ...]]) -> N
     assert {path: value for path, value in leaves(orjson.loads(document)) if path in paths} == kept
 
 
+@given(
+    st.sets(
+        st.sampled_from([*(path for path, _ in leaves(orjson.loads(facts_bytes(full())))), ("prior", "action"), ("x",)])
+    ),
+    st.sampled_from([plain(), full()]),
+)
+def test_the_projection_of_facts_is_that_of_their_document(paths: set[tuple[str, ...]], facts: Facts) -> None:
+    """Facts are projected without being written whole, to the same bytes; lists and mappings are no way further down."""
+    longer = {(*path, "code") for path in paths}
+    for chosen in (paths, longer, {path[:1] for path in paths if path}):
+        read_set = ReadSet(paths=tuple(sorted(chosen)))
+        assert projection(read_set)(facts_bytes(facts)) == projected(read_set)(facts)
+
+
 def test_projection_on_everything_is_the_document() -> None:
     """A bundle that may read anything sees everything."""
     document = facts_bytes(full())
@@ -309,3 +315,27 @@ async def test_decision_on_the_projected_input_is_the_decision(facts: Facts) -> 
         other.obligations,
         other.reasons,
     )
+
+
+def test_an_entry_never_outlives_its_ttl_on_a_clock_that_goes_back() -> None:
+    """What was decided in a time to come is not given again."""
+    now = [100.0]
+    cache = DecisionCache(4, lambda: now[0])
+    decision = combine((), decision_id="d", phase="request", provenance=Provenance())
+    cache.put("k", replace(decision, cacheable=True, ttl_s=10))
+    assert cache.get("k") is not None
+
+    now[0] = 50.0
+
+    assert cache.get("k") is None
+
+
+async def test_a_detector_whose_id_is_no_unicode_text_is_decided_on(tmp_path: Path) -> None:
+    """Ids of detectors are the operator's; one that cannot be written is no fault of the request."""
+    detector = DetectorFact(id="\ud800", version="1", status=DetectionStatus.COMPLETE)
+    facts = replace(plain(), classification=replace(plain().classification, detectors=(detector,)))
+
+    async with opened(one_policy(tmp_path, f"effects contains {ALLOW}")) as decider:
+        decision = await decider.decide(facts, decision_id="d")
+
+    assert Action.ALLOW is decision.action

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.decision import Action, AnyOf, Decision, Excluded, Mode, Obligations, Pin
 from governance.errors import ConfigInvalid
-from governance.finding import DetectionStatus
 from governance.nodes.node import Node
 from governance.policy.bundle import Bundle, load_bundle
-from governance.policy.contract import facts_bytes, facts_from_bytes
+from governance.policy.contract import facts_from_bytes
 from governance.policy.embedded import EmbeddedEngine
 from governance.policy.impact.covering import Row, cover
-from governance.policy.impact.invariants import reachable, read_invariants
-from governance.policy.impact.prove import Judge, Report, coverage_lines, minimised, prove, prove_command
+from governance.policy.impact.invariants import reachable
+from governance.policy.impact.invariants_in_rego import read_invariants
+from governance.policy.impact.prove import Judge, Remembering, Report, coverage_lines, minimised, prove, prove_command
 from governance.policy.impact.vocabulary import vocabulary_of
-from governance.residency import Level, Tier
+from governance.residency import Tier
 from tests.builders import decision
 from tests.bundles import ALLOW, bundle_of, one_policy, policy, write
+from tests.plans import block, plan, stmt
 
 DENY = 'effects contains {{"effect": "deny", "rule": "{rule}", "code": "no", "params": {{}}}} if {body}'
 
@@ -42,130 +42,6 @@ def verdict(report: Report, id_: str) -> Any:
     """The verdict on one invariant."""
     (found,) = [one for one in report.verdicts if one.id == id_]
     return found
-
-
-# --- covering ------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.integers(0, 9))
-@settings(max_examples=40)
-def test_small_product_is_covered_whole(sizes: list[int], seed: int) -> None:
-    """Where all combinations fit into the budget each is there once, and that is called exhaustive."""
-    rows, coverage = cover(sizes, budget=4**5, seed=seed)
-
-    assert (set(itertools.product(*map(range, sizes))), math.prod(sizes), True) == (
-        set(rows),
-        len(rows),
-        coverage.exhaustive,
-    )
-
-
-@given(st.lists(st.integers(2, 6), min_size=6, max_size=9), st.integers(0, 9))
-@settings(max_examples=20, deadline=None)
-def test_large_product_is_covered_by_pairs(sizes: list[int], seed: int) -> None:
-    """With budget enough, any two values of two fields stand together in some row, and the count of pairs is true."""
-    rows, coverage = cover(sizes, budget=2500, seed=seed, core=(0, 1))
-    pairs = {
-        (one, row[one], other, row[other])
-        for row in rows
-        for one, other in itertools.combinations(range(len(sizes)), 2)
-    }
-
-    assert (len(rows), len(set(rows))) == (coverage.inputs, coverage.inputs)
-    assert coverage.pairs == coverage.pairs_covered == len(pairs)
-
-
-def test_budget_that_is_too_small_says_what_it_covers() -> None:
-    """Fewer rows than pairs need are counted as what they are, and nothing is called exhaustive."""
-    rows, coverage = cover((9, 9, 9, 9), budget=40, seed=1, core=(0, 1))
-    pairs = {(one, row[one], other, row[other]) for row in rows for one, other in itertools.combinations(range(4), 2)}
-
-    assert (40, 6 * 81, len(pairs), False) == (
-        coverage.inputs,
-        coverage.pairs,
-        coverage.pairs_covered,
-        coverage.exhaustive,
-    )
-    assert coverage.pairs_covered < coverage.pairs
-
-
-def test_core_is_combined_as_far_as_half_of_the_budget() -> None:
-    """Every combination of the first core axes is there, and the axes named are exactly those."""
-    rows, coverage = cover((5, 7, 6, 8, 9), budget=100, seed=3, core=(1, 0, 2))
-
-    assert (1, 0) == coverage.core
-    assert set(itertools.product(range(7), range(5))) == {(row[1], row[0]) for row in rows}
-
-
-def test_rows_are_a_function_of_the_seed() -> None:
-    """The same seed gives the same rows in the same order, another one gives others."""
-    one, again, other = (cover((9, 9, 9, 9), budget=300, seed=seed)[0] for seed in (5, 5, 6))
-
-    assert one == again
-    assert one != other
-
-
-@given(st.tuples(*[st.integers(0, 3)] * 6), st.sets(st.integers(0, 5), max_size=3))
-def test_minimised_row_keeps_only_what_breaks(row: Row, needed: set[int]) -> None:
-    """What does not matter becomes plain, and what matters stays."""
-    kept = {axis: row[axis] for axis in needed}
-
-    found = minimised(row, lambda tried: all(tried[axis] == value for axis, value in kept.items()))
-
-    assert tuple(kept.get(axis, 0) for axis in range(6)) == found
-
-
-# --- vocabulary ----------------------------------------------------------------------------------------------------
-
-
-def values_of(bundle: Bundle, name: str) -> tuple[Any, ...]:
-    """The values of one axis; none where it does not vary."""
-    return next((axis.values for axis in vocabulary_of([bundle]).axes if axis.name == name), ())
-
-
-def test_vocabulary_holds_what_policies_compare_with(tmp_path: Path) -> None:
-    """Names and both sides of each number come from policies and the data that they use; unread fields do not vary."""
-    body = (
-        f'effects contains {ALLOW} if {{\n\tinput.request.model == "large"\n\tinput.request.bytes < data.most\n'
-        '\tinput.origin.jurisdiction != "NL"\n\tsome row in input.classification.entities\n\trow.type == "FR_NIR"\n'
-        "\trow.max_permille > 650\n}"
-    )
-    bundle = one_policy(tmp_path, body, {"data.json": '{"most": 5000, "unused": "word"}'})
-
-    assert ("sample", "large") == values_of(bundle, "request.model")
-    assert {4999, 5000, 5001} <= set(values_of(bundle, "request.bytes"))
-    assert {649, 650, 1000} <= set(values_of(bundle, "entity.permille"))
-    assert {"unknown", "NL"} <= set(values_of(bundle, "origin.jurisdiction"))
-    assert "FR_NIR" in {row[0] for row in values_of(bundle, "entity") if row}
-    assert () == values_of(bundle, "request.provider") == values_of(bundle, "context.time.hour")
-
-
-def test_policies_that_are_off_add_nothing_to_the_vocabulary(tmp_path: Path) -> None:
-    """What only they read does not vary."""
-    body = f'effects contains {ALLOW} if input.request.model == "large"'
-    files = {"a.rego": policy("a"), "p.rego": policy("p", body)}
-
-    assert () == values_of(bundle_of(tmp_path, files, p=Mode.OFF), "request.model")
-
-
-def test_every_row_is_a_document_of_the_contract() -> None:
-    """Each input that is tried could be sent to `ringfence decide`, with the rank and level that belong together."""
-    vocabulary = vocabulary_of([load_bundle(["builtin"])])
-    rows, _ = cover(vocabulary.sizes, budget=400, seed=2)
-    for row in rows:
-        facts = vocabulary.facts(row)
-        found = facts.classification
-
-        assert facts == facts_from_bytes(facts_bytes(facts))
-        assert found.level.rank == found.level_rank
-        assert (found.status is DetectionStatus.COMPLETE) or found.level is Level.UNKNOWN
-
-
-def test_tenants_stand_for_both_sides_of_a_rollout(tmp_path: Path) -> None:
-    """A policy in rollout is enforced in some inputs and a shadow in others."""
-    bundle = bundle_of(tmp_path, {"p.rego": policy("p", rollout="{permille: 500, key: tenant}")})
-
-    assert 2 == len(values_of(bundle, "principal.tenant"))
 
 
 # --- places --------------------------------------------------------------------------------------------------------
@@ -209,6 +85,16 @@ def test_pin_is_judged_by_the_fleet_where_one_is_given() -> None:
 def proved(*bundles: Bundle, budget: int = 400, invariants: Sequence[Path] = ()) -> Report:
     """The report on the first bundle, against the second where there is one."""
     return prove(bundles[0], against=bundles[1] if len(bundles) > 1 else None, budget=budget, invariants=invariants)
+
+
+@given(st.tuples(*[st.integers(0, 3)] * 6), st.sets(st.integers(0, 5), max_size=3))
+def test_minimised_row_keeps_only_what_breaks(row: Row, needed: set[int]) -> None:
+    """What does not matter becomes plain, and what matters stays."""
+    kept = {axis: row[axis] for axis in needed}
+
+    found = minimised(row, lambda tried: all(tried[axis] == value for axis, value in kept.items()))
+
+    assert tuple(kept.get(axis, 0) for axis in range(6)) == found
 
 
 def test_policy_that_allows_everything_breaks_both_promises(tmp_path: Path) -> None:
@@ -300,6 +186,17 @@ def test_library_breaks_no_promise_on_credentials() -> None:
     )
 
 
+def test_stalled_machine_breaks_no_invariant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second that passes between two steps of a policy is no fault of the policy."""
+    loop = stmt("Scan", source=0, key=2, value=3, block=block(stmt("Nop")))
+    raw = plan(block(loop), entrypoint="ringfence/policy/p/effects")
+    monkeypatch.setattr("governance.policy.plan.engine.time.monotonic", itertools.count(0, 2).__next__)
+
+    report = proved(replace(one_policy(tmp_path, f"effects contains {ALLOW}"), plan=raw), budget=20)
+
+    assert ("plan", None) == (report.engine, verdict(report, "no_policy_fails").counterexample)
+
+
 def test_report_is_a_function_of_bundle_budget_and_seed(tmp_path: Path) -> None:
     """Twice the same, but for the time it took."""
     bundle = one_policy(tmp_path, f'effects contains {ALLOW} if input.request.model == "a"')
@@ -318,7 +215,7 @@ def test_decision_is_that_of_the_engine(tmp_path: Path) -> None:
         asked.append(document)
         return engine.evaluate(policies, document)
 
-    judge, vocabulary = Judge(bundle, evaluate), vocabulary_of([bundle])
+    judge, vocabulary = Judge(bundle, Remembering(bundle, evaluate)), vocabulary_of([bundle])
     rows, _ = cover(vocabulary.sizes, budget=300, seed=0)
     actions = {judge.decision(vocabulary.facts(row)).action for row in rows}
 
@@ -394,11 +291,20 @@ def test_invariant_may_read_whatever_there_is(tmp_path: Path) -> None:
     assert verdict(report, "deep").counterexample is None
 
 
-def test_directory_without_invariants_is_refused(tmp_path: Path) -> None:
-    """Who names a directory means to check something."""
-    for top in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(ConfigInvalid):
-            read_invariants([top])
+def test_no_directory_of_invariants_is_passed_over(tmp_path: Path) -> None:
+    """Who names a directory means to check something: what is in it, and all of it."""
+    write(tmp_path / "some", {"batch.rego": OURS})
+    write(tmp_path / "many", {f"{at}.rego": OURS for at in range(257)})
+    (tmp_path / "none").mkdir()
+    for fault, *tops in (
+        ("no invariant", "none"),
+        ("no invariant", "some", "none"),
+        ("not found", "missing"),
+        ("also defined", "some", "some"),
+        ("more than 256", "many"),
+    ):
+        with pytest.raises(ConfigInvalid, match=fault):
+            read_invariants([tmp_path / top for top in tops])
 
 
 # --- the command ----------------------------------------------------------------------------------------------------

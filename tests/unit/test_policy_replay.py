@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -393,7 +392,6 @@ def test_the_exit_code_is_that_of_what_ci_asks_for(  # noqa: PLR0917 (pytest nam
 
 
 @pytest.mark.opa
-@pytest.mark.skipif(shutil.which("opa") is None, reason="`opa` is not on the path")
 def test_with_opa_the_plan_is_asked_and_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The engine is named, and every number is that of the embedded one."""
     strict, _, pinning, audit = sources(tmp_path)

@@ -39,7 +39,8 @@ def asked_by(tenant: str = "t", id_: str = "p", **facts: object) -> Facts:
 def mode_of(top: Path, facts: Facts, *, set_to: Mode | None = None, **custom: str) -> Mode:
     """The mode in effect on `facts` of a policy with this metadata."""
     bundle = bundle_of(top, {"p.rego": policy("p", **custom)}, **({"p": set_to} if set_to else {}))
-    (mode,) = reach_of(bundle, "request").modes(facts)
+    terms = reach_of(bundle, "request").terms(facts)
+    (mode,) = terms.key or terms.effective or (Mode.OFF,)
     return mode
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -187,7 +186,6 @@ def test_a_policy_that_fails_is_no_silence(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.opa
-@pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: OPA itself is not asked")
 def test_every_engine_is_asked(tmp_path: Path) -> None:
     """The rows run on three engines, a failing one shows what OPA said, and lines are counted."""
     rows = ROWS + "- name: wrong\n  input: {request: {messages: 9}}\n  effects: []\n"
@@ -201,7 +199,6 @@ def test_every_engine_is_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.opa
-@pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: OPA itself is not asked")
 def test_lines_are_counted_by_opa(tmp_path: Path) -> None:
     """The lines of the rule that no row reaches are named."""
     (coverage,) = run_all([str(with_rows(tmp_path))]).coverage

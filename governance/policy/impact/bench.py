@@ -8,6 +8,7 @@ import gc
 import importlib.metadata
 import os
 import platform
+import random
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice, repeat
 from pathlib import Path
 
 import orjson
@@ -24,7 +26,7 @@ from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.table import Table
 
-from governance.facts import EntityFact, Facts
+from governance.facts import EntityFact, Facts, SubjectJurisdiction
 from governance.frozen import frozen
 from governance.policy.bundle import Bundle, load_bundle
 from governance.policy.engine import Decider
@@ -34,6 +36,14 @@ from governance.segment import Role
 
 POLICIES = ENTITIES = 20
 _START_S = 20.0
+# A rule gives every finding of its own one of a few scores; a model gives any.
+_SCORES = (400, 550, 700, 850, 950, 1000)
+_ANY_SCORE = range(1001)
+_AHEAD = 256
+# What users send stands in their messages, and may be repeated in others.
+_USUAL = ((Role.USER,), (Role.ASSISTANT, Role.USER), (Role.SYSTEM, Role.USER))
+_ANY_WHERE = (*_USUAL, (Role.ASSISTANT,), (Role.SYSTEM,), (Role.TOOL,), (Role.ASSISTANT, Role.TOOL))
+_COUNTRIES = ("BR", "DE", "FR", "US")
 
 _POLICY = """# METADATA
 # title: A policy of the bench
@@ -89,29 +99,47 @@ async def _measure(directory: Path, seconds: float) -> tuple[list[Cost], list[st
         return [await _cached(bundle, "embedded", seconds), *costs], ["plan and OPA server: no `opa` on the path"]
     planned = replace(bundle, plan=await asyncio.to_thread(build_plan, bundle, opa))
     with _server(opa) as url:
-        costs.append(await _cost("OPA server", bundle, "opa", seconds, url))
-    return [await _cached(planned, "plan", seconds), await _cost("plan", planned, "plan", seconds), *costs], []
+        costs.append(await _cost("OPA server", bundle, "opa", seconds, url=url))
+    plans = [
+        await _cached(planned, "plan", seconds),
+        await _cost("plan", planned, "plan", seconds),
+        await _cost("plan, nothing alike", planned, "plan", seconds, scores=_ANY_SCORE),
+    ]
+    return [*plans, *costs], []
 
 
 async def _cached(bundle: Bundle, engine: str, seconds: float) -> Cost:
     async with Decider.open(bundle, engine) as decider:
-        facts = _facts(0)
+        facts = next(_inputs(_SCORES))
         await decider.decide(facts, decision_id="warm")
-        return await _timed("cached", decider, [facts], seconds)
+        return await _timed("cached", decider, repeat(facts), seconds)
 
 
-async def _cost(subject: str, bundle: Bundle, engine: str, seconds: float, url: str | None = None) -> Cost:
+async def _cost(
+    subject: str,
+    bundle: Bundle,
+    engine: str,
+    seconds: float,
+    *,
+    url: str | None = None,
+    scores: Sequence[int] = _SCORES,
+) -> Cost:
     async with Decider.open(bundle, engine, url, cache_size=0, deadline_ms=10_000) as decider:
-        return await _timed(subject, decider, [_facts(number) for number in range(64)], seconds)
+        return await _timed(subject, decider, _inputs(scores), seconds)
 
 
-async def _timed(subject: str, decider: Decider, facts: Sequence[Facts], seconds: float) -> Cost:
+async def _timed(subject: str, decider: Decider, inputs: Iterator[Facts], seconds: float) -> Cost:
     taken: list[float] = []
     gc.collect()
     end = time.perf_counter() + seconds
-    while (started := time.perf_counter()) < end:
-        await decider.decide(facts[len(taken) % len(facts)], decision_id="d")
-        taken.append((time.perf_counter() - started) * 1_000)
+    while time.perf_counter() < end:
+        # Made ahead: making one costs more than deciding on it, and would leave nothing of the decider in the caches.
+        for facts in list(islice(inputs, _AHEAD)):
+            started = time.perf_counter()
+            await decider.decide(facts, decision_id="d")
+            taken.append((time.perf_counter() - started) * 1_000)
+            if time.perf_counter() > end:
+                break
     taken.sort()
     return Cost(
         subject=subject,
@@ -130,14 +158,26 @@ def _bundle(directory: Path) -> Bundle:
     return load_bundle([directory])
 
 
-def _facts(number: int) -> Facts:
-    """An input with every entity type; equal numbers give equal inputs."""
-    facts = plain()
-    entities = tuple(
-        EntityFact(type=_type(at), count=1 + number, max_permille=500 + number, validated=True, where=(Role.USER,))
-        for at in range(ENTITIES)
-    )
-    return replace(facts, classification=replace(facts.classification, entities=entities))
+def _inputs(scores: Sequence[int]) -> Iterator[Facts]:
+    """Inputs with every entity type, no two alike in counts; the same ones each time."""
+    dice, plain_ = random.Random(20), plain()  # noqa: S311  (no secret)
+    alike = scores is _SCORES
+
+    def entity(at: int) -> EntityFact:
+        where = dice.choice(_USUAL if alike else _ANY_WHERE)
+        return EntityFact(
+            type=_type(at),
+            count=dice.randint(1, 50),
+            max_permille=dice.choice(scores),
+            validated=dice.random() < 0.5,
+            where=where,
+        )
+
+    while True:
+        subject = SubjectJurisdiction(code=dice.choice(_COUNTRIES), permille=900, basis="content")
+        origin = replace(plain_.origin, subject_jurisdictions=(subject,))
+        classification = replace(plain_.classification, entities=tuple(map(entity, range(ENTITIES))))
+        yield replace(plain_, origin=origin, classification=classification)
 
 
 def _type(number: int) -> str:

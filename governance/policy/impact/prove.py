@@ -11,12 +11,10 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
-
-import orjson
+from typing import Any, Protocol, get_args
 
 from governance.decision import Contribution, Decision, Mode, Provenance
 from governance.errors import ConfigInvalid
@@ -24,20 +22,23 @@ from governance.facts import Facts, Phase
 from governance.frozen import frozen
 from governance.nodes.node import Node
 from governance.policy.bundle import ROOT, Bundle, load_known
+from governance.policy.cache import Joins
 from governance.policy.contract import decision_bytes, facts_bytes
 from governance.policy.embedded import EmbeddedEngine
-from governance.policy.engine import projection, reading
+from governance.policy.engine import projected, projection
 from governance.policy.impact.covering import Coverage, Row, cover
-from governance.policy.impact.invariants import Invariant, Judged, as_bundle, built_in, read_invariants, rego_invariants
-from governance.policy.impact.vocabulary import Vocabulary, asked_modules, vocabulary_of
-from governance.policy.lattice import combine
+from governance.policy.impact.invariants import Invariant, Judged, built_in
+from governance.policy.impact.invariants_in_rego import as_bundle, read_invariants, rego_invariants
+from governance.policy.impact.named import asked_modules
+from governance.policy.impact.vocabulary import Vocabulary, vocabulary_of
 from governance.policy.reads import reachable, read_set
-from governance.policy.rollout import Reach, reach_of
+from governance.policy.rollout import reach_of
 from governance.policy.source import code_of
 
 # What fits into about ten seconds on each engine, with the library's own policies.
 _BUDGETS = {"plan": 20_000, "embedded": 2_000}
 _STEP = 200
+_NO_PROVENANCE = Provenance()
 
 
 class Evaluates(Protocol):
@@ -85,42 +86,45 @@ class Report:
 
 
 class Judge:
-    """The decisions of one bundle. A policy is asked once for all inputs that it cannot tell apart."""
+    """The decisions of one bundle, and which rules spoke and which policies won in any of them."""
 
     def __init__(self, bundle: Bundle, evaluate: Evaluates) -> None:
-        self._bundle, self._evaluate = bundle, evaluate
-        self._project = projection(bundle.read_set)
-        self._reads = {
-            policy.id: reading(read_set(reachable(bundle.modules, [(*ROOT, policy.id)]))) for policy in bundle.policies
-        }
-        self._reach: dict[Phase, Reach] = {}
-        self._said: dict[Hashable, Contribution] = {}
-        self._settled: dict[Hashable, Decision] = {}
+        self._evaluate = evaluate
+        self._project = projected(bundle.read_set)
+        self._reach = {phase: reach_of(bundle, phase) for phase in get_args(Phase)}
+        self._joins = Joins({})
         self.spoken: set[str] = set()
         self.won: set[str] = set()
 
     def decision(self, facts: Facts) -> Decision:
         """The decision on `facts`, with an empty provenance."""
-        if facts.phase not in self._reach:
-            self._reach[facts.phase] = reach_of(self._bundle, facts.phase)
-        reach = self._reach[facts.phase]
-        modes = reach.modes(facts)
-        keys = {id_: (id_, facts.phase, self._reads[id_](facts)) for id_ in reach.asked(modes)}
-        new = [id_ for id_, key in keys.items() if key not in self._said]
-        if new:
-            said = self._evaluate(new, self._project(facts_bytes(facts)))
-            self._said.update(zip([keys[id_] for id_ in new], said, strict=True))
-        return self._settle(facts.phase, reach.stamped([self._said[key] for key in keys.values()], modes))
+        terms = self._reach[facts.phase].terms(facts)
+        said = self._evaluate(terms.asked, self._project(facts))
+        joined = self._joins.decision(said, terms.effective, (facts.phase, terms.key))
+        decision = joined(decision_id="", provenance=_NO_PROVENANCE)
+        self.spoken.update(f"{one.policy}/{effect.rule}" for one in said for effect in one.effects)
+        self.won.update(reason.policy for reason in decision.reasons if reason.winning)
+        return decision
 
-    def _settle(self, phase: Phase, said: tuple[Contribution, ...]) -> Decision:
-        key = phase, tuple(map(_hashable, said))
-        settled = self._settled.get(key)
-        if settled is None:
-            settled = combine(said, decision_id="", phase=phase, provenance=Provenance())
-            self._settled[key] = settled
-            self.spoken.update(f"{one.policy}/{effect.rule}" for one in said for effect in one.effects)
-            self.won.update(reason.policy for reason in settled.reasons if reason.winning)
-        return settled
+
+class Remembering:
+    """Asks a policy of `bundle` once for all inputs that it cannot tell apart. A plan does so by itself."""
+
+    def __init__(self, bundle: Bundle, evaluate: Evaluates) -> None:
+        self._evaluate = evaluate
+        self._parts = {
+            policy.id: projection(read_set(reachable(bundle.modules, [(*ROOT, policy.id)])))
+            for policy in bundle.policies
+        }
+        self._said: dict[tuple[str, bytes], Contribution] = {}
+
+    def __call__(self, policies: Sequence[str], document: bytes) -> tuple[Contribution, ...]:
+        """One contribution for each of `policies`, in order."""
+        keys = [(id_, self._parts[id_](document)) for id_ in policies]
+        new = [key for key in keys if key not in self._said]
+        if new:
+            self._said.update(zip(new, self._evaluate([id_ for id_, _ in new], document), strict=True))
+        return tuple(self._said[key] for key in keys)
 
 
 def prove(
@@ -161,14 +165,6 @@ def prove(
         never_winning=tuple(p.id for p in bundle.policies if p.mode is Mode.ENFORCE and p.id not in won),
         seconds=time.perf_counter() - started,
     )
-
-
-def _hashable(said: Contribution) -> Contribution | bytes:
-    try:
-        hash(said)
-    except TypeError:  # the parameters of a message and headers are mappings
-        return orjson.dumps(said)
-    return said
 
 
 # --- searching -----------------------------------------------------------------------------------------------------
@@ -244,12 +240,12 @@ def _engine(bundle: Bundle) -> tuple[str, Evaluates]:
     bundle = replace(bundle, policies=policies, modules=tuple(asked_modules(bundle)))
     opa = shutil.which("opa")
     if bundle.plan is None and opa is None:
-        return EmbeddedEngine.name, EmbeddedEngine(bundle).evaluate
+        return EmbeddedEngine.name, Remembering(bundle, EmbeddedEngine(bundle).evaluate)
     from governance.policy.plan.build import build_plan  # noqa: PLC0415  (for this command alone)
-    from governance.policy.plan.engine import PlanEngine  # noqa: PLC0415
+    from governance.policy.plan.engine import UNHURRIED_MS, PlanEngine  # noqa: PLC0415
 
     plan = build_plan(bundle, opa) if bundle.plan is None and opa else bundle.plan or b""
-    return PlanEngine.name, PlanEngine(bundle, plan).evaluate_now
+    return PlanEngine.name, PlanEngine(bundle, plan, deadline_ms=UNHURRIED_MS).evaluate_now
 
 
 def _written(bundle: Bundle, directories: Sequence[Path]) -> tuple[Invariant, ...]:

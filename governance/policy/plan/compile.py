@@ -13,7 +13,7 @@ from governance.errors import ConfigInvalid
 from governance.frozen import frozen
 from governance.policy.plan import runtime
 from governance.policy.plan.builtins.error import UNDEFINED
-from governance.policy.plan.dependence import Dependence, dependences
+from governance.policy.plan.dependence import Dependence, Opening, dependences
 from governance.policy.plan.ir import Plan, Statement
 from governance.policy.plan.runtime import MEMOS, MISSING
 from governance.policy.plan.values import Key, Set, Value, key_of
@@ -46,6 +46,7 @@ class Compiled:
     exits: tuple[RuleExit, ...]
     dependences: Mapping[str, Dependence]
     conditions: tuple[Condition, ...]
+    openings: Mapping[int, Opening]
 
 
 def compile_plan(plan: Plan, builtins: Mapping[str, Builtin], *, traced: bool = False) -> Compiled:
@@ -71,6 +72,7 @@ def compile_plan(plan: Plan, builtins: Mapping[str, Builtin], *, traced: bool = 
         memos=len(module.memos),
         exits=tuple(module.exits),
         dependences=found.entrypoints,
+        openings=found.openings,
         conditions=tuple(namespace[f"f{len(plan.functions) + at}"] for at in range(len(found.conditions))),
     )
 

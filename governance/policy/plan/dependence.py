@@ -61,11 +61,20 @@ class Dependence:
 
 
 @frozen
+class Opening:
+    """A condition that holds wherever another does, and looks at one field of the item alone."""
+
+    condition: int
+    field: str
+
+
+@frozen
 class Dependences:
-    """By the name of an entrypoint; `conditions` are the functions that its numbers count on from the plan's own."""
+    """By the name of an entrypoint; `conditions` are the functions that its numbers mean. Some have an opening."""
 
     entrypoints: Mapping[str, Dependence]
     conditions: tuple[Function, ...]
+    openings: Mapping[int, Opening]
 
 
 @frozen
@@ -110,7 +119,7 @@ def dependences(plan: Plan) -> Dependences:
     entrypoints = {
         entry.name: _dependence(reading.summary(simplified(entry.blocks), (INPUT, DATA))) for entry in plan.plans
     }
-    return Dependences(entrypoints=entrypoints, conditions=tuple(reading.conditions))
+    return Dependences(entrypoints=entrypoints, conditions=tuple(reading.conditions), openings=reading.openings)
 
 
 def _dependence(summary: _Summary) -> Dependence:
@@ -126,10 +135,11 @@ def _dependence(summary: _Summary) -> Dependence:
 
 
 class _Reading:
-    """Reads the functions of one plan, callees first. `conditions` are those found so far."""
+    """Reads the functions of one plan, callees first. `conditions` and `openings` are those found so far."""
 
     def __init__(self, plan: Plan) -> None:
         self.conditions: list[Function] = []
+        self.openings: dict[int, Opening] = {}
         self.functions = {function.name: function for function in plan.functions}
         self.strings = plan.strings
         self.summaries: dict[str, _Summary] = {}
@@ -258,10 +268,31 @@ class _Walk:
             known |= _assigned(one)
         if all(one.kind in {"AssignVarStmt", "NopStmt"} for one in found):
             return ALWAYS
-        locals_ = [local for each in everything((body,)) for step in (reads, writes) for local in step(each)]
-        conditions = self._reading.conditions
-        conditions.append(_function(scan["value"], tuple(found), result=1 + max(locals_)))
-        return len(conditions) - 1
+        number = self._add(scan, found)
+        field, length = self._first_field(found, scan["value"])
+        if field is not None and length < len(found):
+            self._reading.openings[number] = Opening(condition=self._add(scan, found[:length]), field=field)
+        return number
+
+    def _add(self, scan: Statement, statements: Sequence[Statement]) -> int:
+        locals_ = [local for each in everything((scan["block"],)) for step in (reads, writes) for local in step(each)]
+        self._reading.conditions.append(_function(scan["value"], tuple(statements), result=1 + max(locals_)))
+        return len(self._reading.conditions) - 1
+
+    def _first_field(self, statements: Sequence[Statement], item: int) -> tuple[str | None, int]:
+        """The field of `item` that is looked at first, and how many of `statements` look at no other part of it."""
+        items = {item}
+        fields: set[str] = set()
+        for at, one in enumerate(statements):
+            if one.kind == "AssignVarStmt" and one["source"].local in items:
+                items.add(one["target"])
+            elif one.kind == "DotStmt" and one["source"].local in items and one["key"].kind is OperandKind.STRING:
+                fields.add(self._reading.strings[one["key"].value])
+            elif any(local in items for each in everything(((one,),)) for local in reads(each)):
+                return (fields.pop() if fields else None), at
+            if len(fields) > 1:
+                return next(iter(fields - {self._reading.strings[one["key"].value]})), at
+        return (fields.pop() if fields else None), len(statements)
 
 
 def _function(item: int, block: Block, *, result: int) -> Function:

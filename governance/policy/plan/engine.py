@@ -7,7 +7,7 @@ for all of them together: a policy that spends either fails, and a failure denie
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -31,6 +31,8 @@ from governance.policy.result import contribution_of, failure_of
 _BUDGET = 200_000
 # For all policies of a request together, where steps are long.
 _DEADLINE_MS = 1000
+# For commands: steps are bounded, and what a busy machine stalls must find the same. Time ends nothing but a hang.
+UNHURRIED_MS = 600_000
 # As regopy's: what a result may hold.
 _MAX_NODES = 20_000
 _MAX_DEPTH = 32
@@ -80,9 +82,8 @@ class PlanEngine:
         _refuse_other_policies(self._plan, bundle)
         self._compiled = compile_plan(self._plan, builtins)
         self._chosen = self._entrypoints(self._compiled)
-        self._slices = Slices(
-            {policy.id: self._compiled.dependences[policy.entrypoint] for policy in bundle.policies}, self._meets
-        )
+        depends = {policy.id: self._compiled.dependences[policy.entrypoint] for policy in bundle.policies}
+        self._slices = Slices(depends, self._compiled.openings, self._met)
         self.version = version()
         for document in rehearsals:
             self._rehearse(document)
@@ -107,23 +108,18 @@ class PlanEngine:
 
     def evaluate_value(self, policies: Sequence[str], document: Value) -> tuple[Contribution, ...]:
         """The same of a document that is read already. Nothing in it is changed."""
-        state = self._fresh(self._compiled)
         try:
-            keys = self._slices.of(document, policies)
+            keys = dict(zip(policies, self._slices.of(document, policies), strict=True))
         except RecursionError:
             return tuple(failure_of(self._policies[id_], "unsupported") for id_ in policies)
-        said = []
-        for id_, key in zip(policies, keys, strict=True):
-            kept = self._said[id_]
-            contribution = kept.get(key)
-            if contribution is None:
-                contribution = self._ask(*self._chosen[id_], state, document)
-                if contribution.failure is None:
-                    if len(kept) >= _MAX_SAID:
-                        kept.clear()
-                    kept[key] = contribution
-            said.append(contribution)
-        return tuple(said)
+        said = {id_: kept for id_, key in keys.items() if (kept := self._said[id_].get(key)) is not None}
+        if len(said) < len(keys):
+            deadline = time.monotonic() + self._seconds
+            for id_, part in self._slices.cut(document, [id_ for id_ in policies if id_ not in said]):
+                said[id_] = found = self._ask(*self._chosen[id_], self._fresh(self._compiled, deadline), part)
+                if found.failure is None:
+                    self._keep(id_, keys[id_], found)
+        return tuple([said[id_] for id_ in policies])
 
     def explain(self, policies: Sequence[str], document: bytes) -> tuple[Explanation, ...]:
         """Which rules were true for each of `policies`, in order. A policy that fails is explained up to its failure."""
@@ -132,7 +128,8 @@ class PlanEngine:
         found = []
         for id_ in policies:
             trail: set[int] = set()
-            self._ask(*entrypoints[id_], self._fresh(compiled, trail), value)
+            state = self._fresh(compiled, time.monotonic() + self._seconds, trail)
+            self._ask(*entrypoints[id_], state, value)
             found.append(Explanation(policy=id_, rules=tuple(compiled.exits[at] for at in sorted(trail))))
         return tuple(found)
 
@@ -143,21 +140,34 @@ class PlanEngine:
     def _traced(self) -> Compiled:
         return compile_plan(self._plan, self._builtins, traced=True)
 
-    def _fresh(self, compiled: Compiled, trail: set[int] | None = None) -> runtime.State:
-        return runtime.fresh(compiled.memos, 0, trail=trail, deadline=time.monotonic() + self._seconds)
+    def _fresh(self, compiled: Compiled, deadline: float, trail: set[int] | None = None) -> runtime.State:
+        return runtime.fresh(compiled.memos, 0, trail=trail, deadline=deadline)
+
+    def _keep(self, policy: str, key: Key, said: Contribution) -> None:
+        kept = self._said[policy]
+        if len(kept) >= _MAX_SAID:
+            kept.clear()
+        kept[key] = said
 
     def _entrypoints(self, compiled: Compiled) -> Mapping[str, tuple[Policy, Entrypoint]]:
         chosen = {id_: (policy, compiled.entrypoints[policy.entrypoint]) for id_, policy in self._policies.items()}
         return MappingProxyType(chosen)
 
-    def _meets(self, condition: int, item: Value) -> bool:
-        """Whether `item` may matter to a scan that begins with `condition`."""
-        state = self._fresh(self._compiled)
-        state[runtime.BUDGET][1] = self._budget
-        try:
-            return self._compiled.conditions[condition](state, None, self._data, item) is not UNDEFINED
-        except (runtime.BudgetExceeded, *_EVALUATION_ERRORS, *_DAMAGED_PLAN):
-            return True
+    def _met(self, conditions: Iterable[int], item: Value) -> frozenset[int]:
+        """Which of `conditions` hold for `item`: it may matter to the scans that begin with them."""
+        state = self._fresh(self._compiled, time.monotonic() + self._seconds)
+        left = state[runtime.BUDGET]
+        met = []
+        for number in conditions:
+            left[0], left[1] = self._budget, 0
+            try:
+                found = self._compiled.conditions[number](state, None, self._data, item)
+            except (runtime.BudgetExceeded, *_EVALUATION_ERRORS, *_DAMAGED_PLAN):
+                # How it fails is for the policy to say.
+                found = True
+            if found is not UNDEFINED:
+                met.append(number)
+        return frozenset(met)
 
     def _ask(self, policy: Policy, entrypoint: Entrypoint, state: runtime.State, document: Value) -> Contribution:
         left = state[runtime.BUDGET]

@@ -7,18 +7,18 @@ its fields that they read. A decision then costs what is new in its input.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, Final, final
 
 from governance.frozen import frozen
-from governance.policy.plan.dependence import ALWAYS, Dependence, Path
+from governance.policy.plan.dependence import ALWAYS, Dependence, Opening, Path
 from governance.policy.plan.values import Value
 
 # Items of one list that are known at a time.
 _MOST_ITEMS: Final = 16_384
 _MISSING: Final = object()
-Judge = Callable[[int, Value], bool]
+Judge = Callable[[Sequence[int], Value], frozenset[int]]
 Key = tuple[Hashable, ...]
 _Shares = Mapping[str, Hashable]
 
@@ -27,8 +27,8 @@ _Shares = Mapping[str, Hashable]
 class Slices:
     """Cuts inputs for the entrypoints of one plan. Bounded in memory; used by one thread at a time."""
 
-    def __init__(self, dependences: Mapping[str, Dependence], judge: Judge) -> None:
-        """`judge` says whether an item meets the condition of a number; where it cannot tell it says yes."""
+    def __init__(self, dependences: Mapping[str, Dependence], openings: Mapping[int, Opening], judge: Judge) -> None:
+        """`judge` says which of the conditions with these numbers an item meets; where it cannot tell, it does."""
         wholes = {
             name: _outermost(
                 path for path in map(_before_items, found.paths) if path in found.paths or path not in found.conditions
@@ -44,7 +44,7 @@ class Slices:
                         fields=_outermost(map(_before_items, fields)), conditions=conditions
                     )
         self._paths = sorted({path for paths in wholes.values() for path in paths}, key=str)
-        self._lists = [_List(path, each, judge) for path, each in terms.items()]
+        self._lists = [_List(path, each, openings, judge) for path, each in terms.items()]
         # Policies that read the same outside of lists share that part of their keys.
         self._groups = sorted({tuple(map(self._paths.index, paths)) for paths in wholes.values()})
         self._parts = {
@@ -66,6 +66,17 @@ class Slices:
             keys.append((groups[group], *[shares[at].get(name, ()) for at in lists]))
         return keys
 
+    def cut(self, document: Value, names: Sequence[str]) -> Iterator[tuple[str, Value]]:
+        """`document` for each of `names` without the items that do not count for it. It was cut before by `of`."""
+        lists = [(each.path, each.items(_at(document, each.path))) for each in self._lists]
+        for name in names:
+            part = document
+            for at in self._parts[name][1]:
+                path, items = lists[at]
+                if items is not None:
+                    part = _with(part, path, items.get(name, []))
+            yield name, part
+
 
 @frozen
 class _Terms:
@@ -77,15 +88,22 @@ class _Terms:
 
 @final
 class _List:
-    """The items of the list at one path, as far as they are known. INVARIANT: no number ever stands for two items."""
+    """The list at one path, whose items are known by what is read of them. INVARIANT: no number stands for two forms."""
 
-    def __init__(self, path: Path, terms: Mapping[str, _Terms], judge: Judge) -> None:
+    def __init__(self, path: Path, terms: Mapping[str, _Terms], openings: Mapping[int, Opening], judge: Judge) -> None:
         self.path = path
         self._terms, self._judge = terms, judge
         self._form = _form(_outermost(field for each in terms.values() for field in each.fields))
+        conditions = {number for each in terms.values() for number in each.conditions} - {ALWAYS}
+        self._unopened = sorted(conditions - openings.keys())
+        # By field, what each opening opens.
+        self._by_field: dict[str, dict[int, int]] = {}
+        for number in sorted(conditions & openings.keys()):
+            self._by_field.setdefault(openings[number].field, {})[openings[number].condition] = number
         self._numbers = count()
         self._known: dict[Hashable, tuple[tuple[str, int], ...]] = {}
         self._forms: dict[Hashable, int] = {}
+        self._opened: dict[tuple[str, Hashable], tuple[int, ...]] = {}
 
     def shares(self, value: Value) -> _Shares:
         """What of the list counts for each policy to which anything in it does: the numbers of items, in order."""
@@ -106,21 +124,43 @@ class _List:
                     found[name] = [number]
         return {name: tuple(numbers) for name, numbers in found.items()}
 
+    def items(self, value: Value) -> Mapping[str, list[Value]] | None:
+        """The items that count for each policy, in order; None where they are not in a list."""
+        if type(value) is not list:
+            return None
+        found: dict[str, list[Value]] = {}
+        for item in value:
+            form = self._form(item)
+            known = self._known.get(form)
+            for name, _ in self._judged(form, item) if known is None else known:
+                found.setdefault(name, []).append(item)
+        return found
+
     def _judged(self, form: Hashable, item: Value) -> tuple[tuple[str, int], ...]:
         if len(self._known) >= _MOST_ITEMS:
             self._known.clear()
             self._forms.clear()
-        met: dict[int, bool] = {ALWAYS: True}
+            self._opened.clear()
+        met = self._judge(self._open(item), item) | {ALWAYS}
         known = []
         for name, terms in self._terms.items():
-            for number in terms.conditions:
-                if number not in met:
-                    met[number] = self._judge(number, item)
-            if any(met[number] for number in terms.conditions):
+            if not met.isdisjoint(terms.conditions):
                 own = terms.fields, _form(terms.fields)(item)
                 known.append((name, self._forms.setdefault(own, next(self._numbers))))
         self._known[form] = tuple(known)
         return self._known[form]
+
+    def _open(self, item: Value) -> list[int]:
+        """The conditions that `item` may meet, by the first field that each looks at: most are met no further."""
+        found = list(self._unopened)
+        for field, openings in self._by_field.items():
+            key = field, _hashable(_at(item, (field,)))
+            known = self._opened.get(key)
+            if known is None:
+                met = self._judge(list(openings), item)
+                known = self._opened[key] = tuple(number for opening, number in openings.items() if opening in met)
+            found += known
+        return found
 
 
 def _form(fields: Sequence[Path]) -> Callable[[Value], Hashable]:
@@ -150,6 +190,13 @@ def _at(value: Value, path: Path) -> Any:
         if type(value) is not dict or (value := value.get(name, _MISSING)) is _MISSING:
             return _MISSING
     return value
+
+
+def _with(document: Value, path: Path, value: Value) -> Value:
+    """`document` with `value` at `path`, where there is something already."""
+    if not path:
+        return value
+    return {**document, path[0]: _with(document[path[0]], path[1:], value)}
 
 
 def _hashable(value: Value) -> Hashable:
