@@ -129,6 +129,9 @@ class WorkerMetrics:
         self._policy_failures = Counter(
             "ringfence_policy_failures_total", "Decisions in which a policy could not be evaluated."
         )
+        self._policy_cache = Counter(
+            "ringfence_policy_cache_total", "Decisions by whether the cache had them.", ("result",)
+        )
         self._append_failures = Counter("ringfence_audit_failures_total", "Decisions that could not be made durable.")
         self._outcomes = Counter("ringfence_outcomes_total", "Ends of requests, as Envoy reports them.", ("status",))
         self._uncontained = Counter("ringfence_uncontained_total", "Requests served outside their allow-set.")
@@ -158,6 +161,10 @@ class WorkerMetrics:
             self._policy.observe(perf.us_policy / 1_000_000)
         if record.policy is not None and record.policy.failures:
             self._policy_failures.add()
+
+    def looked_up(self, hit: bool) -> None:
+        """A decision was asked of the cache, which had it or not."""
+        self._policy_cache.add("hit" if hit else "miss")
 
     def outcome(self, record: OutcomeRecord) -> None:
         """Envoy reported how a request ended."""

@@ -72,13 +72,13 @@ REPLIES = (
         when=f'{_DETAILS} == "request_overall_timeout" || {_DETAILS} == "request_header_timeout"',
         code="request_timeout",
         kind=_CALLER,
-        message="The request took too long to arrive.",
+        message="The request took too long to arrive. Send it again.",
     ),
     Reply(
         when="response.code < 500",
         code="bad_request",
         kind=_CALLER,
-        message="The request is not acceptable HTTP, so it is refused.",
+        message="The request is not acceptable HTTP, so it is refused. Send it with an HTTP client library.",
     ),
     Reply(
         when="true",

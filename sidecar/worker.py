@@ -78,6 +78,7 @@ async def _serve(config: Config, index: int) -> None:
                 deadline_ms=config.policy.deadline_ms,
                 plan_budget=config.policy.plan_budget,
                 on_unavailable=config.policy.on_unavailable,
+                looked_up=metrics.looked_up,
             )
         )
         audit = await stack.enter_async_context(

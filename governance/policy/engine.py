@@ -113,8 +113,9 @@ class Decider:
         make: Callable[[Bundle], Awaitable[Engine]],
         cache_size: int,
         clock: Callable[[], float],
+        looked_up: Callable[[bool], object],
     ) -> None:
-        self._active = active
+        self._active, self._looked_up = active, looked_up
         self._make = make
         self._cache_size, self._clock = cache_size, clock
 
@@ -133,6 +134,7 @@ class Decider:
         clock: Callable[[], float] = awake,
         on_unavailable: Literal["deny", "embedded"] = "deny",
         trial: Callable[[Bundle], None] | None = None,
+        looked_up: Callable[[bool], object] = bool,
     ) -> AsyncIterator[Decider]:
         """A decider on the bundle's plan (`plan`), on regopy (`embedded`) or on the OPA server at `opa_url` (`opa`).
 
@@ -140,7 +142,8 @@ class Decider:
         One evaluation ends after `deadline_ms`, and on a plan each policy also after `plan_budget` steps. regopy runs
         in a process of its own that is ended then; with `trial` it runs in this one, without a deadline and faster, after
         `trial`, which raises ConfigInvalid for a bundle that must not be compiled here. While the server cannot be reached,
-        requests are refused (`deny`) or decided on regopy by the same bundle (`embedded`).
+        requests are refused (`deny`) or decided on regopy by the same bundle (`embedded`). `looked_up` is told of each
+        decision whether the cache had it.
         Raises ConfigInvalid where the bundle cannot be used, PolicyUnavailable where the server cannot be reached.
         """
 
@@ -169,6 +172,7 @@ class Decider:
             make=make,
             cache_size=cache_size,
             clock=clock,
+            looked_up=looked_up,
         )
         try:
             yield decider
@@ -188,6 +192,7 @@ class Decider:
         terms = active.reach[facts.phase].terms(facts)
         key = (facts.phase, terms.key, active.reads(facts))
         known = active.cache.get(key)
+        self._looked_up(known is not None)
         if known is not None:
             return known.decision(decision_id, classifiers)
         document = active.project(facts)

@@ -26,10 +26,13 @@ from governance.interfaces import Receipt
 from governance.judgement import Admission, Unrecorded
 from governance.logs import MAX_TEXT, Event, configure_logging, shown
 from governance.nodes.node import Pool
+from governance.policy.engine import Decider
+from governance.policy.sample import plain
 from governance.record import DecisionRecord, Op, OutcomeRecord, OutcomeStatus, Perf, PolicyRecord
 from governance.residency import Level
 from governance.sensitive import SensitiveBytes, SensitiveText
 from governance.telemetry import BOUNDS, MAX_SERIES, ControlMetrics, Counter, Durations, WorkerMetrics, merge, render
+from tests.bundles import ALLOW, one_policy
 
 CANARY = "canary-7f3a@example.org"
 
@@ -315,6 +318,23 @@ def test_a_failing_policy_shows_in_its_own_count() -> None:
     metrics.decided(admitted(policy=policy), seconds=0.001)
 
     assert samples(render(metrics.registry))["ringfence_policy_failures_total"] == 1.0
+
+
+async def test_the_share_of_decisions_that_the_cache_had_is_counted(tmp_path: Path) -> None:
+    """The first of two equal requests is evaluated, the second is not."""
+    metrics = WorkerMetrics()
+    bundle = one_policy(tmp_path, f"effects contains {ALLOW}")
+    async with Decider.open(bundle, trial=lambda _: None, looked_up=metrics.looked_up) as decider:
+        for _ in range(2):
+            await decider.decide(plain(), decision_id="d")
+
+    found = samples(render(metrics.registry))
+
+    assert {'{result="hit"}': 1.0, '{result="miss"}': 1.0} == {
+        name.removeprefix("ringfence_policy_cache_total"): value
+        for name, value in found.items()
+        if name.startswith("ringfence_policy_cache_total")
+    }
 
 
 def test_incidents_are_exported_before_they_happen() -> None:

@@ -29,7 +29,7 @@ from governance.frozen import frozen
 from governance.nodes.node import Node
 from governance.pinning import admissible
 from governance.policy.bundle import ROOT, Bundle
-from governance.policy.contract import facts_from_bytes
+from governance.policy.contract import facts_from_record
 from governance.policy.engine import Decider
 from governance.policy.trial import try_out
 
@@ -147,7 +147,7 @@ def facts_of(record: Mapping[str, Any]) -> Facts:
     if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
         raise ConfigInvalid(f"the facts are not of the schema {SCHEMA}")
     try:
-        return facts_from_bytes(orjson.dumps(facts))
+        return facts_from_record(orjson.dumps(facts))
     except ConfigInvalid:
         raise ConfigInvalid("the facts in the record cannot be read") from None
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -20,10 +21,10 @@ import orjson
 from governance.audit.canonical import VERSION
 from governance.decision import Action, Decision, Mode
 from governance.errors import ConfigInvalid
-from governance.facts import Phase
+from governance.facts import Facts, Phase
 from governance.frozen import frozen
 from governance.policy.bundle import ROOT, Bundle
-from governance.policy.contract import facts_from_bytes
+from governance.policy.contract import facts_from_record
 from governance.policy.engine import AUTO, Decider, engine_for, projection
 from governance.policy.impact.changes import CHANGES, Answer, Change, compare
 from governance.policy.impact.explain import SCHEMA, refused_by_path, winners_of
@@ -109,12 +110,8 @@ class Evaluated:
         return known
 
     async def _evaluated(self, facts: bytes) -> Answer:
-        try:
-            parsed = facts_from_bytes(facts)
-        except ConfigInvalid:
-            raise _Unusable("the facts in the record cannot be read") from None
         self.evaluations += 1
-        return self._settled(await self._decider.decide(parsed, decision_id=""))
+        return self._settled(await self._decider.decide(_parsed(facts), decision_id=""))
 
     def _settled(self, decision: Decision) -> Answer:
         deny = decision.deny
@@ -132,6 +129,15 @@ class Evaluated:
                 failed=bool(decision.errors),
             )
         return found
+
+
+# Both sides read the same record, one after the other.
+@lru_cache(maxsize=1)
+def _parsed(facts: bytes) -> Facts:
+    try:
+        return facts_from_record(facts)
+    except ConfigInvalid:
+        raise _Unusable("the facts in the record cannot be read") from None
 
 
 class Recorded:

@@ -102,7 +102,12 @@ class _List:
             self._by_field.setdefault(openings[number].field, {})[openings[number].condition] = number
         self._numbers = count()
         self._known: dict[Hashable, tuple[tuple[str, int], ...]] = {}
-        self._forms: dict[Hashable, int] = {}
+        # Policies by what they read of an item: for those that read the same of it, its number is the same.
+        readers: dict[tuple[Path, ...], list[tuple[str, frozenset[int]]]] = {}
+        for name, each in terms.items():
+            readers.setdefault(each.fields, []).append((name, each.conditions))
+        self._readers = [(_form(fields), each) for fields, each in readers.items()]
+        self._forms: dict[tuple[int, Hashable], int] = {}
         self._opened: dict[tuple[str, Hashable], tuple[int, ...]] = {}
 
     def shares(self, value: Value) -> _Shares:
@@ -142,11 +147,12 @@ class _List:
             self._forms.clear()
             self._opened.clear()
         met = self._judge(self._open(item), item) | {ALWAYS}
-        known = []
-        for name, terms in self._terms.items():
-            if not met.isdisjoint(terms.conditions):
-                own = terms.fields, _form(terms.fields)(item)
-                known.append((name, self._forms.setdefault(own, next(self._numbers))))
+        known: list[tuple[str, int]] = []
+        for at, (form_of, readers) in enumerate(self._readers):
+            names = [name for name, conditions in readers if not met.isdisjoint(conditions)]
+            if names:
+                number = self._forms.setdefault((at, form_of(item)), next(self._numbers))
+                known += [(name, number) for name in names]
         self._known[form] = tuple(known)
         return self._known[form]
 
