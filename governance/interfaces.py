@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from governance.decision import Decision
@@ -11,6 +11,7 @@ from governance.finding import Detection
 from governance.frozen import frozen
 from governance.nodes.node import Node, Pool
 from governance.record import Record
+from governance.residency import Level
 from governance.segment import TextSegment
 
 
@@ -23,7 +24,12 @@ class Detector(Protocol):
 
 
 class PolicyEngine(Protocol):
-    """Decides; never edits."""
+    """Decides; never edits. INVARIANT: who reads `levels` and decides without waiting in between has both of one bundle."""
+
+    @property
+    def levels(self) -> Mapping[str, Level]:
+        """How sensitive each entity type, category and label is, by the policies in force."""
+        ...
 
     async def decide(self, facts: Facts, *, decision_id: str) -> Decision:
         """The decision on `facts`. A failing policy denies inside the decision. Raises PolicyUnavailable."""

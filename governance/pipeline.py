@@ -25,7 +25,6 @@ from governance.inference import InferenceRequest, RequestHead
 from governance.interfaces import AuditSink, Detector, Fleet, PolicyEngine
 from governance.judgement import REFUSED, Admission, Arrival, Judgement, Unrecorded
 from governance.record import DecisionRecord, OutcomeRecord, OutcomeStatus
-from governance.residency import Level
 
 
 @frozen
@@ -38,7 +37,6 @@ class Runtime:
     audit: AuditSink
     fleet: Fleet
     identify: Callable[[RequestHead], Caller]
-    levels: Mapping[str, Level]
     limits: routes.Limits
     detection_deadline_ms: int
     redaction_key: bytes = field(repr=False)
@@ -105,7 +103,7 @@ async def _judge(arrival: Arrival, runtime: Runtime) -> Judgement:
         detection = await runtime.detector.detect(request.segments, deadline_ms=runtime.detection_deadline_ms)
         us_detect = _us_since(started)
         provider = runtime.providers.get(request.model, "")
-        facts = gather(request, detection, caller, runtime.levels, time.time_ns() // 1_000, provider=provider)
+        facts = gather(request, detection, caller, runtime.policy.levels, time.time_ns() // 1_000, provider=provider)
         started = time.perf_counter_ns()
         decision = await runtime.policy.decide(facts, decision_id=name)
         us_policy = _us_since(started)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -28,11 +27,11 @@ async def _fail(context: Any, reason: str) -> None:
 
 
 class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
-    """Serves one stream per request. `runtime()` is read once at the start of each exchange."""
+    """Serves one stream per request."""
 
     def __init__(
         self,
-        runtime: Callable[[], Runtime],
+        runtime: Runtime,
         *,
         worker: str,
         max_body_bytes: int,
@@ -52,12 +51,11 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
         other end is an error, and Envoy then refuses, as failure_mode_allow is false.
         """
         exchange = Exchange(max_body_bytes=self._max_body_bytes)
-        runtime = self._runtime()
         try:
             while (message := await context.read()) is not grpc.aio.EOF:
                 reaction = exchange.receive(messages.event(message))
                 if isinstance(reaction, Judge):
-                    verdict = exchange.conclude(await self._admit(reaction.arrival, runtime))
+                    verdict = exchange.conclude(await self._admit(reaction.arrival))
                     self.released += isinstance(verdict, Release)
                     for response in messages.responses(verdict, worker=self._worker):
                         await context.write(response)
@@ -72,10 +70,10 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
 
     def abandoned(self, head: RequestHead) -> None:
         """Records the refusal of a request whose caller left before it was whole."""
-        abandon(Arrival(head=head, body=SensitiveBytes(b"")), self._runtime())
+        abandon(Arrival(head=head, body=SensitiveBytes(b"")), self._runtime)
 
-    async def _admit(self, arrival: Arrival, runtime: Runtime) -> Admission | Unrecorded:
+    async def _admit(self, arrival: Arrival) -> Admission | Unrecorded:
         started = time.perf_counter()
-        verdict = await admit(arrival, runtime)
+        verdict = await admit(arrival, self._runtime)
         self._metrics.decided(verdict, seconds=time.perf_counter() - started)
         return verdict

@@ -7,7 +7,6 @@ import functools
 import gc
 import hmac
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -94,13 +93,11 @@ async def _serve(config: Config, index: int) -> None:
         fleet = await stack.enter_async_context(Placement(config.nodes, str(sockets.control(config.state_directory))))
         detector = _detector(config, stack)
         metrics.bundle.follow(lambda: policy.bundle, lambda: policies.status)
-        current = _Current(
-            _runtime(config, bundle, detector=detector, policy=policy, audit=audit, fleet=fleet), policies, policy
-        )
-        follower = asyncio.create_task(policies.follow(current.swap))
+        reload = _Reload(policies, policy, audit)
+        follower = asyncio.create_task(policies.follow(reload.swap))
         stack.callback(follower.cancel)
         processor = ExternalProcessor(
-            current.runtime,
+            _runtime(config, detector=detector, policy=policy, audit=audit, fleet=fleet),
             worker=str(index),
             max_body_bytes=config.limits.max_body_bytes,
             max_streamed_bytes=config.limits.streamed_body_bytes,
@@ -120,24 +117,18 @@ async def _serve(config: Config, index: int) -> None:
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER)
         _LOG.info("worker_ready", index=index, policies=len(bundle.policies), revision=bundle.revision)
-        await until_stopped(current.reload)
+        await until_stopped(reload.again)
         _LOG.info("worker_draining", index=index)
 
 
-class _Current:
-    """The runtime that new exchanges take. A reload swaps it whole; running exchanges keep theirs."""
+class _Reload:
+    """Puts other policies in force, one bundle at a time. Requests on their way keep those that they began with."""
 
-    def __init__(self, runtime: Runtime, policies: Policies, policy: Decider) -> None:
-        self._runtime = runtime
-        self._policies = policies
-        self._policy = policy
+    def __init__(self, policies: Policies, policy: Decider, audit: AuditLog) -> None:
+        self._policies, self._policy, self._audit = policies, policy, audit
         self._reloading = asyncio.Lock()
 
-    def runtime(self) -> Runtime:
-        """The runtime of now."""
-        return self._runtime
-
-    async def reload(self) -> None:
+    async def again(self) -> None:
         """Loads the policy directories again. A bundle that cannot be used changes nothing: the last good one stays."""
         try:
             await self.swap(self._policies.load())
@@ -147,14 +138,10 @@ class _Current:
     async def swap(self, bundle: Bundle) -> None:
         """Puts `bundle` in force for the next exchange. Raises GovernanceError; then the last good one stays."""
         async with self._reloading:
-            await self._swap(bundle)
-
-    async def _swap(self, bundle: Bundle) -> None:
-        await self._policy.reload(bundle)
-        self._runtime = replace(self._runtime, levels=bundle.levels)
-        with suppress(AuditUnavailable):
-            await self._runtime.audit.append(EventRecord(kind="policy_load", digest=bundle.digest))
-        _LOG.info("policy_reloaded", revision=bundle.revision, policies=len(bundle.policies))
+            await self._policy.reload(bundle)
+            with suppress(AuditUnavailable):
+                await self._audit.append(EventRecord(kind="policy_load", digest=bundle.digest))
+            _LOG.info("policy_reloaded", revision=bundle.revision, policies=len(bundle.policies))
 
 
 def _detector(config: Config, stack: AsyncExitStack) -> Detector:
@@ -169,9 +156,7 @@ def _detector(config: Config, stack: AsyncExitStack) -> Detector:
     return detector
 
 
-def _runtime(
-    config: Config, bundle: Bundle, *, detector: Detector, policy: Decider, audit: AuditLog, fleet: Placement
-) -> Runtime:
+def _runtime(config: Config, *, detector: Detector, policy: Decider, audit: AuditLog, fleet: Placement) -> Runtime:
     redaction = state.key(config, state.Key.REDACTION)
     return Runtime(
         version=config.config_digest,
@@ -188,7 +173,6 @@ def _runtime(
             identity=config.identity,
         ),
         providers=providers(config.nodes),
-        levels=bundle.levels,
         limits=Limits(
             max_body_bytes=config.limits.streamed_body_bytes or config.limits.max_body_bytes,
             max_decoded_bytes=config.limits.max_decoded_bytes,

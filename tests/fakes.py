@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from governance.decision import Decision
@@ -13,6 +13,7 @@ from governance.finding import Detection
 from governance.interfaces import Receipt
 from governance.nodes.node import Node, Pool
 from governance.record import Record
+from governance.residency import Level
 from governance.segment import TextSegment
 
 
@@ -40,6 +41,7 @@ class FakePolicy:
 
     decision: Decision
     broken: Exception | None = None
+    levels: Mapping[str, Level] = field(default_factory=dict)
     seen: list[Facts] = field(default_factory=list)
 
     async def decide(self, facts: Facts, *, decision_id: str) -> Decision:

@@ -36,6 +36,7 @@ from governance.policy.remedies import remedies_of
 from governance.policy.rollout import Reach, reach_of
 from governance.policy.sample import samples
 from governance.policy.watched import Watched
+from governance.residency import Level
 
 # Above this many rows an evaluation would hold up the other requests of the event loop.
 _INLINE_ROWS = 20
@@ -183,6 +184,11 @@ class Decider:
     def bundle(self) -> Bundle:
         """The bundle in force."""
         return self._active.bundle
+
+    @property
+    def levels(self) -> Mapping[str, Level]:
+        """How sensitive each entity type, category and label is, by the bundle in force."""
+        return self._active.bundle.levels
 
     async def decide(self, facts: Facts, *, decision_id: str) -> Decision:
         """The decision on `facts`. A failing policy denies inside the decision. Raises PolicyUnavailable."""

@@ -36,7 +36,6 @@ def runtime(
         "audit": audit or FakeAudit(),
         "fleet": fleet or FakeFleet((node(),)),
         "identify": functools.partial(identify, key=b"c" * 32, tenant="t", jurisdiction="DE", env="test"),
-        "levels": {},
         "limits": Limits(),
         "detection_deadline_ms": 1000,
         "redaction_key": b"r" * 32,
