@@ -8,6 +8,7 @@ that meets none of them changes nothing, whatever else is in the input.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
@@ -31,19 +32,13 @@ _UNKNOWN: Final = frozenset({"CallDynamicStmt", "WithStmt"})
 _TAKES: Final = frozenset({"AssignVarStmt", "DotStmt", "ScanStmt"})
 """The statements after which a local holds a part of what another holds."""
 
+# What a condition may be made of: nothing that ends the evaluation, asks for another input, or changes what was there.
 _CONDITIONS: Final = frozenset(
     {
-        *(
-            "AssignIntStmt",
-            "AssignVarOnceStmt",
-            "AssignVarStmt",
-            "MakeNullStmt",
-            "MakeNumberIntStmt",
-            "MakeNumberRefStmt",
-        ),
+        *("AssignIntStmt", "AssignVarOnceStmt", "AssignVarStmt", "MakeNullStmt", "MakeNumberIntStmt", "NopStmt"),
         *("DotStmt", "EqualStmt", "NotEqualStmt", "IsArrayStmt", "IsObjectStmt", "IsSetStmt", "IsDefinedStmt"),
-        *("IsUndefinedStmt", "LenStmt", "CallStmt", "NopStmt", "ResetLocalStmt", "NotStmt", "BlockStmt", "BreakStmt"),
-        *("ScanStmt", "MakeArrayStmt", "MakeObjectStmt", "MakeSetStmt", "ArrayAppendStmt", "SetAddStmt"),
+        *("IsUndefinedStmt", "LenStmt", "CallStmt", "MakeNumberRefStmt", "ResetLocalStmt", "NotStmt", "BlockStmt"),
+        *("BreakStmt", "ScanStmt", "MakeArrayStmt", "MakeObjectStmt", "MakeSetStmt", "ArrayAppendStmt", "SetAddStmt"),
     }
 )
 
@@ -181,8 +176,8 @@ class _Reading:
 class _Walk:
     """Follows where the values of locals come from, statement by statement.
 
-    `holds` has, for each local, the places it may hold; what a block inside assigns, it may have assigned or not.
-    `after` are the locals that may be read behind what is walked, before they are assigned.
+    `holds` has, for each local, the places it may hold; `after` are the locals that may be read behind what is walked,
+    before they are assigned.
     """
 
     def __init__(self, reading: _Reading) -> None:
@@ -192,25 +187,25 @@ class _Walk:
 
     def blocks(self, blocks: Sequence[Block], holds: _Holds, after: frozenset[int]) -> _Holds:
         """What the locals may hold behind `blocks`, wherever each of them was left."""
-        for at, block in enumerate(blocks):
-            holds = _either(holds, self._block(block, dict(holds), after | unassigned(tuple(blocks[at + 1 :]), _NONE)))
+        for block, behind in zip(blocks, _behind([unassigned((one,), _NONE) for one in blocks], after), strict=True):
+            holds = _either(holds, self._block(block, dict(holds), behind))
         return holds
 
     def _block(self, block: Block, holds: dict[int, frozenset[Place]], after: frozenset[int]) -> _Holds:
         ever: _Holds = {}
-        for at, one in enumerate(block):
-            inner: _Holds = {}
-            if one.blocks:
-                behind = after | unassigned((block[at + 1 :],), _NONE)
-                if one.kind == "ScanStmt":
-                    inner = self._scan(one, holds, behind)
-                else:
-                    inner = self.blocks(one.blocks, holds, behind)
-                holds = dict(_either(holds, inner))
+        read = [frozenset(local for each in everything(((one,),)) for local in reads(each)) for one in block]
+        for one, behind in zip(block, _behind(read, after), strict=True):
+            if one.kind == "ScanStmt":
+                inner = self._scan(one, holds, behind)
+            elif one.blocks:
+                inner = self.blocks(one.blocks, holds, behind)
             else:
                 inner = self._step(one, holds)
                 holds.update(inner)
-            ever = _either(ever, inner)
+                ever = _either(ever, inner)
+                continue
+            # What a block inside assigns, it may have assigned or not.
+            holds, ever = dict(_either(holds, inner)), _either(ever, inner)
         return ever
 
     def _step(self, one: Statement, holds: _Holds) -> _Holds:
@@ -303,6 +298,14 @@ def _function(item: int, block: Block, *, result: int) -> Function:
         Statement(kind="ReturnLocalStmt", fields={"source": result}, file=0, row=0),
     )
     return Function(name="", params=(INPUT, DATA, item), result=result, blocks=((*block, *end),), path=())
+
+
+def _behind(each: Sequence[AbstractSet[int]], after: frozenset[int]) -> list[frozenset[int]]:
+    """For each of a row of sets the union of those behind it, and `after`."""
+    found = [after]
+    for one in reversed(each[1:]):
+        found.append(found[-1] | one)
+    return found[::-1][: len(each)]
 
 
 def _carries(scan: Statement) -> bool:
