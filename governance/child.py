@@ -72,8 +72,8 @@ class Children:
     once a child had to be replaced, one more is kept loaded: for a process more, nobody waits for loading again.
 
     A child that has grown by more than `max_growth_bytes` since it had loaded goes on answering while its successor loads,
-    and is ended between two requests once that one is ready; then `renewed` is given the bytes. There is one successor at
-    most, and five seconds lie between two of them; while none can be loaded, the child stays.
+    and is ended between two requests once that one is ready. There is one successor at most, and five seconds lie between two
+    of them; while none can be loaded, the child stays. `renewed` is told both: the bytes, and whether the child was replaced.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Children:
         max_answer_bytes: int,
         spare: bool = False,
         max_growth_bytes: int | None = None,
-        renewed: Callable[[int], None] | None = None,
+        renewed: Callable[[int, bool], None] = lambda _grown_bytes, _replaced: None,
     ) -> None:
         self._entry, self._plan, self._accept = entry, plan, accept
         self._loading_s, self._max_answer_bytes = loading_s, max_answer_bytes
@@ -187,12 +187,12 @@ class Children:
             spare, self._spare = self._spare, None
             if spare is not None:
                 spare.end()
+            self._renewed(child.grown_bytes, False)
             return
         self._not_renewed_before = now + _RENEWAL_PAUSE_S
         child.end()
         self._keep_spare()
-        if self._renewed is not None:
-            self._renewed(child.grown_bytes)
+        self._renewed(child.grown_bytes, True)
 
     def _take_over(self, spare: _Child, deadline: float) -> None:
         """Makes `spare` the child. Raises Overrun while it loads, Ended, and as `accept`."""

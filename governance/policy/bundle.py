@@ -25,7 +25,7 @@ from governance.frozen import frozen
 from governance.policy import static
 from governance.policy.distribution import archive, manifest
 from governance.policy.distribution.archive import PLAN, Tree
-from governance.policy.documents import levels_of, merge, merged, text_of
+from governance.policy.documents import levels_of, merge, merged, refuse_large, text_of
 from governance.policy.metadata import LIBRARY, ROOT, Policy, at, declared
 from governance.policy.parameters import DEFAULTS, SCHEMA, Parameters, Values, owner_of, owners_of, parameters_of
 from governance.policy.reads import ReadSet, reachable, read_set
@@ -115,6 +115,7 @@ def load_bundle(
     content = {f"{n}/{name}": raw for n, tree in enumerate(trees) for name, raw in sorted(tree.files.items())}
     paths = {f"{n}/{name}": tree.place / name for n, tree in enumerate(trees) for name in tree.files}
     rego = [name for name in content if name.endswith(".rego")]
+    refuse_large((paths[name], raw) for name, raw in content.items() if _is_document(name))
     modules = tuple(
         read_module(name=name, file=str(paths[name]), text=text_of(content[name], paths[name]))
         for name in rego
@@ -220,6 +221,11 @@ def is_data(name: str) -> bool:
 def _is_data(name: str) -> bool:
     """The same for a name that starts with the position of its source."""
     return is_data(name.partition("/")[2])
+
+
+def _is_document(name: str) -> bool:
+    """Whether the file `name` of one of the sources is read as one value."""
+    return _is_data(name) or name.rpartition("/")[2] in (DEFAULTS, SCHEMA, manifest.NAME)
 
 
 def _cases(content: Mapping[str, bytes], paths: Mapping[str, Path], modules: Sequence[Module]) -> Mapping[str, str]:

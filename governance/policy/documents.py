@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +17,17 @@ import yaml
 from governance.errors import ConfigInvalid
 from governance.residency import Level
 
+# Of all documents of a bundle together: policies read tables of some thousand rows. regopy needs seconds to load 10,000
+# keys of one object, and goes through all before a key to find it.
+MAX_VALUES = 200_000
+# YAML is read in Python and a value of it costs more than ten of JSON: it is for what people write, a table is JSON.
+MAX_YAML_VALUES = 20_000
+MAX_YAML_BYTES = 512 << 10
+MAX_DEPTH = 64
+
+_JSON_MARKS = (b",", b"[", b"{")
+_YAML_MARKS = (*_JSON_MARKS, b":", b"-", b"?")
+_YAML_SUFFIXES = {".yaml", ".yml"}
 _PLAIN = {
     "tag:yaml.org,2002:bool": re.compile("true|false|True|False|TRUE|FALSE"),
     "tag:yaml.org,2002:int": re.compile("[-+]?(0|[1-9][0-9]*)", re.ASCII),
@@ -34,11 +45,47 @@ def text_of(raw: bytes, path: Path) -> str:
     return text
 
 
+def refuse_large(documents: Iterable[tuple[Path, bytes]]) -> None:
+    """Raises ConfigInvalid where `documents`, JSON or YAML by their names, hold more together than a bundle may.
+
+    Asked before anything parses them: that is work in Python for each value, and counting them is not.
+    """
+    values = yaml_values = yaml_bytes = 0
+    for path, raw in documents:
+        if path.suffix in _YAML_SUFFIXES:
+            yaml_bytes += len(raw)
+            if yaml_bytes > MAX_YAML_BYTES:
+                raise _too_much(f"{MAX_YAML_BYTES} bytes of YAML in the documents of a bundle: make it JSON", path)
+            more = sum(map(raw.count, _YAML_MARKS))
+            yaml_values += more
+            if yaml_values > MAX_YAML_VALUES:
+                raise _too_much(f"{MAX_YAML_VALUES} values of YAML in the documents of a bundle: make it JSON", path)
+        else:
+            more = json_values(raw)
+        values += more
+        if values > MAX_VALUES:
+            raise _too_much(f"{MAX_VALUES} values in the documents of a bundle", path)
+
+
+def json_values(raw: bytes) -> int:
+    """How many elements and members the JSON text `raw` has, and one for each container that has none.
+
+    Never fewer than a parser comes to see before it finds that the text is none.
+    """
+    # Without the escapes a quote begins or ends a string, and every second part lies outside of them.
+    outside = b"".join(raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
+    return sum(map(outside.count, _JSON_MARKS))
+
+
+def _too_much(what: str, path: Path) -> ConfigInvalid:
+    return ConfigInvalid(f"more than {what}", file=str(path), line=1)
+
+
 def document(raw: bytes, path: Path) -> dict[str, Any]:
     """The object in a JSON or YAML file. Raises ConfigInvalid with its line."""
     text = text_of(raw, path)
     try:
-        if path.suffix in {".yaml", ".yml"}:
+        if path.suffix in _YAML_SUFFIXES:
             value = yaml.load(text, _UniqueLoader)  # noqa: S506  (a subclass of SafeLoader)
         else:
             value = json.loads(text, object_pairs_hook=unique)
@@ -48,8 +95,10 @@ def document(raw: bytes, path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) if isinstance(error, _Refused) else None
         raise ConfigInvalid(reason or "not valid YAML", file=str(path), line=mark.line + 1 if mark else 1) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ConfigInvalid(str(error), file=str(path), line=1) from None
+    except RecursionError:
+        raise _too_much(f"{MAX_DEPTH} levels of objects and lists", path) from None
     if not isinstance(value, dict):
         raise ConfigInvalid("a data document is an object", file=str(path), line=1)
     refuse_floats(value, path)
@@ -93,17 +142,22 @@ class _UniqueLoader(yaml.SafeLoader):
         return super().construct_scalar(node)
 
 
-def refuse_floats(value: object, path: Path) -> None:
-    """Raises ConfigInvalid for what the engines do not hold alike: floats (regopy keeps 6 decimals) and YAML dates."""
+def refuse_floats(value: object, path: Path, depth: int = 0) -> None:
+    """Raises ConfigInvalid for what the engines do not hold alike: floats (regopy keeps 6 decimals) and YAML dates.
+
+    And for what lies deeper than MAX_DEPTH, where recursion ends somewhere else for each of them.
+    """
     match value:
+        case dict() | list() if depth == MAX_DEPTH:
+            raise _too_much(f"{MAX_DEPTH} levels of objects and lists", path)
         case dict():
             if not all(isinstance(key, str) for key in value):
                 raise ConfigInvalid("a key is not a string", file=str(path), line=1)
             for item in value.values():
-                refuse_floats(item, path)
+                refuse_floats(item, path, depth + 1)
         case list():
             for item in value:
-                refuse_floats(item, path)
+                refuse_floats(item, path, depth + 1)
         case str() | bool() | None:
             return
         case int() if abs(value) < 2**53:

@@ -3,8 +3,8 @@
 How regopy is hardened against its known defects stands in `governance.policy.rego`, with what it cannot do.
 
 LIMIT: regopy 1.5.2 keeps memory for each evaluation until the process ends, also where the engine is gone: on the library
-22 KiB (`credentials`) to 256 KiB (`pipl_export`), 1.5 MiB for all 41 policies (`python -m tests.bench.regopy_memory`).
-A command that evaluates 10,000 requests on all of it needs 15 GiB; a plan keeps nothing.
+22 KiB (`credentials`) to 250 KiB (`pipl_export`), 1.5 MiB for all 41 policies (`python -m tests.bench.regopy_memory`). So a
+command that asks all of them about 10,000 requests needs 15 GiB.
 """
 
 from __future__ import annotations

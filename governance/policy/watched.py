@@ -36,7 +36,7 @@ MAX_WAITING: Final = 256
 LOADING_S: Final = 30.0
 # An input that waited longer for its turn, or for a child to be loaded, is refused: whoever asked may have given up.
 _PATIENCE_S: Final = 5.0
-# Beyond what it had when loaded. A decision of the whole library costs a child about 0.13 MB (`governance.policy.embedded`).
+# Beyond what it had when loaded. A decision of the library in force costs a child about 0.14 MB (`governance.policy.embedded`).
 MAX_GROWTH_BYTES: Final = 256 << 20
 # A policy that ended so many children in a row is not asked until a pause is over.
 _KILLS: Final = 3
@@ -251,8 +251,11 @@ def tried(bundle: Bundle, rehearsals: Iterable[bytes]) -> None:
         evaluator.close()
 
 
-def _tell_renewed(grown_bytes: int) -> None:
-    _LOG.info("policy_child_renewed", grown_mb=grown_bytes >> 20)
+def _tell_renewed(grown_bytes: int, replaced: bool) -> None:
+    if replaced:
+        _LOG.info("policy_child_renewed", grown_mb=grown_bytes >> 20)
+    else:
+        _LOG.warning("policy_child_not_renewed", grown_mb=grown_bytes >> 20)
 
 
 def _plan(bundle: Bundle) -> bytes:

@@ -220,6 +220,43 @@ def test_more_data_than_a_bundle_may_hold_is_refused(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["data.json", "params.json", "params.schema.json", ".manifest"])
+def test_more_values_than_a_bundle_may_hold_are_refused(tmp_path: Path, name: str) -> None:
+    """Wherever they stand, before anything parses them: this file is cut off."""
+    files = {"p.rego": policy("p"), name: '{"a": [' + "[]," * 100_001}
+
+    assert f"{name}:1: more than 200000 values in the documents of a bundle" == refusal(tmp_path, files)
+
+
+def test_values_are_counted_over_all_files_of_all_sources(tmp_path: Path) -> None:
+    """Files that are small enough alone are not together."""
+    half = '{"%s": [' + "0," * 110_000 + "0]}"
+    write(tmp_path / "1", {"p.rego": policy("p"), "data.json": half % "a"})
+    write(tmp_path / "2", {"q.rego": policy("q"), "data.json": half % "b"})
+    load_bundle([tmp_path / "1"])
+    with pytest.raises(ConfigInvalid) as caught:
+        load_bundle([tmp_path / "1", tmp_path / "2"])
+
+    assert f"{tmp_path}/2/data.json:1: more than 200000 values in the documents of a bundle" == str(caught.value)
+
+
+@pytest.mark.parametrize(("depth", "expected"), [(63, ""), (64, "levels"), (990, "levels"), (100_000, "levels")])
+@pytest.mark.parametrize("name", ["data.json", "data.yaml"])
+def test_what_lies_too_deep_is_refused(tmp_path: Path, name: str, depth: int, expected: str) -> None:
+    """No reader of it ends in an error of its own."""
+    write(tmp_path, {"p.rego": policy("p"), name: '{"a": ' + "[" * depth + "]" * depth + "}"})
+    found = ""
+    try:
+        load_bundle([tmp_path])
+    except ConfigInvalid as error:
+        found = str(error)
+
+    large = name == "data.yaml" and depth > 10_000
+    many = "20000 values of YAML in the documents of a bundle: make it JSON"
+    levels = f"{tmp_path}/{name}:1: more than {many if large else '64 levels of objects and lists'}"
+    assert (levels if expected else "") == found
+
+
 def test_directory_without_policies_is_refused(tmp_path: Path) -> None:
     """An empty directory would deny everything without a word: it is refused instead."""
     assert f"{tmp_path}: no policy found" == refusal(tmp_path, {})

@@ -34,6 +34,8 @@ def serve():
         time.sleep(2)
     if plan == "first":
         print("nobody reads this")
+    if plan == "large":
+        held.append(b"x" * (32 << 20))
     if plan == "wide":
         calls.answer(b"w" * 3_000_000)
     if plan.startswith("/"):
@@ -51,7 +53,7 @@ def serve():
             if one == "end":
                 os._exit(3)
             if one == "grow":
-                held.append(b"x" * (64 << 20))
+                held.append(b"x" * (32 << 20))
             calls.answer(str(one).encode() * (1_000_000 if one == "long" else 1))
 """
 ENTRY = "child_stand_in"
@@ -281,29 +283,30 @@ def until_replaced(children: Children, *, most_s: float = 60.0) -> list[tuple[li
 
 def test_a_child_that_has_grown_answers_until_its_successor_is_loaded(make: Callable[..., Children]) -> None:
     """No request waits for the two seconds of loading, none is lost, and the one that grew is gone at the end."""
-    grown: list[int] = []
-    children = make("slow", max_growth_bytes=LIMIT, renewed=grown.append)
+    told: list[tuple[int, bool]] = []
+    children = make("slow", max_growth_bytes=LIMIT, renewed=lambda *what: told.append(what))
     asked(children, "grow")
     found = until_replaced(children)
     first, last = found[0][1], found[-1][1]
 
     assert ([[b"a"]] * len(found), True, False) == ([one for one, _ in found], first != last, alive(first or 0))
-    assert (1, True) == (len(grown), grown[0] >= 64 << 20)
+    assert [(True, True)] == [(grown >= 32 << 20, replaced) for grown, replaced in told]
     # One more answer would be the least of a child that is replaced at once, by one that is waited for.
     assert len(found) > 3
 
 
 def test_a_child_below_the_limit_stays(make: Callable[..., Children]) -> None:
-    """Also one that grew before it had loaded, and one without a limit."""
-    below, without = make(max_growth_bytes=1 << 30), make()
-    pids = []
-    for children in (below, without):
-        for order in ("grow", "a", "a", "a"):
+    """Also one that is large when it has loaded, and one without a limit."""
+    below, large, without = make(max_growth_bytes=1 << 30), make("large", max_growth_bytes=LIMIT), make()
+    found = []
+    for children, first in ((below, "grow"), (large, "a"), (without, "grow")):
+        children.ready(soon())
+        pid = children.pid
+        for order in (first, "a", "a", "a"):
             asked(children, order)
-            pids.append(children.pid)
-        assert children._spare is None
+        found.append((children.pid == pid, children._spare))
 
-    assert 2 == len(set(pids))
+    assert [(True, None)] * 3 == found
 
 
 def test_there_is_one_successor_at_most_and_a_pause_between_two(
@@ -316,8 +319,8 @@ def test_there_is_one_successor_at_most_and_a_pause_between_two(
     asked(children, "grow")
     until_replaced(children)
     second = children.pid
-    for _ in range(20):
-        asked(children, "grow" if children._spare is None else "a")
+    for order in ("grow", "a", "a", "a"):
+        asked(children, order)
 
     assert (2, second, None) == (len(started), children.pid, children._spare)
 
@@ -348,11 +351,46 @@ def test_a_successor_that_ends_while_loading_leaves_the_child_in_place(
     monkeypatch.setattr("governance.child._RENEWAL_PAUSE_S", 0.0)
     starts = tmp_path / "starts"
     starts.mkdir()
-    children = make(str(starts), max_growth_bytes=LIMIT)
+    told: list[bool] = []
+    children = make(str(starts), max_growth_bytes=LIMIT, renewed=lambda _, replaced: told.append(replaced))
     asked(children, "grow")
     found = until_replaced(children)
 
     assert ([[b"a"]] * len(found), 3) == ([one for one, _ in found], len(list(starts.iterdir())))
+    assert [False, True] == told
+
+
+def test_a_successor_that_somebody_ended_is_missed(
+    make: Callable[..., Children], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after it had loaded: nothing is asked of it, and the next one takes its place."""
+    monkeypatch.setattr("governance.child._RENEWAL_PAUSE_S", 0.0)
+    loaded: list[bytes] = []
+    children = make(max_growth_bytes=LIMIT, answers=loaded)
+    for order in ("grow", "a", "a"):
+        asked(children, order)
+    spare = children._spare
+    assert spare is not None
+    assert spare._readable.poll(60_000)
+    os.kill(spare.pid, signal.SIGKILL)
+    assert ends(spare.pid)
+    found = until_replaced(children)
+
+    assert ([[b"a"]] * len(found), True) == ([one for one, _ in found], children.pid != spare.pid)
+
+
+def test_a_spare_that_is_kept_is_the_successor(make: Callable[..., Children]) -> None:
+    """There is no third process, and after it took over there is a spare again."""
+    children = make(spare=True, max_growth_bytes=LIMIT)
+    children.ready(soon())
+    children.replace()
+    asked(children, "grow")
+    spare = children._spare
+    assert spare is not None
+    found = until_replaced(children)
+
+    assert ([[b"a"]] * len(found), spare.pid) == ([one for one, _ in found], children.pid)
+    assert children._spare not in (None, spare)
 
 
 def test_closing_while_a_successor_loads_ends_both(make: Callable[..., Children]) -> None:

@@ -148,6 +148,42 @@ def test_what_the_key_did_not_sign_is_refused(files: dict[str, bytes], expected:
     assert expected == refusal(files)
 
 
+MUCH = b'{"a": [' + b"0," * 200_000 + b"0]}"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({**FILES, "data.json": MUCH}, "b: the bundle is not signed"),
+        (
+            {**signed(Key(algorithm=Algorithm.HS256, material=SensitiveBytes(b"1" * 32))), "data.json": MUCH},
+            "b/.signatures.json: the signature is not one of the configured key",
+        ),
+        ({**signed(), "data.json": MUCH}, "b/data.json:1: more than 200000 values in the documents of a bundle"),
+        ({**signed(), ".manifest": MUCH}, "b/.manifest:1: more than 200000 values in the documents of a bundle"),
+        (
+            {**signed(), "data.yaml": b"a: [" + b"0," * 20_000 + b"0]"},
+            "b/data.yaml:1: more than 20000 values of YAML in the documents of a bundle: make it JSON",
+        ),
+        ({**signed(), "data/x.json": MUCH}, "b/data/x.json: not covered by the signature"),
+        (
+            {**signed(), signing.NAME: b'{"signatures": [' + b"[]," * 33_000 + b"0]}"},
+            "b/.signatures.json: the signature holds more than 32768 values",
+        ),
+    ],
+)
+def test_much_data_is_refused_before_it_is_hashed(files: dict[str, bytes], expected: str) -> None:
+    """None of these is what was signed, which only a hash of its values can tell; first comes who signed."""
+    assert expected == refusal(files)
+
+
+def test_deep_data_is_refused() -> None:
+    """What is nested deeper than any reader goes is no error of another kind."""
+    assert "b/data.json: not a JSON document that reads in one way" == refusal(
+        {**signed(), "data.json": b"[" * 100_000 + b"]" * 100_000}
+    )
+
+
 def test_a_public_key_is_no_secret() -> None:
     """A token under HS256 with the text of the public key as its secret does not pass for one under RS256."""
     public = Key(algorithm=Algorithm.RS256, material=RSA.public_key())

@@ -27,13 +27,15 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from governance.errors import ConfigInvalid
 from governance.frozen import frozen
 from governance.policy.distribution.archive import MAX_FILES, Tree, read_limited
-from governance.policy.documents import document, unique
+from governance.policy.documents import document, json_values, refuse_large, unique
 from governance.sensitive import SensitiveBytes
 
 NAME = ".signatures.json"
 
 _STRUCTURED = ("data.json", "data.yaml", "data.yml", ".manifest")
 _MAX_KEY_BYTES = 16 << 10
+# A row of three members for each file, and what else a signer writes.
+_MAX_SIGNATURE_VALUES = 8 * MAX_FILES
 _LEAST_SECRET_BYTES = 32
 _LEAST_RSA_BITS = 2048
 _ES256_BYTES = 64
@@ -112,6 +114,8 @@ def verify(tree: Tree, key: Key) -> None:
     if raw is None:
         raise ConfigInvalid("the bundle is not signed", file=str(tree.place))
     covered = _covered(_token(raw, place), key, place)
+    # Whoever holds the key is still not trusted with our time: hashing a value is work in Python.
+    refuse_large((tree.place / name, content) for name, content in tree.files.items() if _is_structured(name))
     for name, content in tree.files.items():
         if name == NAME:
             continue
@@ -230,6 +234,8 @@ def _sign(key: Key, signed: bytes) -> bytes:
 
 
 def _object(raw: bytes, place: str) -> dict[str, Any]:
+    if json_values(raw) > _MAX_SIGNATURE_VALUES:
+        raise ConfigInvalid(f"the signature holds more than {_MAX_SIGNATURE_VALUES} values", file=place)
     try:
         value = json.loads(raw.decode(), object_pairs_hook=unique)
     except (ValueError, RecursionError):
@@ -263,13 +269,17 @@ class _Number(str):
     __slots__ = ()
 
 
+def _is_structured(name: str) -> bool:
+    """Whether OPA hashes the values of the file `name` and not its bytes."""
+    return name.rpartition("/")[2] in _STRUCTURED
+
+
 def _hashed(name: str, raw: bytes, path: Path) -> bytes:
     """The bytes that OPA hashes for the file `name`."""
-    last = name.rpartition("/")[2]
-    if last not in _STRUCTURED:
+    if not _is_structured(name):
         return raw
     try:
-        if last.endswith((".yaml", ".yml")):
+        if name.endswith((".yaml", ".yml")):
             value: object = document(raw, path)
         else:
             value = json.loads(raw.decode(), object_pairs_hook=unique, parse_int=_Number, parse_float=_Number)
