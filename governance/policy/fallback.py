@@ -3,8 +3,8 @@
 Both hold the same revision, so that which of them answers changes nothing but the provenance, and that is told with each
 answer. What neither answers is refused; no answer is ever made up.
 
-LIMIT: a push to a server that has begun cannot be recalled. Where a bundle is replaced in the moment in which the server
-comes back, the older one may end up there; the second engine then answers until the next bundle is pushed.
+LIMIT: where a bundle is replaced in the moment in which the server comes back, the first engine's retry may push the older
+one after it; the second engine then answers until the next push.
 """
 
 from __future__ import annotations

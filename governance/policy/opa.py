@@ -164,7 +164,8 @@ class OpaEngine:
         return status, raw
 
     async def _request(self, method: str, target: str, body: bytes | None = None) -> tuple[int, bytes]:
-        if self._session is None:
+        session = self._session
+        if session is None:
             raise PolicyUnavailable("the OPA engine is not started")
         if not self._breaker.admits():
             raise PolicyUnavailable("the OPA server did not answer lately")
@@ -173,7 +174,7 @@ class OpaEngine:
             url = self._base + target
             # As a file: aiohttp warns of bytes above 1 MiB.
             data = io.BytesIO(body) if body is not None else None
-            async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
+            async with session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
                 raw = await answer.content.read(_MAX_ANSWER_BYTES + 1)
                 while len(raw) <= _MAX_ANSWER_BYTES and (more := await answer.content.read(_MAX_ANSWER_BYTES)):
                     raw += more
@@ -189,7 +190,7 @@ class OpaEngine:
             raise PolicyUnavailable("the OPA server cannot be reached") from None
         except (RuntimeError, asyncio.CancelledError):
             # aiohttp's words for a session that was closed a moment ago, the second one to who waits for a connection.
-            if self._session is not None or _cancelled():
+            if self._session is session or _cancelled():
                 raise
             raise PolicyUnavailable("the OPA engine is closed") from None
 

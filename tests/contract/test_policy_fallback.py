@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -122,6 +123,8 @@ async def test_a_server_that_hangs_is_one_that_cannot_be_reached(bundle: Bundle)
         engine = await stack.enter_async_context(started(bundle, address, deadline_ms=3000))
         before = await until_answered_by(engine, "opa")
         process.send_signal(signal.SIGSTOP)
+        # All its threads have stopped: until then one may still answer.
+        await asyncio.to_thread(os.waitid, os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
         hung = [await asked(engine) for _ in range(2)]
         process.send_signal(signal.SIGCONT)
         back = await until_answered_by(engine, "opa")

@@ -13,14 +13,15 @@ import random
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from governance.decision import Action, Decision
+from governance.errors import PolicyUnavailable
 from governance.facts import DetectorFact, Facts
 from governance.finding import DetectionStatus
 from governance.policy.bundle import Bundle
@@ -41,7 +42,11 @@ TENANTS = tuple(f"tenant-{number}" for number in range(40))
 THREADS, TASKS = 4, 25
 # Of each thread or task. A server and regopy take milliseconds for what a plan does in microseconds.
 PER_THREAD = {"plan": 200, "embedded": 40, "opa": 30}
-PER_TASK = {"plan": 40, "embedded": 8}
+PER_TASK = {"plan": 40, "embedded": 8, "opa": 8}
+# Processes that share a server, and how often each changes its bundle.
+WORKERS, TURNS = 3, 4
+# For what comes about by itself, on a machine of any speed.
+HANG_S = 300
 
 OWN = f"""effects contains {ALLOW} if input.principal.tenant in data.soak.permitted
 
@@ -80,9 +85,9 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Bundle]:
 
 @pytest.fixture(scope="module")
 def urls() -> Iterator[list[str]]:
-    """A server for each thread."""
+    """A server for each of the two bundles."""
     with ExitStack() as servers:
-        yield [servers.enter_context(running_opa()) for _ in range(THREADS)]
+        yield [servers.enter_context(running_opa()) for _ in range(2)]
 
 
 def request(rng: random.Random) -> Facts:
@@ -95,6 +100,13 @@ def request(rng: random.Random) -> Facts:
         principal=replace(facts.principal, tenant=tenant, groups=groups),
         classification=replace(facts.classification, detectors=(detector,)),
     )
+
+
+def whose(decision: Decision | None, facts: Facts, decision_id: str, bundles: Mapping[str, Bundle]) -> str:
+    """What became of a request, as it is counted."""
+    if decision is None:
+        return "refused"
+    return "own" if belongs(decision, facts, decision_id, bundles) else "of another"
 
 
 def belongs(decision: Decision, facts: Facts, decision_id: str, bundles: Mapping[str, Bundle]) -> bool:
@@ -118,16 +130,32 @@ def belongs(decision: Decision, facts: Facts, decision_id: str, bundles: Mapping
 
 
 async def asked(decider: Decider, seed: int, times: int, bundles: Mapping[str, Bundle]) -> Counter[str]:
-    """What became of requests that were asked one after the other."""
+    """What became of requests that were asked one after the other, each until it was not refused."""
     rng, told = random.Random(seed), Counter[str]()
     for number in range(times):
         facts, decision_id = request(rng), f"{seed}-{number}"
-        decision = await decider.decide(facts, decision_id=decision_id)
-        told["own" if belongs(decision, facts, decision_id, bundles) else "of another"] += 1
+        while (decision := await decided(decider, facts, decision_id)) is None:
+            told["refused"] += 1
+            await asyncio.sleep(0.01)
+        told[whose(decision, facts, decision_id, bundles)] += 1
         told["from the cache"] += decision.provenance.cached
         if number % 3 == 0:
             await asyncio.sleep(0)
     return told
+
+
+async def decided(decider: Decider, facts: Facts, decision_id: str) -> Decision | None:
+    """The decision; None where it was refused."""
+    try:
+        return await decider.decide(facts, decision_id=decision_id)
+    except PolicyUnavailable:
+        return None
+
+
+async def until(done: Callable[[], bool]) -> None:
+    """Waits for `done`."""
+    while not done():  # noqa: ASYNC110  (of many tasks, none of which knows)
+        await asyncio.sleep(0.001)
 
 
 def opened(bundle: Bundle, engine: str, url: str, cache_size: int) -> AbstractAsyncContextManager[Decider]:
@@ -140,12 +168,13 @@ def opened(bundle: Bundle, engine: str, url: str, cache_size: int) -> AbstractAs
 def test_deciders_on_threads_never_mix_requests(
     bundles: Mapping[str, Bundle], urls: list[str], engine: str, cache_size: int
 ) -> None:
-    """Each thread has a loop and a decider, half of them on another bundle."""
+    """Each thread has a loop and a decider, half of them on another bundle; two threads share a server."""
     told: list[Counter[str]] = []
     given = list(bundles.values())
 
     async def work(number: int) -> Counter[str]:
-        async with opened(given[number % len(given)], engine, urls[number], cache_size) as decider:
+        at = number % len(given)
+        async with opened(given[at], engine, urls[at], cache_size) as decider:
             parts = [asked(decider, number * 10 + part, PER_THREAD[engine] * SCALE // 5, bundles) for part in range(5)]
             return sum(await asyncio.gather(*parts), Counter())
 
@@ -156,17 +185,17 @@ def test_deciders_on_threads_never_mix_requests(
         thread.join()
 
     whole = sum(told, Counter[str]())
-    assert (0, THREADS * PER_THREAD[engine] * SCALE) == (whole["of another"], whole["own"])
+    assert (0, 0, THREADS * PER_THREAD[engine] * SCALE) == (whole["of another"], whole["refused"], whole["own"])
     assert bool(cache_size) == bool(whole["from the cache"])
 
 
 @pytest.mark.parametrize("engine", PER_TASK)
 async def test_tasks_of_one_decider_never_mix_requests_while_bundles_change(
-    bundles: Mapping[str, Bundle], engine: str
+    bundles: Mapping[str, Bundle], urls: list[str], engine: str
 ) -> None:
     """With the cache on, and the two bundles put in force in turn: a decision is whole by the bundle that it names."""
     first, second = bundles.values()
-    async with opened(first, engine, "", 64) as decider:
+    async with asyncio.timeout(HANG_S), opened(first, engine, urls[0], 64) as decider:
 
         async def changing() -> int:
             turns = 0
@@ -184,4 +213,47 @@ async def test_tasks_of_one_decider_never_mix_requests_while_bundles_change(
         told = sum((task.result() for task in tasks), Counter[str]())
 
     assert (0, TASKS * PER_TASK[engine] * SCALE) == (told["of another"], told["own"])
+    # A server holds one bundle at a time, and half of two while it is given another one.
+    assert engine == "opa" or told["refused"] == 0
     assert turns > 1
+
+
+async def test_workers_that_share_a_server_and_reload_at_different_moments_never_mix_bundles(
+    bundles: Mapping[str, Bundle], urls: list[str]
+) -> None:
+    """Between the first and the last reload two bundles are in force: each decision is by its own, or is refused."""
+    given = list(bundles.values())
+    told = [Counter[str]() for _ in range(WORKERS)]
+    over = asyncio.Event()
+
+    async def asking(worker: int, decider: Decider, seed: int) -> None:
+        while not over.is_set():
+            facts = request(rngs[seed])
+            found = whose(await decided(decider, facts, str(seed)), facts, str(seed), bundles)
+            told[worker][found] += 1
+            await asyncio.sleep(0.01 if found == "refused" else 0)
+
+    async with asyncio.timeout(HANG_S), AsyncExitStack() as stack:
+        deciders = [await stack.enter_async_context(opened(given[0], "opa", urls[0], 0)) for _ in range(WORKERS)]
+        rngs = [random.Random(seed) for seed in range(WORKERS * 4)]
+        tasks = [
+            asyncio.ensure_future(asking(seed % WORKERS, deciders[seed % WORKERS], seed)) for seed in range(len(rngs))
+        ]
+        for turn in range(1, TURNS * SCALE + 1):
+            # In a different order each time; now and then all at the same moment.
+            reloads = [decider.reload(given[turn % 2]) for decider in random.Random(turn).sample(deciders, WORKERS)]
+            if turn % 3 == 0:
+                await asyncio.gather(*reloads)
+            else:
+                for reload in reloads:
+                    await reload
+                    before = sum(map(Counter.total, told))
+                    await until(lambda before=before: sum(map(Counter.total, told)) > before + 20)
+            own = [one["own"] for one in told]
+            await until(lambda own=own: all(one["own"] > was for one, was in zip(told, own, strict=True)))
+        over.set()
+        await asyncio.gather(*tasks)
+
+    assert [0] * WORKERS == [one["of another"] for one in told]
+    # Not all of it was quiet.
+    assert sum(one["refused"] for one in told) > 0
