@@ -25,7 +25,7 @@ from governance.frozen import frozen
 from governance.policy import static
 from governance.policy.distribution import archive, manifest
 from governance.policy.distribution.archive import PLAN, Tree
-from governance.policy.documents import levels_of, merge, merged, refuse_large, text_of
+from governance.policy.documents import levels_of, merge, merged, refuse_large, refuse_long, text_of
 from governance.policy.metadata import LIBRARY, ROOT, Policy, at, declared
 from governance.policy.parameters import DEFAULTS, SCHEMA, Parameters, Values, owner_of, owners_of, parameters_of
 from governance.policy.reads import ReadSet, reachable, read_set
@@ -116,6 +116,7 @@ def load_bundle(
     paths = {f"{n}/{name}": tree.place / name for n, tree in enumerate(trees) for name in tree.files}
     rego = [name for name in content if name.endswith(".rego")]
     refuse_large((paths[name], raw) for name, raw in content.items() if _is_document(name))
+    refuse_long((paths[name], content[name]) for name in rego if not name.endswith(_TEST))
     modules = tuple(
         read_module(name=name, file=str(paths[name]), text=text_of(content[name], paths[name]))
         for name in rego

@@ -23,6 +23,7 @@ MAX_VALUES = 200_000
 # YAML is read in Python and a value of it costs more than ten of JSON: it is for what people write, a table is JSON.
 MAX_YAML_VALUES = 20_000
 MAX_YAML_BYTES = 512 << 10
+MAX_REGO_LINES = 10_000
 MAX_DEPTH = 64
 
 _JSON_MARKS = (b",", b"[", b"{")
@@ -65,6 +66,15 @@ def refuse_large(documents: Iterable[tuple[Path, bytes]]) -> None:
         values += more
         if values > MAX_VALUES:
             raise _too_much(f"{MAX_VALUES} values in the documents of a bundle", path)
+
+
+def refuse_long(modules: Iterable[tuple[Path, bytes]]) -> None:
+    """Raises ConfigInvalid where `modules` have more lines of Rego together than a bundle may: regopy takes 2 ms for a rule."""
+    lines = 0
+    for path, raw in modules:
+        lines += raw.count(b"\n") + 1
+        if lines > MAX_REGO_LINES:
+            raise _too_much(f"{MAX_REGO_LINES} lines of Rego in the modules of a bundle: make tables data", path)
 
 
 def json_values(raw: bytes) -> int:

@@ -329,3 +329,16 @@ def test_mode_of_an_unknown_policy_is_refused(tmp_path: Path) -> None:
     """A misspelt policy in the configuration must not leave the real one as it is in silence."""
     with pytest.raises(ConfigInvalid, match="no policy is called `q`"):
         bundle_of(tmp_path, {"p.rego": policy("p")}, q=Mode.OFF)
+
+
+def test_more_rego_than_can_be_loaded_in_time_is_refused(tmp_path: Path) -> None:
+    """All modules count together, tests do not; the file that goes beyond is named."""
+    rules = "".join(f"r{number} := {number}\n" for number in range(6_000))
+    write(tmp_path, {"p.rego": policy("p"), "a.rego": f"package ringfence.lib.a\n{rules}"})
+    write(tmp_path, {"a_test.rego": f"package ringfence.lib.a_test\n{rules}"})
+    write(tmp_path, {"b.rego": f"package ringfence.lib.b\n{rules}"})
+
+    with pytest.raises(ConfigInvalid, match="more than 10000 lines of Rego") as caught:
+        load_bundle([tmp_path])
+
+    assert "b.rego" in str(caught.value)

@@ -109,17 +109,14 @@ class PlanEngine:
     def evaluate_value(self, policies: Sequence[str], document: Value) -> tuple[Contribution, ...]:
         """The same of a document that is read already. Nothing in it is changed."""
         try:
-            keys = dict(zip(policies, self._slices.of(document, policies), strict=True))
+            keys = self._slices.of(document, policies)
         except RecursionError:
             return tuple(failure_of(self._policies[id_], "unsupported") for id_ in policies)
-        said = {id_: kept for id_, key in keys.items() if (kept := self._said[id_].get(key)) is not None}
-        if len(said) < len(keys):
-            deadline = time.monotonic() + self._seconds
-            for id_, part in self._slices.cut(document, [id_ for id_ in policies if id_ not in said]):
-                said[id_] = found = self._ask(*self._chosen[id_], self._fresh(self._compiled, deadline), part)
-                if found.failure is None:
-                    self._keep(id_, keys[id_], found)
-        return tuple([said[id_] for id_ in policies])
+        known = list(map(dict.get, [self._said[id_] for id_ in policies], keys))
+        asked = self._ask_again(
+            {policies[at]: keys[at] for at, contribution in enumerate(known) if contribution is None}, document
+        )
+        return tuple([contribution or asked[policies[at]] for at, contribution in enumerate(known)])
 
     def explain(self, policies: Sequence[str], document: bytes) -> tuple[Explanation, ...]:
         """Which rules were true for each of `policies`, in order. A policy that fails is explained up to its failure."""
@@ -142,6 +139,18 @@ class PlanEngine:
 
     def _fresh(self, compiled: Compiled, deadline: float, trail: set[int] | None = None) -> runtime.State:
         return runtime.fresh(compiled.memos, 0, trail=trail, deadline=deadline)
+
+    def _ask_again(self, keys: Mapping[str, Key], document: Value) -> Mapping[str, Contribution]:
+        """What each policy of `keys` says to its slice of `document`, kept under its key unless it failed."""
+        if not keys:
+            return {}
+        deadline = time.monotonic() + self._seconds
+        said = {}
+        for (id_, key), part in zip(keys.items(), self._slices.cut(document, keys), strict=True):
+            said[id_] = found = self._ask(*self._chosen[id_], self._fresh(self._compiled, deadline), part)
+            if found.failure is None:
+                self._keep(id_, key, found)
+        return said
 
     def _keep(self, policy: str, key: Key, said: Contribution) -> None:
         kept = self._said[policy]

@@ -66,7 +66,7 @@ class Slices:
             keys.append((groups[group], *[shares[at].get(name, ()) for at in lists]))
         return keys
 
-    def cut(self, document: Value, names: Sequence[str]) -> Iterator[tuple[str, Value]]:
+    def cut(self, document: Value, names: Iterable[str]) -> Iterator[Value]:
         """`document` for each of `names` without the items that do not count for it. It was cut before by `of`."""
         lists = [(each.path, each.items(_at(document, each.path))) for each in self._lists]
         for name in names:
@@ -75,7 +75,7 @@ class Slices:
                 path, items = lists[at]
                 if items is not None:
                     part = _with(part, path, items.get(name, []))
-            yield name, part
+            yield part
 
 
 @frozen
