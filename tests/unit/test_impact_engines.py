@@ -86,3 +86,20 @@ def test_both_commands_name_the_engine_they_asked(
         f"decided again on engine {expected}" in shown,
         replayed["to"]["engine"],
     )
+
+
+def test_explain_asks_the_policies_of_the_configuration_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where `ringfence up` runs nothing needs to be named; with policies or an audit log named, the file is left alone."""
+    bundle = bundle_of(tmp_path / "house", FILES)
+    log(tmp_path / "var" / "audit", records_of(bundle, facts_with()))
+    node = "{id: n, address: '10.0.0.5:8000', country: DE, region: eu, tier: on_prem, models: [m]}"
+    (tmp_path / "ringfence.yaml").write_text(f"nodes: [{node}]\npolicy: {{directories: [house]}}\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert 0 == exit_code(["explain", "d0", "--engine", "embedded", "--json"])
+    assert "p" in capsys.readouterr().out
+    assert 1 == exit_code(
+        ["explain", "d0", "--engine", "embedded", "--policy", "builtin", "--audit", "var/audit", "--json"]
+    )
