@@ -29,6 +29,7 @@ ALARMS_PER_TEXT_AT_MOST = 3 / 1000
 STRUCTURAL = frozenset({Category.NETWORK, Category.CONTACT, Category.PERSONAL, Category.ADDRESS})
 # Rules of which a broken value is reported under the same name by law of the format: the reason.
 ACCEPTED_BROKEN: Mapping[str, str] = {
+    "credential.vercel_token": "tokens of the same prefix without a checksum are in use, and any of them opens a door",
     "kr.frn": "numbers issued since October 2020 have no check digit",
     "kr.rrn": "numbers issued since October 2020 have no check digit",
     "dk.cpr": "numbers issued since October 2007 may fail modulo 11",
