@@ -125,15 +125,26 @@ class _Pairs:
             (one, other): bytearray(sizes[one] * sizes[other])
             for one, other in itertools.combinations(range(len(sizes)), 2)
         }
-        self.covered = 0
+        # Most axes are through with each other long before the last of them.
+        self._open = {pair: len(seen) for pair, seen in self._seen.items()}
+
+    @property
+    def covered(self) -> int:
+        """How many pairs of values were taken."""
+        return sum(map(len, self._seen.values())) - sum(self._open.values())
 
     def take(self, row: Row) -> None:
         """Marks the pairs of `row`."""
-        for (one, other), seen in self._seen.items():
-            at = row[one] * self._sizes[other] + row[other]
+        done = []
+        for one, other in self._open:
+            seen, at = self._seen[one, other], row[one] * self._sizes[other] + row[other]
             if not seen[at]:
                 seen[at] = 1
-                self.covered += 1
+                self._open[one, other] -= 1
+                if not self._open[one, other]:
+                    done.append((one, other))
+        for pair in done:
+            del self._open[pair]
 
     def rows(self, chance: random.Random) -> Iterator[Row]:
         """A row for each pair that is still missing when its turn comes."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, TypeVar, final
 
 from governance.facts import (
     Classification,
@@ -17,9 +18,11 @@ from governance.facts import (
     Request,
     Served,
     SubjectJurisdiction,
+    Surroundings,
     UninspectedCount,
 )
 from governance.finding import Category, DetectionStatus
+from governance.policy.impact.covering import Row
 from governance.policy.sample import plain
 from governance.residency import Level, Tier
 from governance.segment import Role
@@ -29,35 +32,54 @@ CERTAIN = 1000
 _PRIOR = Prior(action="allow", decision_id=SAMPLE, pin=(), response="none")
 _SERVED = Served(finish="stop", model=SAMPLE, node=SAMPLE, region=SAMPLE, tier=Tier.DEVICE)
 
+_MISSING = object()
+_MOST_MADE = 65_536
 T = TypeVar("T")
 # What is chosen by the path of the part that it belongs to, then by the name of the field.
 Chosen = Mapping[str, Mapping[str, Any]]
 
 
-def facts_of(values: Mapping[str, Any], levels: Mapping[str, Level]) -> Facts:
-    """The plain sample with `values` laid over it, by dotted path; after the request it has an answer too.
+@final
+class Inputs:
+    """Inputs by the place of each value on its axis; the plain sample holds where no axis says anything.
 
-    `entity`, `entity.second`, `subject`, `subject.second` and `label` are findings, whose details stand below the first.
+    Axes are named by the dotted path of their field. `entity`, `entity.second`, `subject`, `subject.second` and `label` are
+    findings, whose details stand below the first. What is the same in many inputs is made once.
     """
-    chosen: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    for name, value in values.items():
-        part, _, field = name.rpartition(".")
-        chosen[part][field] = value
-    facts = plain()
-    phase = chosen[""].get("phase", facts.phase)
-    answered = phase != "request"
-    time = _laid_over(facts.context.time, chosen["context.time"])
-    return replace(
-        facts,
-        phase=phase,
-        classification=_classification(facts.classification, chosen, levels),
-        context=replace(facts.context, time=time, **chosen["context"]),
-        origin=_origin(facts.origin, chosen),
-        principal=_laid_over(facts.principal, chosen["principal"]),
-        prior=_laid_over(_PRIOR, chosen["prior"]) if answered else None,
-        request=_request(facts.request, chosen),
-        response=_laid_over(_SERVED, chosen["response"]) if answered else None,
-    )
+
+    def __init__(self, axes: Sequence[tuple[str, Sequence[Any]]], levels: Mapping[str, Level]) -> None:
+        self._levels = levels
+        self._values = [values for _, values in axes]
+        self._fields = [name.rpartition(".")[::2] for name, _ in axes]
+        self._parts: dict[str, list[int]] = {part: [] for part in _PARTS}
+        for at, (name, _) in enumerate(axes):
+            head = name.partition(".")[0]
+            self._parts[_FINDINGS.get(head, head)].append(at)
+        self._made: dict[tuple[str, tuple[int, ...]], Any] = {}
+
+    def facts(self, row: Row) -> Facts:
+        """The input that takes the value at `row[i]` of axis `i`; after the request it has an answer too."""
+        parts = {part: self._part(part, tuple([row[at] for at in axes])) for part, axes in self._parts.items()}
+        if parts["phase"] == "request":
+            parts["prior"] = parts["response"] = None
+        return replace(plain(), **parts)
+
+    def _part(self, part: str, places: tuple[int, ...]) -> Any:
+        made = self._made.get((part, places), _MISSING)
+        if made is _MISSING:
+            chosen: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+            for at, place in zip(self._parts[part], places, strict=True):
+                above, field = self._fields[at]
+                chosen[above][field] = self._values[at][place]
+            if len(self._made) >= _MOST_MADE:
+                self._made.clear()
+            made = self._made[part, places] = _PARTS[part](chosen, self._levels)
+        return made
+
+
+def _context(chosen: Chosen, _: Mapping[str, Level]) -> Surroundings:
+    plainest = plain().context
+    return replace(plainest, time=_laid_over(plainest.time, chosen["context.time"]), **chosen["context"])
 
 
 def _laid_over(plainest: T, fields: Mapping[str, Any]) -> T:
@@ -65,7 +87,8 @@ def _laid_over(plainest: T, fields: Mapping[str, Any]) -> T:
     return replace(plainest, **fields) if fields else plainest  # type: ignore[type-var]
 
 
-def _request(plainest: Request, chosen: Chosen) -> Request:
+def _request(chosen: Chosen, _: Mapping[str, Level]) -> Request:
+    plainest = plain().request
     fields = dict(chosen["request"])
     unread = fields.pop("uninspected", None)
     parse = _laid_over(plainest.parse, chosen["request.parse"])
@@ -77,7 +100,7 @@ def _request(plainest: Request, chosen: Chosen) -> Request:
     )
 
 
-def _origin(plainest: Origin, chosen: Chosen) -> Origin:
+def _origin(chosen: Chosen, _: Mapping[str, Level]) -> Origin:
     first, second = chosen[""].get("subject"), chosen["subject"].get("second")
     permille = {} if second is None else {second: CERTAIN}
     if first is not None:
@@ -85,10 +108,11 @@ def _origin(plainest: Origin, chosen: Chosen) -> Origin:
     subjects = tuple(
         SubjectJurisdiction(basis="content", code=code, permille=permille[code]) for code in sorted(permille)
     )
-    return replace(plainest, subject_jurisdictions=subjects, **chosen["origin"])
+    return replace(plain().origin, subject_jurisdictions=subjects, **chosen["origin"])
 
 
-def _classification(plainest: Classification, chosen: Chosen, levels: Mapping[str, Level]) -> Classification:
+def _classification(chosen: Chosen, levels: Mapping[str, Level]) -> Classification:
+    plainest = plain().classification
     fields = dict(chosen["classification"])
     label = chosen[""].get("label")
     rows = _entities(chosen[""].get("entity"), **chosen["entity"])
@@ -137,3 +161,21 @@ def _level(
     found = [levels.get(row.type) or levels.get(row.category, Level.INTERNAL) for row in rows]
     found += [levels.get(label, Level.INTERNAL)] if label is not None else []
     return max((*found, least), key=lambda level: level.rank)
+
+
+# The parts of an input that have axes, and how each is made of the values chosen for it.
+_PARTS: Mapping[str, Callable[[Chosen, Mapping[str, Level]], Any]] = MappingProxyType(
+    {
+        "phase": lambda chosen, _: chosen[""].get("phase", plain().phase),
+        "classification": _classification,
+        "context": _context,
+        "origin": _origin,
+        "principal": lambda chosen, _: _laid_over(plain().principal, chosen["principal"]),
+        "prior": lambda chosen, _: _laid_over(_PRIOR, chosen["prior"]),
+        "request": _request,
+        "response": lambda chosen, _: _laid_over(_SERVED, chosen["response"]),
+    }
+)
+_FINDINGS: Mapping[str, str] = MappingProxyType(
+    {"entity": "classification", "label": "classification", "subject": "origin"}
+)

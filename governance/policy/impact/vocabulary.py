@@ -19,7 +19,7 @@ from governance.frozen import frozen
 from governance.inference import Media, Operation, Unread
 from governance.policy.bundle import Bundle
 from governance.policy.impact.covering import Row
-from governance.policy.impact.inputs import SAMPLE, facts_of
+from governance.policy.impact.inputs import SAMPLE, Inputs
 from governance.policy.impact.named import MOST, Named
 from governance.policy.rollout import Modes, reach_of
 from governance.policy.sample import plain
@@ -60,7 +60,7 @@ class Vocabulary:
 
     axes: tuple[Axis, ...]
     core: tuple[int, ...]
-    levels: Mapping[str, Level]
+    inputs: Inputs
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -69,7 +69,7 @@ class Vocabulary:
 
     def facts(self, row: Row) -> Facts:
         """The input that takes the value at `row[i]` of axis `i`."""
-        return facts_of({axis.name: axis.values[at] for axis, at in zip(self.axes, row, strict=True)}, self.levels)
+        return self.inputs.facts(row)
 
     def described(self, row: Row) -> dict[str, Any]:
         """What `row` says beyond the plainest input."""
@@ -89,7 +89,7 @@ def vocabulary_of(bundles: Sequence[Bundle]) -> Vocabulary:
     return Vocabulary(
         axes=axes,
         core=tuple(at for at, axis in enumerate(axes) if axis.name in names),
-        levels=bundles[0].levels,
+        inputs=Inputs([(axis.name, axis.values) for axis in axes], bundles[0].levels),
     )
 
 
