@@ -284,9 +284,10 @@ class Worker(ext_proc_pb2_grpc.ExternalProcessorServicer, als_pb2_grpc.AccessLog
 
     async def stop(self) -> None:
         """Ends at once; what is on its streams breaks."""
-        if self._server is not None:
-            await self._server.stop(None)
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            # A handler that stops its own server is cancelled while it waits, and the stopping goes on without it.
+            await asyncio.shield(server.stop(None))
 
     async def Process(self, request_iterator: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802 - gRPC's name
         """Hears a request to its end, then says the verdict."""

@@ -280,7 +280,8 @@ async def test_request_without_a_body_needs_a_verdict_as_well() -> None:
 @pytest.mark.parametrize("fault", ["hangs", "is gone", "is killed while it judges", "refuses"])
 async def test_worker_that_gives_no_verdict_lets_nothing_through(fault: str, chunked: bool) -> None:
     """A worker that hangs, is gone or refuses: an error to the caller, and no node was asked."""
-    settings = replace(DEFAULTS, message_timeout_ms=300, request_timeout_ms=700)
+    # A streamed request that hangs is ended by its own timeout, a whole one by that of the message.
+    settings = replace(DEFAULTS, message_timeout_ms=500, request_timeout_ms=3_000)
     async with rig(base=base, settings=settings) as r:
         r.worker.stamp = stamp(r.pool(*EU), hang=fault == "hangs", refuse=403 if fault == "refuses" else None)
         if fault == "is gone":
