@@ -50,18 +50,6 @@ class EmbeddedEngine:
             return tuple(failure_of(policy, "unsupported") for policy in chosen)
         return tuple(self._ask(policy) for policy in chosen)
 
-    def agrees(self, policy: str, case: Mapping[str, Any]) -> bool:
-        """Whether `policy` says to the input of `case` what the case says it does."""
-        self._rego.take_value(case["input"])
-        said = self._rego.value(self._policies[policy].entrypoint)
-        if not isinstance(said, list):
-            return False
-        rules = sorted({(one["effect"], one["rule"]) for one in said})
-        whole = sorted(map(canonical, case.get("effects", said)))
-        return rules == sorted({(effect, rule) for effect, rule in case["rules"]}) and whole == sorted(
-            map(canonical, said)
-        )
-
     def _ask(self, policy: Policy) -> Contribution:
         found = self._rego.value(policy.entrypoint)
         return failure_of(policy, found.kind) if isinstance(found, Failed) else contribution_of(policy, found)

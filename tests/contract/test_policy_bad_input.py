@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
-import shutil
 import tarfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -42,7 +41,6 @@ from tests.servers import running_opa
 
 pytestmark = [
     pytest.mark.opa,
-    pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: no plan and no server"),
 ]
 
 ENGINES = ("plan", "embedded", "opa")

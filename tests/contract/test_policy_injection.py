@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import shutil
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -35,7 +34,6 @@ from tests.servers import running_opa
 
 pytestmark = [
     pytest.mark.opa,
-    pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: no engine to compare with"),
 ]
 
 ENGINES = ("plan", "embedded", "opa")

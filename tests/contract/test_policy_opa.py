@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -26,8 +25,7 @@ from governance.policy.sample import plain
 from tests.bundles import ALLOW, bundle_of, policy
 from tests.servers import running_opa
 
-needs_opa = pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: no server to push to")
-pytestmark = [pytest.mark.opa, needs_opa]
+pytestmark = pytest.mark.opa
 
 # For what comes about by itself, on a machine of any speed.
 HANG_S = 120

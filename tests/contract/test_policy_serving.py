@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,6 @@ from governance.policy.sample import plain
 from tests.bundles import ALLOW, bundle_of, facts_with, one_policy, policy
 from tests.contract.test_policy_fallback import free_address, opa_server
 from tests.contract.test_policy_watched import RUNAWAY
-
-needs_opa = pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: the real server is not asked")
 
 
 async def test_a_runaway_policy_is_a_refusal_with_a_reason(tmp_path: Path) -> None:
@@ -37,7 +34,6 @@ async def test_a_runaway_policy_is_a_refusal_with_a_reason(tmp_path: Path) -> No
 
 
 @pytest.mark.opa
-@needs_opa
 async def test_decisions_name_the_engine_that_made_them(tmp_path: Path) -> None:
     """The server, then regopy with the same bundle while it is away; a reload does not need the server."""
     bundle, address, found = one_policy(tmp_path, f"effects contains {ALLOW}"), free_address(), []
@@ -61,7 +57,6 @@ async def test_decisions_name_the_engine_that_made_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.opa
-@needs_opa
 async def test_without_the_setting_nobody_decides_in_its_place(tmp_path: Path) -> None:
     """A server that is away is a refusal."""
     bundle, address = one_policy(tmp_path, f"effects contains {ALLOW}"), free_address()

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import random
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +33,6 @@ from tests.servers import running_opa
 
 pytestmark = [
     pytest.mark.opa,
-    pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: no plan and no server"),
 ]
 
 SCALE = int(os.environ.get("RINGFENCE_SOAK", "1"))

@@ -116,7 +116,6 @@ def test_directories_beside_the_bundle_are_their_operators_business(tmp_path: Pa
 
 
 @pytest.mark.opa
-@pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: there is no plan to ask")
 @pytest.mark.parametrize(
     ("messages", "expected"),
     [(4, ""), (2, "policy `p` fails its own case on plan: `more than allowed` (policies/p/cases.yaml:1)")],

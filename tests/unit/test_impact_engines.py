@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from governance.policy.impact.engines import planned
 from tests.bundles import bundle_of, facts_with, policy
 from tests.decided import log, records_of
 
-with_opa = pytest.mark.skipif(shutil.which("opa") is None, reason="no `opa` on the path: there is no plan to make")
 FILES = {"p.rego": policy("p")}
 
 
@@ -42,7 +40,6 @@ def test_a_plan_that_is_asked_for_is_not_replaced_by_something_else(
 
 
 @pytest.mark.opa
-@with_opa
 def test_opa_makes_a_plan_for_whoever_can_use_one(tmp_path: Path) -> None:
     """The embedded engine is asked as it is."""
     bundle = bundle_of(tmp_path, FILES)
@@ -53,7 +50,6 @@ def test_opa_makes_a_plan_for_whoever_can_use_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.opa
-@with_opa
 def test_what_opa_refuses_is_an_error_only_where_a_plan_was_asked_for(tmp_path: Path) -> None:
     """regopy takes some policies that OPA's compiler does not."""
     bundle = bundle_of(tmp_path, FILES)
@@ -65,7 +61,6 @@ def test_what_opa_refuses_is_an_error_only_where_a_plan_was_asked_for(tmp_path: 
 
 
 @pytest.mark.opa
-@with_opa
 @pytest.mark.parametrize(("engine", "expected"), [("auto", "plan"), ("plan", "plan"), ("embedded", "embedded")])
 def test_both_commands_name_the_engine_they_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: str, expected: str
