@@ -7,10 +7,12 @@ says how those were chosen. `exhaustive` stands only where every combination of 
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import shutil
 import sys
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +32,7 @@ from governance.policy.impact.covering import Coverage, Row, cover
 from governance.policy.impact.invariants import Invariant, Judged, built_in
 from governance.policy.impact.invariants_in_rego import as_bundle, read_invariants, rego_invariants
 from governance.policy.impact.named import asked_modules
+from governance.policy.impact.shares import in_shares, shares_of
 from governance.policy.impact.vocabulary import Vocabulary, vocabulary_of
 from governance.policy.reads import reachable, read_set
 from governance.policy.rollout import reach_of
@@ -154,8 +157,14 @@ def prove(
         facts = vocabulary.facts(row)
         return Judged(facts=facts, decision=judge.decision(facts), current=current.decision(facts) if current else None)
 
-    verdicts = tuple(_search(rows, held, vocabulary, judged, progress))
-    spoken, won = frozenset(judge.spoken), frozenset(judge.won)
+    def surveyed(start: int, step: int) -> dict[str, Any]:
+        # One of the processes tells how far all have come.
+        found = _survey(rows, range(start, len(rows), step), held, judged, None if start else progress)
+        return {**found, "spoken": [*judge.spoken], "won": [*judge.won]}
+
+    surveys = in_shares(surveyed, shares_of(len(rows)))
+    verdicts = tuple(_verdict(invariant, surveys, rows, vocabulary, judged) for invariant in held)
+    spoken, won = (set(itertools.chain.from_iterable(one[name] for one in surveys)) for name in ("spoken", "won"))
     return Report(
         engine=engine,
         coverage=coverage,
@@ -170,31 +179,44 @@ def prove(
 # --- searching -----------------------------------------------------------------------------------------------------
 
 
-def _search(
+def _survey(
     rows: Sequence[Row],
+    places: range,
     held: Sequence[Invariant],
-    vocabulary: Vocabulary,
     judged: Callable[[Row], Judged],
     progress: Callable[[int, int], None] | None,
-) -> Iterator[Verdict]:
-    spoke = dict.fromkeys((one.id for one in held), 0)
-    broken: dict[str, Row] = {}
-    for at, row in enumerate(rows):
-        if progress is not None and at % _STEP == 0:
+) -> dict[str, Any]:
+    """Of the rows at `places`, by invariant: where it spoke, until the row that broke it, and that row."""
+    spoke: dict[str, list[int]] = {one.id: [] for one in held}
+    broken: dict[str, int] = {}
+    for done, at in enumerate(places):
+        if progress is not None and done % _STEP == 0:
             progress(at, len(rows))
-        found = judged(row)
+        found = judged(rows[at])
         for invariant in held:
             if invariant.id in broken or not invariant.speaks(found):
                 continue
-            spoke[invariant.id] += 1
+            spoke[invariant.id].append(at)
             if invariant.broken(found):
-                broken[invariant.id] = row
-    for invariant in held:
-        example = None
-        if invariant.id in broken:
-            row = minimised(broken[invariant.id], lambda row, it=invariant: _breaks(it, judged(row)))  # type: ignore[misc]
-            example = Counterexample(differs=vocabulary.described(row), judged=judged(row))
-        yield Verdict(id=invariant.id, title=invariant.title, spoke=spoke[invariant.id], counterexample=example)
+                broken[invariant.id] = at
+    return {"spoke": spoke, "broken": broken}
+
+
+def _verdict(
+    invariant: Invariant,
+    surveys: Sequence[Mapping[str, Any]],
+    rows: Sequence[Row],
+    vocabulary: Vocabulary,
+    judged: Callable[[Row], Judged],
+) -> Verdict:
+    """The verdict of all `surveys`, which is that of one survey of all rows."""
+    first = min((one["broken"].get(invariant.id, len(rows)) for one in surveys), default=len(rows))
+    example = None
+    if first < len(rows):
+        row = minimised(rows[first], lambda row: _breaks(invariant, judged(row)))
+        example = Counterexample(differs=vocabulary.described(row), judged=judged(row))
+    spoke = sum(bisect_right(one["spoke"][invariant.id], first) for one in surveys)
+    return Verdict(id=invariant.id, title=invariant.title, spoke=spoke, counterexample=example)
 
 
 def _breaks(invariant: Invariant, judged: Judged) -> bool:
@@ -294,9 +316,10 @@ def _with_progress(search: Callable[..., Report]) -> Report:
     from rich.console import Console  # noqa: PLC0415  (slow to import, and not needed for --json)
     from rich.progress import Progress  # noqa: PLC0415
 
-    with Progress(console=Console(file=sys.stderr), transient=True) as bar:
+    # Drawn by whoever reports progress: the search forks, which a second thread would make unsafe.
+    with Progress(console=Console(file=sys.stderr), transient=True, auto_refresh=False) as bar:
         task = bar.add_task("deciding", total=None)
-        return search(progress=lambda done, total: bar.update(task, completed=done, total=total))
+        return search(progress=lambda done, total: bar.update(task, completed=done, total=total, refresh=True))
 
 
 def _print(report: Report) -> None:
