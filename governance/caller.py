@@ -19,7 +19,7 @@ def identify(
 ) -> Caller:
     """The caller of `head`: who a trusted proxy says it is, or else a service named by its credential, or anonymous.
 
-    Ids are keyed digests: neither a credential nor a name leaves here. Raises MalformedRequest where what a trusted proxy
+    `tenant` and `jurisdiction` hold where the proxy says nothing of them. Ids are keyed digests: neither a credential nor a name leaves here. Raises MalformedRequest where what a trusted proxy
     says cannot be read.
     """
     claims = read_claims(head, identity)
@@ -28,12 +28,13 @@ def identify(
         principal=Principal(
             id=_id(key, claims.subject, credential),
             kind=claims.kind or ("user" if claims.subject else "service" if credential else "anonymous"),
-            tenant=tenant,
+            tenant=claims.tenant or tenant,
             groups=claims.groups,
             clearance=claims.clearance,
             attributes=dict(claims.attributes),
         ),
-        jurisdiction=jurisdiction,
+        jurisdiction=claims.jurisdiction or jurisdiction,
+        basis="header" if claims.jurisdiction else "default",
         env=env,
         purpose=claims.purpose,
     )

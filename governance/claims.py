@@ -16,17 +16,27 @@ from annotated_types import MaxLen
 from governance.errors import MalformedRequest
 from governance.frozen import frozen
 from governance.inference import RequestHead
+from governance.residency import COUNTRIES
 
 # What policies are told of a purpose that is not on the list; never an element of the list.
 UNKNOWN_PURPOSE: Final = "unknown"
 
 # Settings that name one header each.
-SINGLE: Final = ("subject_header", "kind_header", "groups_header", "clearance_header", "purpose_header")
+SINGLE: Final = (
+    "subject_header",
+    "kind_header",
+    "tenant_header",
+    "jurisdiction_header",
+    "groups_header",
+    "clearance_header",
+    "purpose_header",
+)
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}", re.ASCII)
 # A name or an address of a person: it is never seen again, only its digest is. A comma would be a second line.
 _SUBJECT = re.compile(r"[^\x00-\x1f\x7f,]{1,512}")
 _KIND = re.compile(r"user|service|agent", re.ASCII)
+_COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
 _CLEARANCE = re.compile(r"[0-4]", re.ASCII)
 # The bounds of `Principal.groups`, and room for their commas and spaces.
 _MOST_GROUPS = 64
@@ -46,6 +56,8 @@ class Identity:
     trusted_proxies: Annotated[tuple[str, ...], MaxLen(64)] = ()
     subject_header: str | None = None
     kind_header: str | None = None
+    tenant_header: str | None = None
+    jurisdiction_header: str | None = None
     groups_header: str | None = None
     clearance_header: str | None = None
     purpose_header: str | None = None
@@ -63,11 +75,14 @@ class Identity:
 class Claims:
     """What is believed of one caller. `groups` are sorted; `purpose` is a configured one, `unknown` or empty.
 
-    `subject` is who it is, as the proxy knows it: to be digested, never shown. `kind` is empty where nothing says it.
+    `subject` is who it is, as the proxy knows it: to be digested, never shown. `kind`, `tenant` and `jurisdiction` (ISO 3166-1
+    alpha-2) are empty where nothing says it.
     """
 
     subject: str = field(default="", repr=False)
     kind: Literal["", "user", "service", "agent"] = ""
+    tenant: str = ""
+    jurisdiction: str = ""
     groups: tuple[str, ...] = ()
     clearance: int = 0
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -87,6 +102,8 @@ def read_claims(head: RequestHead, identity: Identity) -> Claims:
     return Claims(
         subject=_one(head, identity.subject_header, _SUBJECT),
         kind=_kind(_one(head, identity.kind_header, _KIND)),
+        tenant=_one(head, identity.tenant_header, _ID),
+        jurisdiction=_country(_one(head, identity.jurisdiction_header, _COUNTRY)),
         groups=tuple(_groups(_value(head, identity.groups_header))),
         clearance=int(_one(head, identity.clearance_header, _CLEARANCE) or 0),
         attributes=dict(_attributes(head, identity.attribute_headers)),
@@ -100,6 +117,13 @@ def _kind(text: str) -> Literal["", "user", "service", "agent"]:
             return text
         case _:
             raise _invalid("value")
+
+
+def _country(text: str) -> str:
+    code = text.upper()
+    if code and code not in COUNTRIES:
+        raise _invalid("value")
+    return code
 
 
 def _groups(text: str) -> list[str]:

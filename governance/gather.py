@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from governance.facts import (
+    Basis,
     Classification,
     DetectorFact,
     EntityFact,
@@ -35,12 +36,16 @@ _BYTES_PER_TOKEN = 4
 
 @frozen
 class Caller:
-    """Who asks, from where, through which installation, and what for: a configured purpose, `unknown` or empty."""
+    """Who asks, from where, through which installation, and what for: a configured purpose, `unknown` or empty.
+
+    `basis` is what says from where.
+    """
 
     principal: Principal
     jurisdiction: str
     env: str
     purpose: str = ""
+    basis: Basis = "default"
 
 
 def providers(nodes: Iterable[Node]) -> Mapping[str, str]:
@@ -75,7 +80,7 @@ def gather(
                 SubjectJurisdiction(code=found.code, permille=found.permille, basis="content")
                 for found in sorted(detection.jurisdictions, key=lambda found: found.code)
             ),
-            basis="default",
+            basis=caller.basis,
         ),
         request=_request(request, provider, caller.purpose),
         classification=_classification(request.segments, detection, levels),

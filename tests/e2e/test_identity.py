@@ -45,6 +45,8 @@ def identity(peer: str) -> dict[str, Any]:
         "trusted_proxies": [peer],
         "subject_header": "x-forwarded-user",
         "kind_header": "x-kind",
+        "tenant_header": "x-tenant",
+        "jurisdiction_header": "x-country",
         "groups_header": "x-forwarded-groups",
         "clearance_header": "x-clearance",
         "purpose_header": "x-purpose",
@@ -74,6 +76,9 @@ async def test_what_a_trusted_proxy_says_decides_and_goes_no_further(tmp_path: P
     One that cannot be read is refused, and its value stands in no record and no log.
     """
     async with stack(tmp_path, policy=policy(tmp_path), identity=identity("127.0.0.1/32")) as s:
+        facts = s.decision(await say(s, CARE | {"x-tenant": "north", "x-country": "CH"}, streamed=False))["facts"]
+        origin = facts["origin"]
+        assert ("north", "CH", "header") == (facts["principal"]["tenant"], origin["jurisdiction"], origin["basis"])
         for streamed in WAYS:
             assert 200 == (await say(s, CARE, streamed=streamed)).status
             for missing in CARE:
@@ -89,18 +94,25 @@ async def test_what_a_trusted_proxy_says_decides_and_goes_no_further(tmp_path: P
             assert ("deny", "identity_invalid") == (s.decision(answer)["action"], s.decision(answer)["code"])
 
         assert "needle" not in str(s.records()) + s.log()
-        assert [True] * 4 == [(CARE.keys() | {"x-forwarded-user", "x-kind"}).isdisjoint(head) for head in s.headers()]
+        assert [True] * 5 == [(CARE.keys() | {"x-forwarded-user", "x-kind"}).isdisjoint(head) for head in s.headers()]
 
 
 @pytest.mark.parametrize("trusted", [identity("192.0.2.0/24"), {}], ids=["another peer", "nobody"])
 async def test_a_caller_who_says_it_himself_is_not_believed(tmp_path: Path, trusted: dict[str, Any]) -> None:
     """Spoofed claims are as good as none, also where they could not be read: the caller is anonymous."""
     async with stack(tmp_path, policy=policy(tmp_path), identity=trusted) as s:
-        for streamed, spoofed in product(WAYS, (CARE, CARE | {"x-clearance": "needle", "x-forwarded-user": "anna"})):
+        for streamed, spoofed in product(
+            WAYS,
+            (
+                CARE,
+                CARE | {"x-clearance": "needle", "x-forwarded-user": "anna", "x-tenant": "north", "x-country": "CH"},
+            ),
+        ):
             answer = await say(s, spoofed, streamed=streamed)
 
             assert (403, "not_for_care") == _refusal(answer)
             said = s.decision(answer)["facts"]
+            assert ("default", "unknown") == (said["principal"]["tenant"], said["origin"]["jurisdiction"])
             assert (([], 0, {}), "") == (
                 tuple(said["principal"][name] for name in ("groups", "clearance", "attributes")),
                 said["request"]["purpose"],

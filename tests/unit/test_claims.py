@@ -20,6 +20,8 @@ IDENTITY = Identity(
     trusted_proxies=("10.0.0.7/32",),
     subject_header="x-user",
     kind_header="x-kind",
+    tenant_header="x-tenant",
+    jurisdiction_header="x-country",
     groups_header="x-groups",
     clearance_header="x-clearance",
     purpose_header="x-purpose",
@@ -50,11 +52,15 @@ def test_every_claim_is_read() -> None:
         ("x-other", "1"),
         ("x-user", "Anna M\xfcller"),
         ("x-kind", "user"),
+        ("x-tenant", "north-clinic"),
+        ("x-country", "de"),
     )
 
     assert found == Claims(
         subject="Anna M\xfcller",
         kind="user",
+        tenant="north-clinic",
+        jurisdiction="DE",
         groups=("clinical", "night-shift"),
         clearance=3,
         attributes={"ward": "4b"},
@@ -116,6 +122,11 @@ def test_a_purpose_that_is_not_on_the_list_is_unknown() -> None:
         ("x-ward", "a" * 129),
         ("x-ward", "name of a patient"),
         ("x-age-group", "a\nb"),
+        ("x-tenant", "two words"),
+        ("x-tenant", "a,b"),
+        ("x-country", "XX"),
+        ("x-country", "DEU"),
+        ("x-country", "unknown"),
     ],
     ids=repr,
 )
@@ -178,7 +189,7 @@ def test_any_head_is_read_within_the_bounds_or_refused(lines: list[tuple[str, st
 
 
 def test_claims_become_facts_of_the_caller() -> None:
-    """Beside the caller's id and the installation's tenant, which no header changes."""
+    """Beside the caller's id, and the installation's tenant and country where the proxy says none."""
     known = functools.partial(identify, key=b"k" * 32, tenant="acme", jurisdiction="DE", env="test", identity=IDENTITY)
 
     found = known(head(x_groups="clinical", x_clearance="2", x_purpose="care", x_ward="4b"))
@@ -187,6 +198,10 @@ def test_claims_become_facts_of_the_caller() -> None:
         id="", kind="anonymous", tenant="acme", groups=("clinical",), clearance=2, attributes={"ward": "4b"}
     )
     assert Caller(principal=principal, jurisdiction="DE", env="test", purpose="care") == found
+
+    told = known(head(x_tenant="north-clinic", x_country="at"))
+
+    assert ("north-clinic", "AT", "header") == (told.principal.tenant, told.jurisdiction, told.basis)
 
 
 def test_a_subject_is_who_asks_and_is_seen_as_a_digest_alone() -> None:
