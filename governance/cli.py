@@ -154,21 +154,24 @@ def init(
 """,
 )
 def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson = False) -> None:
-    """Loads the configuration and its policies as `up` would, and says what is wrong with file and line.
+    """Loads the configuration, its policies and a bundle on disk as `up` would, and says what is wrong with file and line.
 
     Exit code 1 when something is wrong, 2 when the file cannot be read.
     """
     from classifiers.extra import load_own
     from governance.config import load
     from governance.policy.bundle import configured
+    from governance.policy.distribution.feed import local_tree
 
     with config.open("rb"):
         pass
     try:
         settings = load(config)
         load_own(settings.classifiers.recognizers)
-        # A watched bundle is fetched by those who run it.
-        bundle = configured(settings.policy) if settings.policy.directories else None
+        watched = local_tree(settings.policy.bundle)
+        # A server's bundle is fetched by those who run it.
+        trees = () if watched is None else (watched,)
+        bundle = configured(settings.policy, *trees) if settings.policy.directories or trees else None
     except ConfigInvalid as error:
         if as_json:
             _print_json({"ok": False, "problems": str(error).splitlines()})

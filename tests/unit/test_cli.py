@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 import typer.main
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from governance import cli
 from governance.cli import app, exit_code
+from tests.bundles import policy, write
+
+NODE = "nodes: [{id: local, address: 127.0.0.1:1, country: DE, region: a, tier: device, models: [m], protocol: openai}]"
 
 
 def commands() -> Iterator[tuple[str, ...]]:
@@ -126,6 +131,23 @@ def test_a_bad_configuration_is_told_by_line_and_exit_code_1(
     assert [f"{path}:{line}: " for line in (1, 3)] == [
         problem.partition(": ")[0] + ": " for problem in document["problems"]
     ]
+
+
+def test_a_bundle_on_disk_is_opened_by_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its policies are named; one that cannot be read, or whose signature is missing, fails the check."""
+    path, key = tmp_path / "ringfence.yaml", tmp_path / "key.pem"
+    write(tmp_path / "house", {"own.rego": policy("own")})
+    private = ed25519.Ed25519PrivateKey.generate()
+    key.write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+    def check(bundle: str) -> tuple[int, str]:
+        path.write_text(f"policy: {{directories: [builtin], bundle: {{{bundle}}}}}\n{NODE}")
+        code = exit_code(["config", "check", "-c", str(path)])
+        return code, "".join(capsys.readouterr())
+
+    assert (0, True) == ((good := check("url: house"))[0], " own" in good[1])
+    assert (1, True) == ((gone := check("url: nowhere"))[0], "nowhere" in gone[1])
+    assert (1, True) == ((bare := check("url: house, key_file: key.pem"))[0], "signed" in bare[1])
 
 
 def test_the_sample_input_is_decided(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,9 +20,10 @@ from governance.errors import ConfigInvalid, GovernanceError
 from governance.frozen import frozen
 from governance.policy.bundle import Bundle
 from governance.policy.distribution.archive import Tree
-from governance.policy.distribution.origin import Fetched, Origin, OriginUnavailable
-from governance.policy.distribution.signing import Key, verify
+from governance.policy.distribution.origin import Fetched, Origin, OriginUnavailable, read_local
+from governance.policy.distribution.signing import Key, read_key, verify
 from governance.policy.distribution.store import Store
+from governance.settings import PolicyBundle
 
 _LOG = structlog.get_logger("ringfence.policy")
 _FIRST_RETRY_S = 1.0
@@ -54,6 +55,20 @@ class Status:
     activated_unix_s: int = 0
     code: str = ""
     reason: str = ""
+
+
+def local_tree(settings: PolicyBundle) -> Tree | None:
+    """The bundle on disk that `settings` name, its signature verified; None where it is a server's, or there is none.
+
+    Raises ConfigInvalid where a feed would refuse it for its key, its signature or its files.
+    """
+    if settings.url is None or "://" in settings.url:
+        return None
+    key = read_key(settings.key_file, id_=settings.key_id) if settings.key_file is not None else None
+    tree = read_local(Path(settings.url), signed=key is not None)
+    if key is not None:
+        verify(tree, key)
+    return tree
 
 
 class Feed:

@@ -93,8 +93,13 @@ class LocalOrigin:
         found = fingerprint([self._path])
         if found == tag:
             return None
-        # A signature covers every file, so all are read; without one, only those that make up a bundle.
-        return Fetched(tree=read_tree(self._path) if self._signed else read_source(self._path), tag=found)
+        return Fetched(tree=read_local(self._path, signed=self._signed), tag=found)
+
+
+def read_local(path: Path, *, signed: bool) -> Tree:
+    """The files of the bundle at `path`. Raises ConfigInvalid."""
+    # A signature covers every file, so all are read; without one, only those that make up a bundle.
+    return read_tree(path) if signed else read_source(path)
 
 
 def fingerprint(paths: Sequence[Path]) -> str:
