@@ -20,9 +20,10 @@ check: setup                   ## style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup                   ## figures of path and detection, as ratios against a baseline in the same run
+bench: setup                   ## figures of path, detection and models, as ratios against a baseline in the same run
 	$(BIN)/ringfence bench path
 	$(BIN)/ringfence bench detection
+	$(BIN)/ringfence bench model
 
 .tools/.ready: .ci/opa-version
 	./.ci/tools .tools

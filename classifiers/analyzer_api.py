@@ -5,7 +5,7 @@ Differences:
 - without `score_threshold` only what is sure enough to be reported is (0.4); Presidio reports everything then;
 - no two results overlap;
 - a text that cannot be read to its end is an error and never half an answer;
-- rules know no language: every code of two letters is served. Entities that no rule finds (PERSON) are named in the
+- rules know no language: every code of two letters is served. Entities that nothing finds (PERSON without a model) are named in the
   header `x-ringfence-unsupported-entities`, and a request for these alone is the error that Presidio gives;
 - what comes with a request (ad-hoc recognisers, expressions of allow-lists) runs in a linear engine or not at all.
 Nothing of a request is logged.

@@ -48,6 +48,11 @@ def _strength(claim: Claim) -> Strength:
     return Strength.BESIDE_WORD if claim.distance < FAR or found.permille >= DISTINCTIVE else Strength.SHAPE
 
 
+def is_bare_shape(finding: Finding) -> bool:
+    """Whether nothing but its shape speaks for `finding`: no check, no score that tells of more, and it is no web address."""
+    return _strength(Claim(finding=finding)) is Strength.SHAPE
+
+
 def _rank(claim: Claim) -> tuple[object, ...]:
     found, span = claim.finding, claim.finding.span
     return (

@@ -1,4 +1,4 @@
-"""One question to the rules: what of these entities does a text hold, from this score upwards?"""
+"""One question to the rules, and to a model beside them: what of these entities does a text hold, from this score upwards?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import lru_cache
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from classifiers.compiled import PHONE, CompiledRules, load_compiled
 from classifiers.meter import Exhausted, Meter
@@ -14,7 +14,12 @@ from classifiers.overlap import FAR, Claim, settle
 from classifiers.reading import Reader
 from classifiers.rules import CONTEXT_FLOOR, STRONG_PERMILLE
 from governance.errors import DetectorUnavailable
-from governance.finding import Finding
+from governance.finding import DetectionStatus, Finding
+from governance.segment import Role, TextSegment
+from governance.sensitive import SensitiveText
+
+if TYPE_CHECKING:
+    from classifiers.model.detector import ModelDetector
 
 # Where Presidio's PhoneRecognizer looks for telephone numbers unless it is told otherwise.
 PRESIDIOS_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
@@ -27,18 +32,26 @@ _READERS = 32
 
 @final
 class RuleQuery:
-    """Asks the rules as Presidio is asked: by entity and by score. Safe between threads.
+    """Asks the rules, and `model` where there is one, as Presidio is asked: by entity and by score. Safe between threads.
 
     Entities that are not asked for do not win over those that are: the overlap rule sees the chosen ones only.
     """
 
-    def __init__(self, *, compiled: CompiledRules | None = None, regions: tuple[str, ...] = PRESIDIOS_REGIONS) -> None:
+    def __init__(
+        self,
+        *,
+        compiled: CompiledRules | None = None,
+        regions: tuple[str, ...] = PRESIDIOS_REGIONS,
+        model: ModelDetector | None = None,
+    ) -> None:
         self.compiled = compiled or load_compiled()
         self._regions = regions
         self._usual = Reader(compiled=self.compiled, regions=regions)
         self._reader = lru_cache(maxsize=_READERS)(self._made)
         phone = () if self.compiled.phones is None else (PHONE,)
-        self.entities = tuple(sorted({rule.entity for rule in self.compiled.rules}.union(phone)))
+        self._model = model
+        found = model.entities if model is not None else ()
+        self.entities = tuple(sorted({rule.entity for rule in self.compiled.rules}.union(phone, found)))
 
     @property
     def version(self) -> str:
@@ -77,8 +90,33 @@ class RuleQuery:
                 if claim.finding.permille >= floor_permille
                 and (entities is None or claim.finding.entity_type in entities)
             ]
-            return settle(chosen)
+            return self._with_model(settle(chosen), text, deadline, entities, floor_permille)
         raise DetectorUnavailable(f"the text was not read to its end: {status.value}")
+
+    def _with_model(
+        self,
+        found: tuple[Finding, ...],
+        text: str,
+        deadline: float,
+        entities: Collection[str] | None,
+        floor_permille: int,
+    ) -> tuple[Finding, ...]:
+        """`found`, and of what the model finds that which was asked for."""
+        model = self._model
+        if model is None or (entities is not None and not model.entities & set(entities)):
+            return found
+        from classifiers.ensemble import settled  # noqa: PLC0415 - numpy, which only who has a model needs
+
+        segment = TextSegment(role=Role.USER, place="/text", text=SensitiveText(text))
+        detection = model.detect_now([segment], deadline_ms=max(0, round((deadline - time.monotonic()) * 1000)))
+        if detection.status is not DetectionStatus.COMPLETE:
+            raise DetectorUnavailable(f"the text was not read to its end: {detection.status.value}")
+        added = [
+            each
+            for each in detection.findings
+            if each.permille >= floor_permille and (entities is None or each.entity_type in entities)
+        ]
+        return settled(found, added, text) if added else found
 
     def _made(self, entities: frozenset[str] | None, floor: int) -> Reader:
         """A reader that judges the rules for `entities` alone: at a score of 0 the others would drown them."""

@@ -24,15 +24,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from classifiers.compiled import PHONE, load_compiled
 from classifiers.detector import PatternDetector
-from classifiers.extra import ExtendedDetector, ImmediateDetector, OwnRecognizers, extended, load_own
+from classifiers.extra import ImmediateDetector, OwnRecognizers, load_own
 from classifiers.jurisdiction import regions_in_play
+from classifiers.model.choice import composed
 from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
 from classifiers.rules import CONTEXT_FLOOR, Rule
@@ -65,6 +66,7 @@ from governance.errors import ConfigInvalid, DetectorUnavailable
 from governance.finding import Detection, DetectionStatus, Finding
 from governance.segment import Role, TextSegment
 from governance.sensitive import SensitiveText
+from governance.settings import Classifiers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,7 +95,7 @@ class FailOn(StrEnum):
 class ScanOptions:
     """What the command line asks for. `min_score` is 0 to 1, None for what the rules say; `redact` is a folder.
 
-    `recognizers` is the setting `classifiers.recognizers`, and `jurisdiction` that of the origin: telephone numbers are read
+    `classifiers` are the settings of that name, and `jurisdiction` that of the origin: telephone numbers are read
     as people write them there.
     """
 
@@ -106,7 +108,7 @@ class ScanOptions:
     fail_on: FailOn = FailOn.NEVER
     redact: Path | None = None
     force: bool = False
-    recognizers: Sequence[str] = ()
+    classifiers: Classifiers = field(default_factory=Classifiers)
     jurisdiction: str = "unknown"
 
 
@@ -125,7 +127,7 @@ def scan_command(paths: Sequence[str], options: ScanOptions, *, replacements: Re
         with ExitStack() as held:
             stream = _opened(paths[0], held)
             watched = held.enter_context(_watched(stream))
-            own = load_own(options.recognizers)
+            own = load_own(options.classifiers.recognizers)
             detector, rules = _detector(options, own, held)
             wanted = _wanted(options, rules, own)
             return scan_stream(watched, sys.stdout, detector=detector, wanted=wanted, fail_on=options.fail_on)
@@ -156,9 +158,7 @@ def _detector(
     floor = CONTEXT_FLOOR if options.min_score is None else min(CONTEXT_FLOOR, round(options.min_score * 1000))
     regions = regions_in_play((options.jurisdiction,), DEFAULT_REGIONS)
     reader = Reader(compiled=compiled, floor_permille=floor, regions=regions)
-    detector = extended(PatternDetector(reader=reader, max_entries=_CACHED), own)
-    if isinstance(detector, ExtendedDetector):
-        held.callback(detector.close)
+    detector = composed(PatternDetector(reader=reader, max_entries=_CACHED), own, options.classifiers, held)
     return detector, {rule.id: rule for rule in compiled.rules}
 
 
@@ -308,7 +308,7 @@ def _scan_files(paths: Sequence[str], options: ScanOptions, replacements: Replac
                 raise ConfigInvalid("copies cannot be made here")
             copies = Copies(options.redact, replacements, force=options.force)
             copies.admit(sources)
-        own = load_own(options.recognizers)
+        own = load_own(options.classifiers.recognizers)
         detector, rules = _detector(options, own, held)
         scan = _Scan(
             options=options,

@@ -10,6 +10,7 @@ command that needs them, so that `--help` is quick.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -233,9 +234,12 @@ def scan(
         Path | None, typer.Option(metavar="FOLDER", help="Write copies with placeholders there; originals stay.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write copies into a folder that is not empty.")] = False,
+    model: Annotated[
+        str | None, typer.Option(help="For names, places and topics: off, student, teacher, or a directory.")
+    ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", help="Take recognisers of your own and the origin's country from this file."),
+        typer.Option("--config", "-c", help="Take the model, recognisers and the origin's country from this file."),
     ] = None,
 ) -> None:
     """Finds personal data, secrets and sensitivity in files and text. Never prints what it found, only where and what kind.
@@ -246,8 +250,10 @@ def scan(
     from classifiers.scan import FailOn, ScanOptions, scan_command
     from classifiers.scan_formats import Format
     from governance.config import load
+    from governance.settings import Classifiers
 
     settings = None if config is None else load(config)
+    classifiers = Classifiers() if settings is None else settings.classifiers
     options = ScanOptions(
         as_json=as_json,
         form=Format(form),
@@ -258,7 +264,7 @@ def scan(
         fail_on=FailOn(fail_on),
         redact=redact,
         force=force,
-        recognizers=() if settings is None else settings.classifiers.recognizers,
+        classifiers=classifiers if model is None else dataclasses.replace(classifiers, model=model),
         jurisdiction="unknown" if settings is None else settings.origin.jurisdiction,
     )
     raise typer.Exit(scan_command(paths or ["-"], options, replacements=_placeholders))
@@ -268,12 +274,14 @@ def scan(
     epilog="""Examples:
 
   ringfence analyzer
+  ringfence analyzer --model student
   curl -s http://127.0.0.1:5002/analyze -d '{"text": "mail jane@example.com", "language": "en"}' \\
     -H 'content-type: application/json'
 """
 )
 def analyzer(
     listen: Annotated[str, typer.Option(help="Address and port. There is no authentication.")] = "127.0.0.1:5002",
+    model: Annotated[str, typer.Option(help="For names and places: off, student, teacher, or a directory.")] = "off",
 ) -> None:
     """Serves detection in the shape of Presidio's analyzer and anonymizer, for gateways that call those.
 
@@ -282,6 +290,9 @@ def analyzer(
     import asyncio
 
     from classifiers.analyzer_api import serve
+    from classifiers.model.choice import chosen_model
+    from classifiers.query import RuleQuery
+    from governance.settings import MODEL_OFF, Classifiers
 
     address, _, port = listen.rpartition(":")
     if not address or not port.isascii() or not port.isdigit() or int(port) > 65_535:
@@ -290,9 +301,131 @@ def analyzer(
         serve(
             address.strip("[]"),
             int(port),
+            query=RuleQuery(model=None if model == MODEL_OFF else chosen_model(Classifiers(model=model))),
             started=lambda chosen: print(f"listening on {address}:{chosen}", file=sys.stderr),
         )
     )
+
+
+@app.command(
+    epilog="""Examples:
+
+  ringfence classifier --model student --listen unix:/run/ringfence/classifier.sock
+  ringfence classifier -c ringfence.yaml --listen 127.0.0.1:8001
+
+and in ringfence.yaml:  classifiers: {model: student, server: "unix:/run/ringfence/classifier.sock"}
+"""
+)
+def classifier(
+    *,
+    listen: Annotated[str, typer.Option(help="unix:/path, or an address of this machine with its port.")],
+    model: Annotated[str | None, typer.Option(help="student, teacher, or the directory of a model.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Take model, provider, threads and device from this file.")
+    ] = None,
+) -> None:
+    """Runs one model for all workers of this machine, over the Open Inference Protocol (gRPC).
+
+    There is no authentication: whoever can open the socket can ask. Runs until SIGTERM. Exit code 2 for an address or a
+    model that cannot be used.
+    """
+    from classifiers.model.choice import serve_model
+    from governance.config import load
+    from governance.settings import Classifiers
+
+    classifiers = Classifiers() if config is None else load(config).classifiers
+    serve_model(classifiers if model is None else dataclasses.replace(classifiers, model=model), listen)
+
+
+@app.command(
+    "eval",
+    epilog="""Examples:
+
+  ringfence eval --file mine.jsonl
+  ringfence eval --file mine.jsonl --detector rules+student --min-f1 PERSON=0.85 --max-alarms 30    # in CI
+  ringfence eval --data data/ --set wnut17 --limit 500 --picture eval.svg
+  ringfence eval --templates 1000 --detector student --detector teacher --detector presidio --json
+
+A line of --file is {"text", "spans", "topics", "types", "language", "group"}, a span is start, end, type; all but text may be
+missing. See docs/evaluation.md.
+
+Exit codes: 0; 1 when the first detector is beyond a bound; 2 for wrong use.
+""",
+)
+def evaluate(
+    *,
+    detector: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="rules, student, teacher, the folder of a model, rules+ one of these, or presidio. Repeat for several. "
+            "Default: rules+student and presidio."
+        ),
+    ] = None,
+    file: Annotated[
+        list[Path] | None, typer.Option(help="Your own labelled texts, JSON lines. Repeat for several.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="A folder with the folders of training sets.")] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Only these sets of --data; several times, or separated by commas."),
+    ] = None,
+    templates: Annotated[int, typer.Option(min=0, max=1_000_000, help="So many texts made of templates.")] = 0,
+    split: Annotated[
+        Literal["dev", "test"], typer.Option(help="Which part of sets and templates; no model is trained on either.")
+    ] = "dev",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many texts of each set, drawn by --seed.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws texts, values of templates and intervals.")] = 0,
+    topic_floor: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="A topic counts as said from this score on. Default: when reported.")
+    ] = 0.0,
+    presidio_model: Annotated[
+        str | None, typer.Option(help="Presidio's spaCy model: one that is installed, blank, or none. Default: blank.")
+    ] = None,
+    min_f1: Annotated[list[str] | None, typer.Option(metavar="[SET:]TYPE|all=N", help="Least F1, exact.")] = None,
+    min_recall: Annotated[
+        list[str] | None, typer.Option(metavar="[SET:]TYPE|all=N", help="Least share of characters that do not leak.")
+    ] = None,
+    max_alarms: Annotated[
+        list[str] | None, typer.Option(metavar="[SET:all=]N", help="Most alarms of 1,000 clean texts.")
+    ] = None,
+    min_topic_f1: Annotated[
+        list[str] | None, typer.Option(metavar="[SET:]TOPIC|macro=N", help="Least F1 of a topic, or the mean of all.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="Draw precision, recall and reliability.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measures detectors on labelled text, side by side with presidio-analyzer: types, leaks, false alarms, topics.
+
+    Bounds (--min-f1 and such) are for the first detector. Exit code 1 when one does not hold, or nothing was there to hold it.
+    """
+    import shlex
+
+    from classifiers.evaluation.command import DETECTORS, EvalOptions, eval_command
+
+    options = EvalOptions(
+        detectors=tuple(detector or DETECTORS),
+        data=data,
+        sets=_each(sets),
+        templates=templates,
+        files=tuple(file or ()),
+        split=split,
+        limit=limit,
+        seed=seed,
+        topic_floor=topic_floor,
+        presidio_model=presidio_model,
+        min_f1=tuple(min_f1 or ()),
+        min_recall=tuple(min_recall or ()),
+        max_alarms=tuple(max_alarms or ()),
+        min_topic_f1=tuple(min_topic_f1 or ()),
+        picture=picture,
+        as_json=as_json,
+        command=shlex.join(["ringfence", *sys.argv[1:]]),
+    )
+    raise typer.Exit(eval_command(options))
 
 
 def _each(values: list[str] | None) -> tuple[str, ...]:
@@ -528,6 +661,34 @@ def bench_policy(
     from governance.policy.impact.bench import policy
 
     raise typer.Exit(policy(_console(as_json=as_json), seconds=seconds, as_json=as_json))
+
+
+@bench_app.command(
+    "model",
+    epilog="""Examples:
+
+  ringfence bench model
+  ringfence bench model student ./my-model --seconds 5 --json
+""",
+)
+def bench_model(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MODEL", help="student, teacher, or a directory. Default: all shipped."),
+    ] = None,
+    *,
+    seconds: Annotated[float, typer.Option(min=0.05, max=60, help="How long each cell runs.")] = 2.0,
+    as_json: AsJson = False,
+) -> None:
+    """Measures models: pieces a second on one thread, a prompt of 500 pieces, and 1 to 256 clients with and without batches.
+
+    On a GPU too where ONNX Runtime has one; a line says so where it has none.
+    """
+    from classifiers.model.bench import measure
+    from classifiers.model.choice import model_directory, shipped
+
+    directories = [model_directory(name) for name in models or shipped()]
+    raise typer.Exit(measure(directories, _console(as_json=as_json), seconds=seconds, as_json=as_json))
 
 
 @bench_app.command(

@@ -25,7 +25,17 @@ from governance import yaml_source
 from governance.config_checks import problems
 from governance.errors import ConfigInvalid
 from governance.nodes.node import Node
-from governance.settings import BUILTIN, REGISTRY_FILES, Audit, Config, Redaction, Settings, places
+from governance.settings import (
+    BUILTIN,
+    MODEL_OFF,
+    REGISTRY_FILES,
+    SHIPPED_MODELS,
+    Audit,
+    Config,
+    Redaction,
+    Settings,
+    places,
+)
 from governance.yaml_source import Document, Place, Value, quoted
 
 __all__ = ["SECRET_VARIABLES", "STARTER", "Config", "load", "variables"]
@@ -226,6 +236,7 @@ def _settled(settings: Settings, base: Path, file: Path) -> Config:
                     str(_plain(base / name)) if name.endswith(REGISTRY_FILES) else name
                     for name in settings.classifiers.recognizers
                 ),
+                model=_model(settings.classifiers.model, base),
             ),
             "policy": dataclasses.replace(
                 policy,
@@ -254,6 +265,10 @@ def _settled(settings: Settings, base: Path, file: Path) -> Config:
         file=file,
         config_digest=_digest(settings),
     )
+
+
+def _model(name: str, base: Path) -> str:
+    return name if name in {MODEL_OFF, *SHIPPED_MODELS} else str(_plain(base / name))
 
 
 def _location(url: str | None, base: Path) -> str | None:

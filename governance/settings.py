@@ -24,6 +24,9 @@ from governance.yaml_source import Place
 
 BUILTIN: Final = "builtin"
 REGISTRY_FILES: Final = (".yaml", ".yml")
+MODEL_OFF: Final = "off"
+# Directories below classifiers/models.
+SHIPPED_MODELS: Final = ("student", "teacher")
 
 Port = Annotated[int, Ge(0), Le(65_535)]
 Size = Annotated[int, Ge(1), Le(1 << 30)]
@@ -71,9 +74,19 @@ class Limits:
 
 @frozen
 class Classifiers:
-    """Recognisers of one's own beside the catalogue: registry files of Presidio (`.yaml`) and classes, `module:Class`."""
+    """What reads text beside the catalogue of rules.
+
+    `recognizers` are of one's own: registry files of Presidio (`.yaml`), classes, `module:Class`, and installed spaCy
+    pipelines, `spacy:NAME`. `model` is `off`, one that comes with Ringfence, or the directory of one; it runs on `threads`
+    of the CPU or on the GPU numbered `device`, or where `server` says.
+    """
 
     recognizers: Annotated[tuple[str, ...], MaxLen(64)] = ()
+    model: Annotated[str, MaxLen(4096)] = MODEL_OFF
+    provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
+    threads: Annotated[int, Ge(1), Le(256)] = 1
+    device: Annotated[int, Ge(0), Le(255)] = 0
+    server: Annotated[str, MaxLen(512)] | None = None
 
 
 @frozen

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import gc
 import hmac
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 
 import grpc
@@ -18,8 +18,9 @@ from envoy.service.ext_proc.v3 import external_processor_pb2_grpc
 
 from classifiers.compiled import load_compiled
 from classifiers.detector import PatternDetector
-from classifiers.extra import ExtendedDetector, extended, load_own
+from classifiers.extra import load_own
 from classifiers.jurisdiction import regions_in_play
+from classifiers.model.choice import composed
 from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
 from governance import state, telemetry
@@ -145,15 +146,13 @@ class _Reload:
 
 
 def _detector(config: Config, stack: AsyncExitStack) -> Detector:
-    """The rules, and the operator's own recognisers beside them."""
+    """The rules, and beside them the operator's own recognisers and the model."""
     own = load_own(config.classifiers.recognizers)
     # National telephone numbers are read as people write them where callers are.
     regions = regions_in_play((config.origin.jurisdiction,), DEFAULT_REGIONS)
     reader = Reader(compiled=load_compiled(more=own.rules), regions=regions)
-    detector = extended(PatternDetector(reader=reader), own)
-    if isinstance(detector, ExtendedDetector):
-        stack.callback(detector.close)
-    return detector
+    held = stack.enter_context(ExitStack())
+    return composed(PatternDetector(reader=reader), own, config.classifiers, held)
 
 
 def _runtime(config: Config, *, detector: Detector, policy: Decider, audit: AuditLog, fleet: Placement) -> Runtime:

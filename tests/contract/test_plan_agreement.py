@@ -13,7 +13,7 @@ from governance.errors import ConfigInvalid
 from governance.policy.bundle import Bundle, canonical, load_bundle
 from governance.policy.embedded import EmbeddedEngine
 from governance.policy.plan.build import build_plan, plan_of
-from governance.policy.plan.engine import PlanEngine
+from governance.policy.plan.engine import UNHURRIED_MS, PlanEngine
 from governance.policy.sample import samples
 from tests.agreement import Batches, inputs, tuned
 from tests.bundles import one_policy
@@ -41,7 +41,7 @@ def library_plan(library: Bundle) -> bytes:
 def test_the_library_contributes_alike_to_random_facts(library: Bundle) -> None:
     """Each policy says to each input the same on a real OPA, on its plan and on regopy, and most say something."""
     bundle = tuned(library)
-    plan, embedded = PlanEngine(bundle, build_plan(bundle)), EmbeddedEngine(bundle)
+    plan, embedded = PlanEngine(bundle, build_plan(bundle), deadline_ms=UNHURRIED_MS), EmbeddedEngine(bundle)
     policies = [policy.id for policy in bundle.policies]
     said: dict[str, set[str]] = {policy: set() for policy in policies}
     documents = inputs(bundle, _ROUNDS, seed=_SEED)
@@ -65,7 +65,7 @@ def test_the_library_contributes_alike_to_random_facts(library: Bundle) -> None:
 
 def test_samples_are_rehearsed(library: Bundle, library_plan: bytes) -> None:
     """The library answers both sample requests, and the engine says which it is."""
-    engine = PlanEngine(library, library_plan, rehearsals=samples())
+    engine = PlanEngine(library, library_plan, rehearsals=samples(), deadline_ms=UNHURRIED_MS)
 
     assert "plan" == engine.name
 
@@ -75,7 +75,7 @@ def test_a_policy_that_the_plan_lacks_is_refused(library: Bundle, tmp_path: Path
     other = one_policy(tmp_path, 'effects contains {"effect": "allow", "rule": "r", "code": "c", "params": {}}')
 
     with pytest.raises(ConfigInvalid, match="build it again"):
-        PlanEngine(library, build_plan(other))
+        PlanEngine(library, build_plan(other), deadline_ms=UNHURRIED_MS)
 
 
 def test_a_runaway_policy_ends_and_denies(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_runaway_policy_ends_and_denies(tmp_path: Path) -> None:
 	a + b + c == 0
 }"""
     bundle = one_policy(tmp_path, body)
-    engine = PlanEngine(bundle, build_plan(bundle), budget=20_000)
+    engine = PlanEngine(bundle, build_plan(bundle), budget=20_000, deadline_ms=UNHURRIED_MS)
 
     (said,) = engine.evaluate_now(["p"], samples()[0])
 
@@ -102,14 +102,14 @@ def test_a_builtin_that_fails_is_a_failure(tmp_path: Path) -> None:
 }"""
     bundle = one_policy(tmp_path, body)
 
-    (said,) = PlanEngine(bundle, build_plan(bundle)).evaluate_now(["p"], samples()[0])
+    (said,) = PlanEngine(bundle, build_plan(bundle), deadline_ms=UNHURRIED_MS).evaluate_now(["p"], samples()[0])
 
     assert "eval" == said.failure
 
 
 def test_an_explanation_names_the_rules_that_were_true(library: Bundle, library_plan: bytes) -> None:
     """With their files and rows; a policy that contributes nothing has no rule `effects` among them."""
-    engine = PlanEngine(library, library_plan)
+    engine = PlanEngine(library, library_plan, deadline_ms=UNHURRIED_MS)
 
     said = engine.evaluate_now(["credentials", "itar_ear_labels"], samples()[1])
     explained = engine.explain(["credentials", "itar_ear_labels"], samples()[1])

@@ -32,7 +32,7 @@ from governance.policy.engine import Decider
 from governance.policy.lattice import combine
 from governance.policy.opa import OpaEngine
 from governance.policy.plan.build import build_plan
-from governance.policy.plan.engine import PlanEngine
+from governance.policy.plan.engine import UNHURRIED_MS, PlanEngine
 from governance.policy.sample import plain
 from governance.policy.watched import Watched
 from governance.sensitive import SensitiveBytes
@@ -183,7 +183,7 @@ async def test_a_runaway_policy_is_a_failure_on_every_engine(tmp_path: Path, url
     server = await OpaEngine(bundle, url=url, deadline_ms=500).start()
     try:
         answers: list[tuple[Contribution, ...]] = [
-            PlanEngine(bundle, build_plan(bundle)).evaluate_now(["p"], document),
+            PlanEngine(bundle, build_plan(bundle), deadline_ms=UNHURRIED_MS).evaluate_now(["p"], document),
             await watched.evaluate(["p"], document, rows=0),
             await server.evaluate(["p"], document),
         ]
@@ -214,7 +214,7 @@ def test_a_builtin_cannot_take_all_memory_on_a_plan(tmp_path: Path, name: str) -
     """It fails before it makes the value, and a failure denies."""
     bundle = bundle_of(tmp_path, {"p.rego": policy("p", f"effects contains {ALLOW} if {{\n\t{BOMBS[name]}\n}}")})
 
-    (said,) = PlanEngine(bundle, build_plan(bundle)).evaluate_now(["p"], facts_bytes(plain()))
+    (said,) = PlanEngine(bundle, build_plan(bundle), deadline_ms=UNHURRIED_MS).evaluate_now(["p"], facts_bytes(plain()))
 
     assert said.failure in ("eval", "timeout")
 

@@ -23,7 +23,7 @@ from governance.policy.engine import Decider
 from governance.policy.lattice import combine
 from governance.policy.opa import OpaEngine
 from governance.policy.plan.build import build_plan
-from governance.policy.plan.engine import PlanEngine
+from governance.policy.plan.engine import UNHURRIED_MS, PlanEngine
 from governance.policy.result import contribution_of
 from governance.policy.sample import full
 from tests import hostile
@@ -93,7 +93,7 @@ Asked = Callable[[Sequence[Any]], Mapping[str, list[tuple[Contribution, ...]]]]
 
 def on_each(bundle: Bundle, url: str, runner: asyncio.Runner) -> tuple[Asked, Callable[[], None]]:
     """A function that has every policy of `bundle` asked about documents on each engine, and one that ends it."""
-    plan, embedded = PlanEngine(bundle, build_plan(bundle)), EmbeddedEngine(bundle)
+    plan, embedded = PlanEngine(bundle, build_plan(bundle), deadline_ms=UNHURRIED_MS), EmbeddedEngine(bundle)
     server = Batches(bundle, url)
     runner.run(server.start())
     ids = [one.id for one in bundle.policies]
@@ -147,7 +147,7 @@ def test_every_policy_of_the_library_says_the_same_to_hostile_text(library: Bund
         ask, end = on_each(library, urls[1], runner)
         actual = ask([_put(*row) for row in rows])
         end()
-    plan, ids = PlanEngine(library, build_plan(library)), [one.id for one in library.policies]
+    plan, ids = PlanEngine(library, build_plan(library), deadline_ms=UNHURRIED_MS), [one.id for one in library.policies]
     harmless: dict[str, tuple[Contribution, ...]] = {}
 
     for document, place, text in more:
@@ -265,7 +265,7 @@ def test_an_echoed_string_stays_a_string(echoing: Bundle, urls: tuple[str, str, 
 async def test_a_long_echoed_string_denies(echoing: Bundle, urls: tuple[str, str, str]) -> None:
     """What is too long for its place, or for an answer, is a failure on each engine, and a failure denies."""
     ids = ["gate", "as_node", "as_header", "as_rule", "as_param"]
-    plan, embedded = PlanEngine(echoing, build_plan(echoing)), EmbeddedEngine(echoing)
+    plan, embedded = PlanEngine(echoing, build_plan(echoing), deadline_ms=UNHURRIED_MS), EmbeddedEngine(echoing)
     server = await OpaEngine(echoing, url=urls[1], deadline_ms=60_000).start()
     try:
         for name, text in LONG.items():
@@ -309,7 +309,7 @@ def on_numbers(tmp_path_factory: pytest.TempPathFactory, urls: tuple[str, str, s
     bundle = bundle_of(tmp_path_factory.mktemp("numbers"), {"p.rego": policy("p", body)})
     with asyncio.Runner() as runner:
         server = runner.run(OpaEngine(bundle, url=urls[2], deadline_ms=60_000).start())
-        plan, embedded = PlanEngine(bundle, build_plan(bundle)), EmbeddedEngine(bundle)
+        plan, embedded = PlanEngine(bundle, build_plan(bundle), deadline_ms=UNHURRIED_MS), EmbeddedEngine(bundle)
         yield (
             lambda raw: plan.evaluate_now(["p"], raw),
             lambda raw: embedded.evaluate(["p"], raw),

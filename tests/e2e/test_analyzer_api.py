@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -20,8 +21,10 @@ from classifiers import analyzer_api
 from classifiers.analyzer_api import MAX_BODY_BYTES, port_of, serve, start
 from classifiers.analyzer_requests import MAX_TEXT_CHARS, MAX_TEXTS
 from classifiers.compiled import compile_rules
+from classifiers.model.detector import load_model
 from classifiers.query import RuleQuery
 from classifiers.rules import load_rules
+from tests.model_directories import write
 
 HOST = "127.0.0.1"
 ENTITIES = ("CREDIT_CARD", "EMAIL_ADDRESS", "US_BANK_NUMBER", "US_SSN")
@@ -94,6 +97,24 @@ async def test_a_gateway_that_masks_gets_what_it_needs(caller: Caller) -> None:
     assert [
         {"end": 26, "entity_type": "EMAIL_ADDRESS", "operator": "replace", "start": 11, "text": "<EMAIL_ADDRESS>"}
     ] == masked["items"]
+
+
+async def test_a_model_finds_names_beside_the_rules(tmp_path: Path) -> None:
+    """Where one was chosen its entities are supported, asked for like all others, and settled with what rules found."""
+    model = load_model(write(tmp_path / "tiny"))
+    rules = compile_rules([rule for rule in load_rules() if rule.entity in ENTITIES], portable=True)
+    text = "our neighbour Tomasz Kowalski, anna@example.com"
+    async with running(RuleQuery(compiled=rules, model=model)) as caller:
+        found = {}
+        for asked in (["PERSON"], ["EMAIL_ADDRESS"], None):
+            _, results = await caller.post("/analyze", {"text": text, "language": "en", "entities": asked})
+            found[str(asked)] = {(each["entity_type"], text[each["start"] : each["end"]]) for each in results}
+        _, supported = await caller.get("/supportedentities")
+    model.close()
+
+    person, mail = ("PERSON", "Tomasz Kowalski"), ("EMAIL_ADDRESS", "anna@example.com")
+    assert {"['PERSON']": {person, ("PERSON", "anna")}, "['EMAIL_ADDRESS']": {mail}, "None": {person, mail}} == found
+    assert {"PERSON", "STREET_ADDRESS", "EMAIL_ADDRESS"} <= set(supported)
 
 
 async def test_several_texts_have_several_answers(caller: Caller) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from governance.policy.bundle import load_bundle
 from governance.policy.plan.build import build_plan
 from governance.policy.plan.dependence import ALWAYS
-from governance.policy.plan.engine import PlanEngine
+from governance.policy.plan.engine import UNHURRIED_MS, PlanEngine
 
 pytestmark = [
     pytest.mark.opa,
@@ -111,7 +111,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> PlanEngine:
         (directory / f"{name}.rego").write_text(_MODULE.format(name=name, body=body))
     (directory / "data.json").write_text('{"kinds": ["A", "C"]}')
     bundle = load_bundle([directory])
-    return PlanEngine(bundle, build_plan(bundle))
+    return PlanEngine(bundle, build_plan(bundle), deadline_ms=UNHURRIED_MS)
 
 
 @settings(max_examples=100, deadline=None)

@@ -26,6 +26,8 @@ PAGES = (
     "docs/scan.md",
     "docs/bundles.md",
     "docs/identity.md",
+    "docs/evaluation.md",
+    "docs/models.md",
     "docs/policy-guide.md",
     "docs/policy-library.md",
     "docs/recognizers.md",

@@ -27,6 +27,7 @@ from governance.errors import ConfigInvalid
 from governance.finding import Category, Detection, DetectionStatus, DetectorRun, Finding, Jurisdiction, Label
 from governance.segment import Role, Span, TextSegment
 from governance.sensitive import SensitiveText
+from governance.settings import Classifiers
 from tests.fakes import FakeDetector
 
 # A rule, and a pattern that is none (its letters do not fold to ASCII).
@@ -319,7 +320,9 @@ def test_a_scan_finds_what_one_s_own_recognisers_find(
     file.write_text(STATED)
     text.write_text("see PAT-123456\n第3病房 入院\n")
 
-    code = scan_command([str(text), str(text)], ScanOptions(as_json=True, recognizers=[str(file)]))
+    code = scan_command(
+        [str(text), str(text)], ScanOptions(as_json=True, classifiers=Classifiers(recognizers=(str(file),)))
+    )
 
     first = scanned(capsys)[0]
     assert isinstance(first["findings"], list)
@@ -338,7 +341,7 @@ def test_entities_of_one_s_own_can_be_asked_for(small: None, tmp_path: Path) -> 
     file.write_text(STATED)
     text.write_text("see PAT-123456\n第3病房 入院\n")
 
-    asked = ScanOptions(recognizers=[str(file)], entities=["WARD"], fail_on=scan.FailOn.ANY)
+    asked = ScanOptions(classifiers=Classifiers(recognizers=(str(file),)), entities=["WARD"], fail_on=scan.FailOn.ANY)
     assert 3 == scan_command([str(text)], asked)
     with pytest.raises(ConfigInvalid, match="no rule finds `WARDEN`"):
         scan_command([str(text)], replace(asked, entities=["WARDEN"]))
@@ -350,7 +353,7 @@ def test_a_bad_recogniser_ends_a_scan_before_it_begins(tmp_path: Path) -> None:
     text.write_text("nothing")
 
     with pytest.raises(ConfigInvalid, match="is neither a"):
-        scan_command([str(text)], ScanOptions(recognizers=["os.system"]))
+        scan_command([str(text)], ScanOptions(classifiers=Classifiers(recognizers=("os.system",))))
 
 
 def test_the_command_takes_recognisers_from_the_configuration(small: None, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ cases := {
 	"a health insurance number of a subject in DE": {"input": sample.with_subject(sample.with_entity(sample.clean, "health", "MEDICAL_ID", 0, true), "DE", 900), "rules": {["pin", "own_machines"], ["redact", "national_identifier"], ["pin", "eea_subject"]}},
 	"a shape at the threshold": {"input": sample.with_entity(sample.clean, "health", "MEDICAL_ID", least, false), "rules": {["pin", "own_machines"], ["redact", "national_identifier"]}},
 	"a shape below the threshold": {"input": sample.with_entity(sample.clean, "health", "MEDICAL_ID", least - 1, false), "rules": set()},
+	"a treatment of nobody": {"input": sample.with_entity(sample.clean, "health", "MEDICAL", 900, false), "rules": set()},
 	"code of a diagnosis": {"input": sample.with_entity(health, "health", "ICD10_CODE", 900, false), "rules": set()},
 	"label at the threshold": {"input": named(least), "rules": {["pin", "own_machines"]}},
 	"label below the threshold": {"input": named(least - 1), "rules": set()},

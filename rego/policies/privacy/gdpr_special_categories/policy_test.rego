@@ -14,10 +14,12 @@ params := {
 		"religion",
 		"trade_union",
 		"sex_life",
+		"special_category",
 	],
 	"label_permille": 500,
 	"types": [
 		"NRP",
+		"MEDICAL",
 	],
 	"categories": [
 		"health",
@@ -57,6 +59,7 @@ cases := {
 	"a person and no topic": {"input": german(person(sample.clean)), "rules": set()},
 	"another topic": {"input": german(person(sample.with_label(sample.clean, "financial", 900))), "rules": set()},
 	"health of a person": {"input": german(health(900)), "rules": both, "effects": {pinned, replaced}},
+	"a special category that a model names as such": {"input": german(person(sample.with_label(sample.clean, "special_category", 900))), "rules": both},
 	"religion of a person": {"input": german(person(sample.with_label(sample.clean, "religion", 900))), "rules": both},
 	"a known subject needs no entity": {"input": german(sample.with_label(sample.clean, "health", 900)), "rules": {["pin", "eea_only"]}},
 	"a topic about nobody": {"input": sample.with_origin(sample.with_label(sample.clean, "health", 900), "DE"), "rules": set()},

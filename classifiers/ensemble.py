@@ -1,0 +1,168 @@
+"""Two detectors as one: rules for what has a shape, a model for what has none."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import accumulate
+from typing import Final, Protocol, final
+
+from classifiers.extra import ImmediateDetector
+from classifiers.labels import joined
+from classifiers.model.decoding import DETECTOR_ID, trimmed
+from classifiers.overlap import Claim, is_bare_shape, settle
+from classifiers.recognizer_client import SEVERITY
+from governance.errors import DetectorUnavailable
+from governance.finding import Detection, DetectionStatus, DetectorRun, Finding
+from governance.interfaces import Detector
+from governance.segment import Span, TextSegment
+
+# What is left of a finding is worth reporting from this many letters and digits on.
+_LEAST: Final = 2
+_THREADS: Final = 8
+
+
+class NamedDetector(Detector, Protocol):
+    """A detector that says in which version it runs; ModelDetector is one."""
+
+    @property
+    def version(self) -> str:
+        """Names everything that decides what is found."""
+        ...
+
+
+@final
+class Ensemble:
+    """A Detector that asks rules and a model at the same time and joins what they say, as `together` does.
+
+    A model that fails takes nothing from what the rules found: its run and the whole are `failed`, which leaves the level
+    unknown. Rules that fail raise DetectorUnavailable.
+    """
+
+    def __init__(self, rules: Detector, model: NamedDetector) -> None:
+        self._rules = rules
+        self._model = model
+        self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="ensemble")
+
+    async def detect(self, segments: Sequence[TextSegment], *, deadline_ms: int) -> Detection:
+        """What `segments` hold. Raises DetectorUnavailable as the rules do."""
+        asked = asyncio.create_task(self._ask(segments, deadline_ms))
+        try:
+            # The model goes to its threads before the rules take this one.
+            await asyncio.sleep(0)
+            found = await self._rules.detect(segments, deadline_ms=deadline_ms)
+            return together(found, await asked, segments)
+        finally:
+            asked.cancel()
+
+    def detect_now(self, segments: Sequence[TextSegment], *, deadline_ms: int) -> Detection:
+        """As `detect`, in the calling thread; both detectors must be able to. Raises DetectorUnavailable as the rules do."""
+        asked = self._threads.submit(self._ask_now, segments, time.monotonic() + deadline_ms / 1000)
+        assert isinstance(self._rules, ImmediateDetector)  # noqa: S101 - said above
+        found = self._rules.detect_now(segments, deadline_ms=deadline_ms)
+        return together(found, asked.result(), segments)
+
+    def close(self) -> None:
+        """Ends both detectors, as far as they can be ended."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for each in (self._model, self._rules):
+            close = getattr(each, "close", None)
+            if close is not None:
+                close()
+
+    async def _ask(self, segments: Sequence[TextSegment], deadline_ms: int) -> Detection:
+        try:
+            return await self._model.detect(segments, deadline_ms=deadline_ms)
+        except DetectorUnavailable:
+            return self._failed()
+
+    def _ask_now(self, segments: Sequence[TextSegment], deadline: float) -> Detection:
+        model = self._model
+        assert isinstance(model, ImmediateDetector)  # noqa: S101 - said above
+        try:
+            return model.detect_now(segments, deadline_ms=max(0, round((deadline - time.monotonic()) * 1000)))
+        except DetectorUnavailable:
+            return self._failed()
+
+    def _failed(self) -> Detection:
+        run = DetectorRun(id=DETECTOR_ID, version=self._model.version, status=DetectionStatus.FAILED)
+        return Detection(status=DetectionStatus.FAILED, detectors=(run,))
+
+
+def together(found: Detection, added: Detection, segments: Sequence[TextSegment]) -> Detection:
+    """What rules `found` with what a model `added`. The worst status is that of the whole; labels have their highest score."""
+    return replace(
+        found,
+        status=max(found.status, added.status, key=SEVERITY.index),
+        findings=_findings(found.findings, added.findings, segments) if added.findings else found.findings,
+        labels=joined(found.labels, added.labels),
+        detectors=(*found.detectors, *added.detectors),
+    )
+
+
+def _findings(
+    found: Sequence[Finding], added: Sequence[Finding], segments: Sequence[TextSegment]
+) -> tuple[Finding, ...]:
+    ours, theirs = _by_segment(found), _by_segment(added)
+    return tuple(
+        finding
+        for number in sorted({*ours, *theirs})
+        for finding in (
+            settled(ours.get(number, []), theirs[number], segments[number].text.reveal())
+            if number in theirs
+            else ours[number]
+        )
+    )
+
+
+def _by_segment(findings: Sequence[Finding]) -> dict[int, list[Finding]]:
+    sorted_out: dict[int, list[Finding]] = {}
+    for finding in findings:
+        sorted_out.setdefault(finding.segment, []).append(finding)
+    return sorted_out
+
+
+def settled(found: Sequence[Finding], added: Sequence[Finding], text: str) -> tuple[Finding, ...]:
+    """The findings of rules in `text` and those that a model added, so that none overlap and no character is lost.
+
+    What a rule found stays, and a model's finding keeps what no rule covers: nothing of a name in a mail address, the name
+    of `Jane <jane@example.com>`. Findings of one type become their union, unless a check says where the value ends. A bare
+    shape inside a model's finding of another type is a matter of the one rule: a probability of 850 counts like a word
+    beside it, then the longer wins.
+    """
+    rules = sorted(found, key=lambda each: (each.span.start, each.span.end))
+    starts = [each.span.start for each in rules]
+    # The furthest end so far: what lies before the first that reaches a finding does not touch it.
+    reached = list(accumulate((each.span.end for each in rules), max))
+    kept: list[Finding] = []
+    for finding in added:
+        near = rules[bisect_right(reached, finding.span.start) : bisect_left(starts, finding.span.end)]
+        kept += _uncovered(finding, [each.span for each in near if _stands_against(each, finding)], text)
+    return settle(Claim(finding=each) for each in (*found, *kept))
+
+
+def _stands_against(rule: Finding, finding: Finding) -> bool:
+    """Whether `rule` takes its characters from `finding`, whatever speaks for that."""
+    if rule.span.end <= finding.span.start or rule.span.start >= finding.span.end:
+        return False
+    if rule.entity_type == finding.entity_type:
+        return rule.validated
+    inside = finding.span.start <= rule.span.start and rule.span.end <= finding.span.end
+    return not (inside and is_bare_shape(rule))
+
+
+def _uncovered(finding: Finding, covered: Sequence[Span], text: str) -> Iterator[Finding]:
+    """What of `finding` no span in `covered` covers; they are sorted by start."""
+    if not covered:
+        yield finding
+        return
+    start = finding.span.start
+    for span in (*covered, Span(start=finding.span.end, end=finding.span.end)):
+        first, last = trimmed(text, start, max(start, min(span.start, finding.span.end)), finding.entity_type)
+        if sum(map(str.isalnum, text[first:last])) >= _LEAST:
+            yield replace(finding, span=Span(start=first, end=last))
+        start = max(start, span.end)

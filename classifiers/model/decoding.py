@@ -1,0 +1,248 @@
+"""From a model's numbers to findings: probabilities, one vote a word, spans, thresholds, and edges that a reader would cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, final
+
+import numpy as np
+
+from classifiers.model.manifest import TYPES, Manifest, split_label, types_of
+from classifiers.model.pieces import Pieces
+from governance.finding import Category, Finding, Label
+from governance.segment import Span
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DETECTOR_ID: Final = "model"
+DEFAULT_PERMILLE: Final = 500
+_STREET: Final = "STREET_ADDRESS"
+_ENTITIES: Final[Mapping[str, str]] = MappingProxyType({"ADDRESS": _STREET})
+# What a model of ours can find.
+FOUND: Final = frozenset(_ENTITIES.get(each, each) for each in TYPES)
+_CATEGORIES: Final[Mapping[str, Category]] = MappingProxyType(
+    {
+        "LOCATION": Category.ADDRESS,
+        _STREET: Category.ADDRESS,
+        "ORGANIZATION": Category.COMPANY,
+        "MEDICAL": Category.HEALTH,
+    }
+)
+_BEGINS: Final = frozenset({"B", "S", "U"})
+
+_EDGES: Final = " \t\r\n\v\f\u00a0\u2028\u2029\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb()[]{}<>,.;:!?\u2026-\u2013\u2014*_#@|/\\~=+&^"
+_BEFORE: Final[Mapping[str, str]] = MappingProxyType({"USERNAME": "@_", "ID": "#"})
+_BEHIND: Final[Mapping[str, str]] = MappingProxyType({"USERNAME": "_-"})
+_TITLE = re.compile(
+    r"(?:mr|mrs|ms|miss|mx|dr|prof|professor|sir|madam|dame|rev|hon|herr|frau|mme|mlle|monsieur|madame|señor|señora|sra?"
+    r"|srta|signor|signora|dott|dhr|mevr)(?:\.\s*|\s+|\Z)",
+    re.IGNORECASE,
+)
+_POSSESSIVE = re.compile(r"['\u2019]s\Z", re.IGNORECASE)
+_OWNERS: Final = frozenset({"PERSON", "LOCATION"})
+# An initial, letters with stops between them, or a word that is written with one.
+_ABBREVIATED = re.compile(
+    r"(?:\b[^\W\d_]|\.[^\W\d_]|\b(?:inc|ltd|co|corp|llc|bros|jr|sr|st|ave|rd|blvd|dr|ln|apt|str|nr|no|univ|dept|s\.a|a\.m|p\.m))\Z",
+    re.IGNORECASE,
+)
+_UNABBREVIATED: Final = frozenset({"ID", "USERNAME", "MEDICAL"})
+_NAME_CHARS: Final = 256
+_CLOSING: Final[Mapping[str, str]] = MappingProxyType({")": "(", "]": "["})
+
+
+@final
+class Decoder:
+    """Reads the answers of one model, as its manifest says. Pure; safe between threads.
+
+    A word is of the type that its pieces together find likeliest. A run of words of one type, of which each is as likely
+    as the threshold or as not, is a span where its best word reaches the threshold of the type; that word's probability
+    is the score. Pieces of a word vote with equal weight in a model of ours; the first decides in any other, since such
+    models are usually trained on it alone.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        types = types_of(manifest.labels)
+        self._entities = (
+            {each: _ENTITIES.get(each, each) for each in types} if manifest.kind == "ours" else dict(manifest.entities)
+        )
+        self._types = types
+        self._topics = manifest.topics
+        self._topic_thresholds = [manifest.topic_thresholds.get(each, DEFAULT_PERMILLE) for each in manifest.topics]
+        self._first_decides = manifest.kind != "ours"
+        self._columns = _columns(manifest.labels, types)
+        stated = [manifest.thresholds.get(each, DEFAULT_PERMILLE) for each in types]
+        # Nobody's answer is 0, which is also what pieces without an answer have.
+        self._thresholds = np.maximum(np.array(stated, dtype=np.float32) / 1000, np.float32(0.001))
+        self._floors = np.minimum(self._thresholds, np.float32(0.5))
+        reported = [number for number, each in enumerate(types) if each in self._entities]
+        self._lowest = self._floors[reported]
+        self._reported = reported
+
+    @property
+    def entities(self) -> frozenset[str]:
+        """The entity types that findings can have."""
+        return frozenset(self._entities.values())
+
+    @property
+    def width(self) -> int:
+        """The number of columns that `scores` gives."""
+        return 2 * len(self._types)
+
+    def scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of `logits` float32[..., labels], the probability of each type, then that it begins there: float32[..., width]."""
+        exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        exponents /= exponents.sum(axis=-1, keepdims=True)
+        scores: NDArray[np.float32] = exponents @ self._columns
+        return scores
+
+    def remarkable(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Of `scores` float32[windows, pieces, width], which windows can hold a finding at all. Most cannot."""
+        likely: NDArray[np.bool_] = np.any(scores[..., self._reported] >= self._lowest, axis=(1, 2))
+        return likely
+
+    def findings(self, text: str, pieces: Pieces, scores: NDArray[np.float32]) -> tuple[Finding, ...]:
+        """What `scores` float32[pieces, width] say of `text`, sorted by start, disjoint; `segment` is 0."""
+        return tuple(
+            Finding(
+                segment=0,
+                entity_type=entity,
+                span=Span(start=start, end=end),
+                permille=min(1000, round(score * 1000)),
+                detector=DETECTOR_ID,
+                category=_CATEGORIES.get(entity, Category.PERSONAL),
+            )
+            for kind, first, last, score in self._spans(text, pieces, scores)
+            if (entity := self._entities.get(kind)) is not None
+            for start, end in (trimmed(text, first, last, entity),)
+            if start < end
+        )
+
+    def labels(self, topics: NDArray[np.float32]) -> tuple[Label, ...]:
+        """The topics whose logit in `topics` float32[topics] reaches the threshold, sorted by name."""
+        chances = 1 / (1 + np.exp(-np.clip(topics, -60, 60)))
+        scored = zip(self._topics, self._topic_thresholds, np.rint(chances * 1000).astype(int).tolist(), strict=True)
+        return tuple(
+            sorted(
+                (Label(name=name, permille=permille) for name, least, permille in scored if permille >= max(1, least)),
+                key=lambda label: label.name,
+            )
+        )
+
+    def _spans(self, text: str, pieces: Pieces, scores: NDArray[np.float32]) -> Iterator[tuple[str, int, int, float]]:
+        """(type, start, end, score) of each run of words that reaches its threshold."""
+        if not len(pieces):
+            return
+        firsts = np.flatnonzero(np.diff(pieces.words, prepend=np.int32(-1)))
+        number = len(self._types)
+        votes = scores[firsts, :number] if self._first_decides else _means(scores[:, :number], firsts)
+        kinds = votes.argmax(axis=1)
+        best = votes[np.arange(len(votes)), kinds]
+        begins = scores[firsts, number + kinds] * 2 > scores[firsts, kinds]
+        starts, ends = pieces.starts[firsts], pieces.ends[np.append(firsts[1:], len(pieces)) - 1]
+        members = np.flatnonzero(best >= self._floors[kinds])
+        rows = zip(
+            members.tolist(),
+            kinds[members].tolist(),
+            best[members].tolist(),
+            begins[members].tolist(),
+            starts[members].tolist(),
+            ends[members].tolist(),
+            strict=True,
+        )
+        for kind, start, end, score in _runs(text, rows, [each == "ADDRESS" for each in self._types]):
+            if score >= self._thresholds[kind]:
+                yield self._types[kind], start, end, score
+
+
+def _columns(labels: Iterable[str], types: tuple[str, ...]) -> NDArray[np.float32]:
+    """What sums up the probabilities of `labels` by type, then by type those of labels that begin one."""
+    names = tuple(labels)
+    columns = np.zeros((len(names), 2 * len(types)), dtype=np.float32)
+    for row, label in enumerate(names):
+        if label != "O":
+            position, kind = split_label(label)
+            columns[row, types.index(kind)] = 1
+            columns[row, len(types) + types.index(kind)] = position in _BEGINS
+    return columns
+
+
+def _means(values: NDArray[np.float32], firsts: NDArray[Any]) -> NDArray[np.float32]:
+    """The mean of the rows of each word; `firsts` are the rows that begin one."""
+    counts = np.diff(np.append(firsts, len(values))).astype(np.float32)
+    sums: NDArray[np.float32] = np.add.reduceat(values, firsts, axis=0, dtype=np.float32)
+    sums /= counts[:, np.newaxis]
+    return sums
+
+
+def _runs(
+    text: str, words: Iterable[tuple[int, int, float, bool, int, int]], over_lines: list[bool]
+) -> Iterator[tuple[int, int, int, float]]:
+    """(type, start, end, score) of runs of `words`: (number, type, score, begins, start, end), in order."""
+    run: tuple[int, int, int, float] | None = None
+    last = -1
+    for number, kind, score, begins, start, end in words:
+        if (
+            run is not None
+            and kind == run[0]
+            and not begins
+            and _adjacent(text, number - last, run[2], start)
+            and (over_lines[kind] or text.find("\n", run[2], start) < 0)
+        ):
+            run = (kind, run[1], max(run[2], end), max(run[3], score))
+        else:
+            if run is not None:
+                yield run
+            run = (kind, start, end, score)
+        last = number
+    if run is not None:
+        yield run
+
+
+def _adjacent(text: str, distance: int, end: int, start: int) -> bool:
+    """Whether nothing stands between two words, or one mark that touches both, as in `Smith-Jones`."""
+    return distance == 1 or (distance == 2 and start - end == 1 and not text[end].isspace() and not text[end].isalnum())
+
+
+def trimmed(text: str, start: int, end: int, entity: str) -> tuple[int, int]:
+    """`start` and `end` of what is left of a span of `text` without title, space, marks at the edges and possessive.
+
+    Nothing is left (start == end) where no letter or digit is. `entity` is the name in a Finding.
+    """
+    start = _forward(text, start, end, entity)
+    while entity == "PERSON" and (title := _TITLE.match(text, start, end)) is not None:
+        start = _forward(text, title.end(), end, entity)
+    end = _backward(text, start, end, entity)
+    if entity in _OWNERS and (owner := _POSSESSIVE.search(text, max(start, end - 2), end)) is not None:
+        end = _backward(text, start, owner.start(), entity)
+    if not any(character.isalnum() for character in text[start:end]):
+        return start, start
+    return start, end
+
+
+def _forward(text: str, start: int, end: int, entity: str) -> int:
+    kept = _BEFORE.get(entity, "")
+    while start < end and text[start] in _EDGES and text[start] not in kept:
+        start += 1
+    return start
+
+
+def _backward(text: str, start: int, end: int, entity: str) -> int:
+    kept = _BEHIND.get(entity, "")
+    while end > start and text[end - 1] in _EDGES and text[end - 1] not in kept:
+        if _belongs(text, start, end, entity):
+            break
+        end -= 1
+    return end
+
+
+def _belongs(text: str, start: int, end: int, entity: str) -> bool:
+    """Whether the last mark of a span is part of it: the stop of an abbreviation, a bracket that was opened inside."""
+    mark = text[end - 1]
+    if mark == ".":
+        return entity not in _UNABBREVIATED and _ABBREVIATED.search(text, max(start, end - 16), end - 1) is not None
+    # In what is longer than a name, counting would cost more than it tells.
+    opening = _CLOSING.get(mark) if end - start <= _NAME_CHARS else None
+    return opening is not None and text.count(opening, start, end - 1) > text.count(mark, start, end - 1)

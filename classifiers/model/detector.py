@@ -1,0 +1,244 @@
+"""The detector of everything that has no shape: a model over windows of the text, batched across requests, cached by text."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, final
+
+import numpy as np
+
+from classifiers.cache import DigestCache
+from classifiers.labels import joined
+from classifiers.model.batching import CLOSED, BatchCounts, Batcher, BatchLimits, Frame, Job, Runner, Work
+from classifiers.model.decoding import DETECTOR_ID, Decoder
+from classifiers.model.manifest import Manifest, ModelFiles, read_model
+from classifiers.model.pieces import PieceReader, piece_reader, worth_reading
+from classifiers.model.session import Execution, ModelReport, ModelSession, Provider
+from classifiers.model.windows import windows
+from governance.errors import DetectorUnavailable
+from governance.finding import Detection, DetectionStatus, DetectorRun, Finding, Label
+from governance.segment import TextSegment
+
+# Above these the event loop would notice: what to hash, what to decode.
+_INLINE_CHARS: Final = 65_536
+_INLINE_PIECES: Final = 2_048
+_ENTRY_BYTES: Final = 480
+_FINDING_BYTES: Final = 240
+_SEVERITY: Final = (DetectionStatus.COMPLETE, DetectionStatus.PARTIAL, DetectionStatus.TIMEOUT)
+_GPU_PIECES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a model found in one text; `segment` of the findings is 0."""
+
+    status: DetectionStatus
+    findings: tuple[Finding, ...] = ()
+    labels: tuple[Label, ...] = ()
+
+
+_NOTHING: Final = Reading(status=DetectionStatus.COMPLETE)
+
+
+def load_model(
+    directory: Path, *, execution: Execution | None = None, limits: BatchLimits | None = None
+) -> ModelDetector:
+    """The detector of the model in `directory`, verified and tried. Raises ModelUnusable."""
+    files = read_model(directory)
+    reader = piece_reader(files)
+    session = ModelSession(files, reader, execution)
+    return ModelDetector(files, reader, session, limits=limits or limits_for(session.report), report=session.report)
+
+
+def limits_for(report: ModelReport) -> BatchLimits:
+    """Small batches for a CPU, which gains little from them and would make others wait; large ones for a GPU, two at a time."""
+    if report.provider is Provider.CPU:
+        return BatchLimits()
+    return BatchLimits(max_waiting=65_536, max_pieces=_GPU_PIECES, padding_permille=1_000, workers=2)
+
+
+@final
+class ModelDetector:
+    """A Detector over one model. The event loop neither reads, nor runs, nor decodes anything long.
+
+    A text is complete, partial where the deadline, or the bound of the queue, left some of its windows without an answer,
+    or timeout where it left all; what was found by then is in the Detection. Texts that were read to their end are kept
+    by keyed digest of text and version, as types and offsets. `report` is None for a runner of another kind.
+    """
+
+    def __init__(
+        self,
+        files: ModelFiles,
+        reader: PieceReader,
+        runner: Runner,
+        *,
+        limits: BatchLimits | None = None,
+        report: ModelReport | None = None,
+        reading_threads: int = 1,
+        max_entries: int = 16_384,
+        max_bytes: int = 16 << 20,
+    ) -> None:
+        manifest: Manifest = files.manifest
+        self.version = files.version
+        self.report = report
+        self._reader = reader
+        self._decoder = Decoder(manifest)
+        frame = Frame(prefix=reader.prefix, suffix=reader.suffix, padding=reader.padding, window=manifest.window)
+        self._size = manifest.window - frame.around
+        self._overlap = manifest.overlap
+        self._batcher = Batcher(runner, self._decoder, frame, limits)
+        self._threads = ThreadPoolExecutor(max_workers=reading_threads, thread_name_prefix="pieces")
+        # A lane of their own: a megabyte takes a second to cut into pieces.
+        self._long = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pieces-long")
+        self._cache: DigestCache[Reading] = DigestCache(max_entries=max_entries, max_weight=max_bytes)
+
+    @property
+    def entities(self) -> frozenset[str]:
+        """The entity types that it can find."""
+        return self._decoder.entities
+
+    @property
+    def counts(self) -> BatchCounts:
+        """What became of the windows so far."""
+        return self._batcher.counts
+
+    async def detect(self, segments: Sequence[TextSegment], *, deadline_ms: int) -> Detection:
+        """What `segments` hold. Raises DetectorUnavailable without content."""
+        deadline = time.monotonic() + deadline_ms / 1000
+        loop = asyncio.get_running_loop()
+        texts = [segment.text.reveal() for segment in segments]
+        if sum(map(len, texts)) <= _INLINE_CHARS:
+            keys, known = self._known(texts)
+        else:
+            keys, known = await loop.run_in_executor(self._long, self._known, texts)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        if not missing:
+            return self._detection(keys, known)
+        job = Job(deadline=deadline, loop=loop)
+        if not self._batcher.admit(job):
+            return self._detection(keys, known | self._readings(job, missing))
+        try:
+            lane = self._threads if sum(map(len, missing.values())) <= _INLINE_CHARS else self._long
+            try:
+                lane.submit(self._read, job, tuple(missing.values()))
+            except RuntimeError:
+                # Closed since the job was admitted.
+                self._batcher.fail(job, CLOSED)
+            await job.settled()
+        finally:
+            self._batcher.end(job)
+        if sum(len(work.pieces) for work in job.works) <= _INLINE_PIECES:
+            known |= self._readings(job, missing)
+        else:
+            known |= await loop.run_in_executor(self._long, self._readings, job, missing)
+        return self._detection(keys, known)
+
+    def detect_now(self, segments: Sequence[TextSegment], *, deadline_ms: int) -> Detection:
+        """As `detect`, in the calling thread, which must not be that of an event loop."""
+        deadline = time.monotonic() + deadline_ms / 1000
+        texts = [segment.text.reveal() for segment in segments]
+        keys, known = self._known(texts)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        job = Job(deadline=deadline)
+        if missing:
+            if self._batcher.admit(job):
+                try:
+                    self._read(job, tuple(missing.values()))
+                    job.wait()
+                finally:
+                    self._batcher.end(job)
+            known |= self._readings(job, missing)
+        return self._detection(keys, known)
+
+    def close(self) -> None:
+        """Ends what waits, with DetectorUnavailable, and the threads after what they are at."""
+        self._batcher.close()
+        for lane in (self._threads, self._long):
+            lane.shutdown(wait=False, cancel_futures=True)
+
+    def _known(self, texts: Sequence[str]) -> tuple[list[bytes], dict[bytes, Reading]]:
+        """The keys of `texts`, and what needs no model: what was read before, and what holds no letter."""
+        keys = [self._cache.key(text, self.version) for text in texts]
+        known: dict[bytes, Reading] = {}
+        for key, text in zip(keys, texts, strict=True):
+            reading = self._cache.get(key)
+            if reading is None and not worth_reading(text):
+                reading = _NOTHING
+            if reading is not None:
+                known[key] = reading
+        return keys, known
+
+    def _read(self, job: Job, texts: Sequence[str]) -> None:
+        """Makes windows of `texts` and hands them on. Whatever fails ends the job: this runs in a thread of its own.
+
+        Half of the time may go into reading, so that of a text that is too long something is answered.
+        """
+        now = time.monotonic()
+        limit = now + (job.deadline - now) / 2
+        try:
+            works: list[Work] = []
+            for text in texts:
+                if job.ended:
+                    return
+                pieces = self._reader.read(text, deadline=limit)
+                works.append(Work(pieces=pieces, windows=windows(len(pieces), size=self._size, overlap=self._overlap)))
+            self._batcher.submit(job, works)
+        except Exception as error:  # noqa: BLE001 - the edge of a thread; the name only, the message may quote content
+            self._batcher.fail(job, type(error).__name__)
+
+    def _readings(self, job: Job, missing: Mapping[bytes, str]) -> dict[bytes, Reading]:
+        """What the ended `job` says of the texts in `missing`. Raises DetectorUnavailable where it failed."""
+        kind = job.error
+        if not kind:
+            try:
+                return {
+                    key: self._reading(key, text, work)
+                    for (key, text), work in zip(missing.items(), job.works, strict=False)
+                }
+            except Exception as error:  # noqa: BLE001 - whatever fails is a failed detection
+                kind = type(error).__name__
+        # Raised out here: the cause may quote content, so that not even the context may refer to it.
+        raise DetectorUnavailable(f"the model failed with {kind}")
+
+    def _reading(self, key: bytes, text: str, work: Work) -> Reading:
+        whole = work.pieces.read_chars == len(text) and work.answered == len(work.windows)
+        if whole:
+            status = DetectionStatus.COMPLETE
+        else:
+            status = DetectionStatus.PARTIAL if work.answered else DetectionStatus.TIMEOUT
+        findings = self._findings(text, work) if work.scores else ()
+        labels = () if work.topics is None else self._decoder.labels(work.topics)
+        reading = Reading(status=status, findings=findings, labels=labels)
+        if whole:
+            self._cache.put(key, reading, weight=_ENTRY_BYTES + _FINDING_BYTES * (len(findings) + len(labels)))
+        return reading
+
+    def _findings(self, text: str, work: Work) -> tuple[Finding, ...]:
+        scores = np.zeros((len(work.pieces), self._decoder.width), dtype=np.float32)
+        for number, rows in work.scores.items():
+            window = work.windows[number]
+            scores[window.own_first : window.own_last] = rows
+        return self._decoder.findings(text, work.pieces, scores)
+
+    def _detection(self, keys: Sequence[bytes], known: Mapping[bytes, Reading]) -> Detection:
+        """The whole of what is `known` of the texts behind `keys`; a text of which nothing is known timed out."""
+        readings = [known.get(key, _UNREAD) for key in keys]
+        status = max((each.status for each in readings), key=_SEVERITY.index, default=DetectionStatus.COMPLETE)
+        return Detection(
+            status=status,
+            findings=tuple(
+                finding if finding.segment == number else replace(finding, segment=number)
+                for number, reading in enumerate(readings)
+                for finding in reading.findings
+            ),
+            labels=joined(*(reading.labels for reading in readings)),
+            detectors=(DetectorRun(id=DETECTOR_ID, version=self.version, status=status),),
+        )
+
+
+_UNREAD: Final = Reading(status=DetectionStatus.TIMEOUT)

@@ -1,0 +1,195 @@
+"""Text as a model reads it: pieces with their places in the text, their case and the word that each belongs to."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, final
+
+import numpy as np
+
+from classifiers.model.case import case_of
+from classifiers.model.manifest import TOKENIZER_FILE, ModelFiles, ModelUnusable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# About 10 ms of work: the clock is read in between.
+CHUNK_CHARS: Final = 8_192
+# Scripts that are written without spaces: Thai, Lao, Burmese, Khmer, kana, Han. There a piece is its own word.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_LETTER = re.compile(r"[^\W\d_]")
+_NONE: Final = np.zeros(0, dtype=np.int32)
+_PADDING = ("[PAD]", "<pad>", "<|padding|>", "<|endoftext|>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pieces:
+    """The pieces of one text, one row each, in order.
+
+    `starts` and `ends` are code points of the text, half open; neither ever decreases. `words` numbers the words, from 0
+    without a gap. `read_chars` is less than the text is long where the deadline cut it short.
+    """
+
+    ids: NDArray[np.int32]
+    starts: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    case: NDArray[np.uint8]
+    words: NDArray[np.int32]
+    read_chars: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@final
+class PieceReader:
+    """Turns text into pieces. Safe between threads.
+
+    Padding, truncation and special pieces in the text are off, whatever the file says: text is read to its end, and
+    text that spells `[SEP]` is text. `prefix` and `suffix` are the ids that stand around a window, `padding` fills one.
+    """
+
+    def __init__(self, tokenizer: bytes) -> None:
+        """Raises ValueError, without content, where `tokenizer` is no tokenizer.json."""
+        from tokenizers import Tokenizer  # noqa: PLC0415 - slow to import, and only who has a model needs it
+
+        try:
+            self._tokenizer: Any = Tokenizer.from_buffer(tokenizer)
+        except Exception as error:  # noqa: BLE001 - the library raises plain Exception
+            reason = " ".join(str(error).split())[:200]
+        else:
+            reason = ""
+        if reason:
+            raise ValueError(reason)
+        filling = self._tokenizer.padding
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._tokenizer.encode_special_tokens = True
+        self.padding = int(filling["pad_id"]) if filling else self._id_of_padding()
+        self.prefix, self.suffix = self._around()
+        self.vocabulary = int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+
+    def read(self, text: str, *, deadline: float) -> Pieces:
+        """The pieces of `text`, as far as they are known at `deadline` on the clock of `time.monotonic`."""
+        # The tokenizer takes UTF-8 only; the replacement is as long and no letter either.
+        clean = _SURROGATE.sub("\ufffd", text)
+        parts: list[Pieces] = []
+        for start, end in chunks(clean):
+            if time.monotonic() >= deadline:
+                break
+            part = clean[start:end]
+            parts.append(_pieces(part, start, self._tokenizer.encode(part, add_special_tokens=False)))
+        return _joined(parts)
+
+    def _id_of_padding(self) -> int:
+        known = (self._tokenizer.token_to_id(name) for name in _PADDING)
+        return int(next((each for each in known if each is not None), 0))
+
+    def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The ids that the tokenizer puts before and behind a text."""
+        encoding = self._tokenizer.encode("a", add_special_tokens=True)
+        inner = [number for number, special in enumerate(encoding.special_tokens_mask) if not special]
+        if not inner:
+            return tuple(encoding.ids), ()
+        return tuple(encoding.ids[: inner[0]]), tuple(encoding.ids[inner[-1] + 1 :])
+
+
+def piece_reader(files: ModelFiles) -> PieceReader:
+    """The reader of a model. Raises ModelUnusable."""
+    try:
+        return PieceReader(files.tokenizer)
+    except ValueError as error:
+        raise ModelUnusable(
+            f"model directory `{files.directory}`, `{TOKENIZER_FILE}`: it is no tokenizer ({error}):"
+            " export it with the Hugging Face library `tokenizers`"
+        ) from None
+
+
+def worth_reading(text: str) -> bool:
+    """Whether a letter stands in `text`: without one there is nothing for a model to read."""
+    return _LETTER.search(text) is not None
+
+
+def chunks(text: str) -> Iterator[tuple[int, int]]:
+    """Consecutive ranges that cover `text`, cut before white space where there is some.
+
+    The white space begins the next chunk: tokenizers that mark the start of a word need to see it.
+    """
+    start = 0
+    while start < len(text):
+        end = min(len(text), start + CHUNK_CHARS)
+        if end < len(text):
+            space = _last_space(text, start + 1, end)
+            end = space if space is not None else end
+        yield start, end
+        start = end
+
+
+def _last_space(text: str, start: int, end: int) -> int | None:
+    return next((place for place in range(end - 1, start - 1, -1) if text[place].isspace()), None)
+
+
+def _pieces(text: str, offset: int, encoding: Any) -> Pieces:
+    """The pieces of one chunk, which begins at `offset`."""
+    spans: list[tuple[int, int]] = encoding.offsets
+    places = np.array(spans, dtype=np.int32).reshape(-1, 2) + np.int32(offset)
+    starts_word = np.fromiter(_starts_of_words(text, spans, encoding.word_ids), dtype=np.int32, count=len(spans))
+    return Pieces(
+        ids=np.array(encoding.ids, dtype=np.int32),
+        starts=np.ascontiguousarray(places[:, 0]),
+        ends=np.ascontiguousarray(places[:, 1]),
+        case=np.array([case_of(text[start:end]) for start, end in spans], dtype=np.uint8),
+        words=np.cumsum(starts_word, dtype=np.int32) - np.int32(1),
+        read_chars=offset + len(text),
+    )
+
+
+def _joined(parts: list[Pieces]) -> Pieces:
+    """The pieces of consecutive chunks. A word ends with its chunk."""
+    if len(parts) == 1:
+        return parts[0]
+    words: list[NDArray[np.int32]] = [_NONE]
+    first = 0
+    for part in parts:
+        words.append(part.words + np.int32(first))
+        first += int(part.words[-1]) + 1 if len(part) else 0
+    return Pieces(
+        ids=np.concatenate([_NONE, *(part.ids for part in parts)]),
+        starts=np.concatenate([_NONE, *(part.starts for part in parts)]),
+        ends=np.concatenate([_NONE, *(part.ends for part in parts)]),
+        case=np.concatenate([_NONE.astype(np.uint8), *(part.case for part in parts)]),
+        words=np.concatenate(words),
+        read_chars=parts[-1].read_chars if parts else 0,
+    )
+
+
+def _starts_of_words(text: str, places: list[tuple[int, int]], word_ids: list[int | None]) -> Iterator[bool]:
+    """Of each piece, whether a new word begins with it: one that touches the last of the same word goes on with it.
+
+    Tokenizers that split at spaces alone put `Smith,` into one word, and a sentence of Chinese: the text decides as well.
+    """
+    previous: int | None = None
+    end = -1
+    for (start, stop), word in zip(places, word_ids, strict=True):
+        yield not (
+            word is not None
+            and word == previous
+            and (start < end or (start == end and start < stop and _inside_word(text, start)))
+        )
+        previous, end = word, stop
+
+
+def _inside_word(text: str, position: int) -> bool:
+    """Whether a word goes on from the character before `position` to the one at it."""
+    pair = text[position - 1 : position + 1]
+    return not any(_is_edge(each) for each in pair) and _UNSPACED.search(pair) is None
+
+
+def _is_edge(character: str) -> bool:
+    return not (character.isalnum() or character == "\u00ad" or "\u0300" <= character <= "\u036f")

@@ -1,0 +1,250 @@
+"""`ringfence classifier`: one model for all workers of a machine, over the Open Inference Protocol.
+
+Requests that wait while the model runs go together into its next run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import signal
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, final
+
+import grpc
+import numpy as np
+from open_inference.grpc import protocol
+from open_inference.grpc.service import GRPCInferenceServiceServicer, add_GRPCInferenceServiceServicer_to_server
+
+from classifiers.model.batching import BatchLimits, Runner
+from classifiers.model.manifest import ModelFiles
+from classifiers.model.remote import MAX_MESSAGE_BYTES, is_this_machine
+from classifiers.model.session import Answers, Batch
+from classifiers.model.tensors import BadTensor, batch_of, infer_response
+from governance.errors import ConfigInvalid
+from governance.yaml_source import quoted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MOST_WINDOWS: Final = 4_096
+_MOST_CALLS: Final = 1_024
+_GRACE_S: Final = 5.0
+
+
+class Full(Exception):
+    """As much waits as may."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    batch: Batch
+    answer: asyncio.Future[Answers]
+
+    @property
+    def pieces(self) -> int:
+        return int(self.batch.ids.size)
+
+
+@final
+class Gathered:
+    """Runs batches of many callers, several in one run of the model while they fit `limits`. Belongs to one event loop."""
+
+    def __init__(self, runner: Runner, limits: BatchLimits) -> None:
+        self._runner, self._limits = runner, limits
+        self._queue: deque[_Waiting] = deque()
+        self._windows = 0
+        self._free = limits.workers
+        self._threads = ThreadPoolExecutor(max_workers=limits.workers, thread_name_prefix="model")
+
+    async def run(self, batch: Batch) -> Answers:
+        """The answers to `batch`. Raises Full, or what the model raises. Who stops waiting leaves the queue."""
+        if self._windows + len(batch.ids) > self._limits.max_waiting:
+            raise Full
+        waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._windows += len(batch.ids)
+        self._next()
+        return await waiting.answer
+
+    def close(self) -> None:
+        """Ends the threads after the run that they are at."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _next(self) -> None:
+        """Begins as many runs as there are free threads and batches that wait."""
+        while self._free and (together := self._taken()):
+            self._free -= 1
+            ran = asyncio.get_running_loop().run_in_executor(
+                self._threads, _ran, self._runner, [each.batch for each in together]
+            )
+            ran.add_done_callback(functools.partial(self._settle, together))
+
+    def _taken(self) -> list[_Waiting]:
+        """The next batches that fit one run; at least one, if any waits."""
+        taken: list[_Waiting] = []
+        length = rows = 0
+        while self._queue:
+            first = self._queue[0]
+            longer, more = max(length, first.batch.ids.shape[1]), rows + first.batch.ids.shape[0]
+            if taken and longer * more > self._limits.max_pieces:
+                break
+            self._queue.popleft()
+            self._windows -= len(first.batch.ids)
+            if not first.answer.done():
+                taken.append(first)
+                length, rows = longer, more
+        return taken
+
+    def _settle(self, together: list[_Waiting], ran: asyncio.Future[list[Answers]]) -> None:
+        self._free += 1
+        error = ran.exception()
+        for number, waiting in enumerate(together):
+            if waiting.answer.done():
+                continue
+            if error is None:
+                waiting.answer.set_result(ran.result()[number])
+            else:
+                waiting.answer.set_exception(error)
+        self._next()
+
+
+def _ran(runner: Runner, batches: list[Batch]) -> list[Answers]:
+    """The answers to each of `batches`, from one run."""
+    length = max(each.ids.shape[1] for each in batches)
+    answers = runner.run(
+        Batch(
+            ids=_stacked([each.ids for each in batches], length),
+            mask=_stacked([each.mask for each in batches], length),
+            case=_stacked([each.case for each in batches], length),
+        )
+    )
+    ends = np.cumsum([len(each.ids) for each in batches])
+    return [
+        Answers(
+            tokens=answers.tokens[end - len(each.ids) : end, : each.ids.shape[1]],
+            topics=answers.topics[end - len(each.ids) : end],
+        )
+        for each, end in zip(batches, ends.tolist(), strict=True)
+    ]
+
+
+def _stacked(arrays: list[NDArray[np.int64]], length: int) -> NDArray[np.int64]:
+    # What is masked may be any piece.
+    return np.concatenate([np.pad(each, ((0, 0), (0, length - each.shape[1]))) for each in arrays])
+
+
+@final
+class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]
+    """The service. Errors hold no content."""
+
+    def __init__(self, files: ModelFiles, gathered: Gathered) -> None:
+        self._files, self._gathered = files, gathered
+
+    async def ServerLive(self, _: Any, __: Any) -> Any:  # noqa: N802 - the protocol's name
+        """Always."""
+        return protocol.ServerLiveResponse(live=True)
+
+    async def ServerReady(self, _: Any, __: Any) -> Any:  # noqa: N802
+        """Always: what serves has loaded its model."""
+        return protocol.ServerReadyResponse(ready=True)
+
+    async def ModelReady(self, request: Any, _: Any) -> Any:  # noqa: N802
+        """Whether this is the model."""
+        return protocol.ModelReadyResponse(ready=request.name == self._files.manifest.name)
+
+    async def ServerMetadata(self, _: Any, __: Any) -> Any:  # noqa: N802
+        """Who serves."""
+        return protocol.ServerMetadataResponse(name="ringfence")
+
+    async def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Name, version and tensors of the model. NOT_FOUND for another."""
+        await self._check(request.name, context)
+        manifest = self._files.manifest
+        told = protocol.ModelMetadataResponse(
+            name=manifest.name, versions=[self._files.version], platform="onnxruntime"
+        )
+        for name in ("input_ids", "attention_mask", "case"):
+            told.inputs.add(name=name, datatype="INT64", shape=[-1, -1])
+        for name, shape in (("tokens", [-1, -1, len(manifest.labels)]), ("topics", [-1, len(manifest.topics)])):
+            told.outputs.add(name=name, datatype="FP32", shape=shape)
+        return told
+
+    async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """The logits of a batch. INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, INTERNAL."""
+        await self._check(request.model_name, context)
+        if request.model_version not in {"", self._files.version}:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "another version of the model is served")
+        try:
+            batch = batch_of(request, most=_MOST_WINDOWS, window=self._files.manifest.window)
+        except BadTensor as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            raise
+        try:
+            answers = await self._gathered.run(batch)
+        except Full:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too much waits")
+            raise
+        except Exception as error:  # the edge of the service; the message could hold a piece
+            await context.abort(grpc.StatusCode.INTERNAL, type(error).__name__)
+            raise
+        return infer_response(answers, model=self._files.manifest.name, version=self._files.version)
+
+    async def _check(self, name: str, context: Any) -> None:
+        if name != self._files.manifest.name:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"the model served is {self._files.manifest.name}")
+
+
+async def serve(
+    listen: str, files: ModelFiles, runner: Runner, limits: BatchLimits, *, started: Callable[[str], None]
+) -> None:
+    """Serves `runner` at `listen` (`unix:/path`, or an address of this machine with its port) until SIGTERM or SIGINT.
+
+    `started` learns where. Raises ConfigInvalid where the address cannot be used.
+    """
+    host = listen.rpartition(":")[0]
+    if not listen.startswith("unix:/") and not is_this_machine(host):
+        raise ConfigInvalid(
+            f"--listen: {quoted(listen)} is neither unix:/path nor an address of this machine with its port"
+        )
+    gathered = Gathered(runner, limits)
+    # What is read here was sent to be kept: a socket is for the user who runs this.
+    os.umask(0o077)
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.so_reuseport", 0),
+        ],
+        maximum_concurrent_rpcs=_MOST_CALLS,
+    )
+    add_GRPCInferenceServiceServicer_to_server(Inference(files, gathered), server)
+    try:
+        port = _bound(server, listen)
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopped.set)
+        await server.start()
+        started(listen if listen.startswith("unix:") else f"{host}:{port}")
+        await stopped.wait()
+    finally:
+        await server.stop(_GRACE_S)
+        gathered.close()
+
+
+def _bound(server: grpc.aio.Server, listen: str) -> int:
+    """The port at which `server` will listen. A socket that a process which is gone has left is removed."""
+    if listen.startswith("unix:"):
+        path = Path(listen.removeprefix("unix:"))
+        if path.is_socket():
+            path.unlink()
+    try:
+        return int(server.add_insecure_port(listen))
+    except RuntimeError:
+        raise ConfigInvalid(f"--listen: {quoted(listen)} cannot be used; is somebody else listening there?") from None

@@ -1,0 +1,93 @@
+"""Batches and answers as messages of the Open Inference Protocol: little-endian rows in `raw_input_contents`.
+
+Source: Open Inference Protocol, gRPC (https://github.com/kserve/open-inference-protocol), as Triton and KServe serve it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from open_inference.grpc import protocol
+
+from classifiers.model.session import Answers, Batch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_DTYPES: Final[Mapping[str, str]] = {"INT64": "<i8", "INT32": "<i4", "FP32": "<f4", "FP16": "<f2"}
+_INPUTS: Final = ("input_ids", "attention_mask", "case")
+
+
+class BadTensor(Exception):
+    """A message holds no tensors of the shape that it states, or not the ones that were asked for."""
+
+
+def infer_request(batch: Batch, *, model: str, version: str, outputs: Sequence[str]) -> Any:
+    """The ModelInferRequest that asks `model` for `outputs` of `batch`."""
+    request = protocol.ModelInferRequest(model_name=model, model_version=version)
+    for name, array in zip(_INPUTS, (batch.ids, batch.mask, batch.case), strict=True):
+        _put(request.inputs.add(), name, "INT64", array.shape)
+        request.raw_input_contents.append(np.ascontiguousarray(array, dtype="<i8").tobytes())
+    for name in outputs:
+        request.outputs.add().name = name
+    return request
+
+
+def batch_of(request: Any, *, most: int, window: int) -> Batch:
+    """The batch that a ModelInferRequest holds: at most `most` windows of at most `window` pieces. Raises BadTensor."""
+    arrays = _arrays(request.inputs, request.raw_input_contents)
+    if set(arrays) != set(_INPUTS):
+        raise BadTensor(f"the inputs are {', '.join(_INPUTS)}")
+    ids, mask, case = (arrays[name] for name in _INPUTS)
+    if ids.ndim != 2 or not 0 < ids.shape[0] <= most or not 0 < ids.shape[1] <= window:
+        raise BadTensor(f"a batch is 1 to {most} windows of 1 to {window} pieces")
+    if mask.shape != ids.shape or case.shape != ids.shape or any(each.dtype.kind != "i" for each in (ids, mask, case)):
+        raise BadTensor("the inputs are whole numbers of one shape")
+    return Batch(ids=ids.astype(np.int64), mask=mask.astype(np.int64), case=case.astype(np.int64))
+
+
+def infer_response(answers: Answers, *, model: str, version: str) -> Any:
+    """The ModelInferResponse that holds `answers`."""
+    response = protocol.ModelInferResponse(model_name=model, model_version=version)
+    for name, array in (("tokens", answers.tokens), ("topics", answers.topics)):
+        _put(response.outputs.add(), name, "FP32", array.shape)
+        response.raw_output_contents.append(np.ascontiguousarray(array, dtype="<f4").tobytes())
+    return response
+
+
+def answers_of(response: Any, outputs: Sequence[str], *, windows: int) -> Answers:
+    """What a ModelInferResponse says of so many windows: `outputs` are tokens, then topics if there are any.
+
+    Raises BadTensor.
+    """
+    arrays = _arrays(response.outputs, response.raw_output_contents)
+    if missing := [name for name in outputs if name not in arrays]:
+        raise BadTensor(f"the answer holds no `{missing[0]}`")
+    tokens = arrays[outputs[0]].astype(np.float32)
+    topics = arrays[outputs[1]].astype(np.float32) if len(outputs) > 1 else np.zeros((windows, 0), dtype=np.float32)
+    return Answers(tokens=tokens, topics=topics)
+
+
+def _put(tensor: Any, name: str, kind: str, shape: Iterable[int]) -> None:
+    tensor.name = name
+    tensor.datatype = kind
+    tensor.shape.extend(shape)
+
+
+def _arrays(tensors: Sequence[Any], contents: Sequence[bytes]) -> dict[str, NDArray[Any]]:
+    if len(tensors) != len(contents):
+        raise BadTensor("tensors are sent as raw contents, one for each")
+    arrays: dict[str, NDArray[Any]] = {}
+    for tensor, raw in zip(tensors, contents, strict=True):
+        dtype = np.dtype(_DTYPES.get(tensor.datatype, "V1"))
+        shape = tuple(tensor.shape)
+        # Whole numbers of Python: no product of shapes overflows.
+        size = dtype.itemsize
+        for each in shape:
+            size *= each
+        if dtype.kind == "V" or any(each < 0 for each in shape) or size != len(raw):
+            raise BadTensor("a tensor is not of the type and shape that it states")
+        arrays[tensor.name] = np.frombuffer(raw, dtype=dtype).reshape(shape)
+    return arrays

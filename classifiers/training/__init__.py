@@ -1,0 +1,1 @@
+"""From open data and our templates to the weights of the model tier."""

@@ -1,0 +1,314 @@
+"""Rules and a model as one detector."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifiers.detector import PatternDetector
+from classifiers.ensemble import Ensemble, settled
+from governance.errors import DetectorUnavailable
+from governance.finding import Category, Detection, DetectionStatus, DetectorRun, Finding, Jurisdiction, Label
+from governance.segment import Role, Span, TextSegment
+from governance.sensitive import SensitiveText
+from tests.fakes import FakeDetector
+
+
+@dataclass(slots=True, eq=False)
+class FakeModel:
+    """Answers with `detection`, or fails."""
+
+    detection: Detection
+    broken: Exception | None = None
+    version: str = "m@1+00000000"
+    asked: threading.Event = field(default_factory=threading.Event)
+    forever: bool = False
+    closed: bool = False
+
+    async def detect(self, segments: Sequence[TextSegment], *, deadline_ms: int) -> Detection:
+        if self.forever:
+            await asyncio.Event().wait()
+        return self.detect_now(segments, deadline_ms=deadline_ms)
+
+    def detect_now(self, segments: Sequence[TextSegment], *, deadline_ms: int) -> Detection:
+        self.asked.set()
+        if self.broken is not None:
+            raise self.broken
+        return self.detection
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def segments(*texts: str) -> list[TextSegment]:
+    return [TextSegment(role=Role.USER, place="/messages/*/content", text=SensitiveText(text)) for text in texts]
+
+
+def finding(
+    entity: str, start: int, end: int, permille: int = 900, *, segment: int = 0, validated: bool = False, by: str = "r"
+) -> Finding:
+    return Finding(
+        segment=segment,
+        entity_type=entity,
+        span=Span(start=start, end=end),
+        permille=permille,
+        detector=by,
+        validated=validated,
+        category=Category.PERSONAL,
+    )
+
+
+def said(entity: str, start: int, end: int, permille: int = 900, *, segment: int = 0) -> Finding:
+    return finding(entity, start, end, permille, segment=segment, by="model")
+
+
+def detection(status: DetectionStatus, *findings: Finding, by: str, labels: Sequence[Label] = ()) -> Detection:
+    run = DetectorRun(id=by, version="m@1+00000000", status=status)
+    return Detection(status=status, findings=findings, labels=tuple(labels), detectors=(run,))
+
+
+def spans(text: str, found: Sequence[Finding], added: Sequence[Finding]) -> list[tuple[str, str]]:
+    return [(each.entity_type, text[each.span.start : each.span.end]) for each in settled(found, added, text)]
+
+
+DONE = DetectionStatus.COMPLETE
+
+
+async def test_the_two_are_one_detection() -> None:
+    """Findings by segment and start, labels with the higher score, the runs of both; where a person lives is of the rules."""
+    rules = detection(
+        DONE,
+        finding("EMAIL_ADDRESS", 10, 14, validated=True),
+        finding("PHONE_NUMBER", 0, 3, segment=1),
+        by="patterns",
+        labels=[Label(name="health", permille=300), Label(name="financial", permille=500)],
+    )
+    rules.jurisdictions = (Jurisdiction(code="DE", permille=900),)
+    rules.residency_labels = ("eu",)
+    model = detection(
+        DONE,
+        said("PERSON", 0, 4),
+        said("LOCATION", 5, 8, segment=1),
+        by="model",
+        labels=[Label(name="health", permille=800)],
+    )
+    whole = await Ensemble(FakeDetector(rules), FakeModel(model)).detect(
+        segments("Anna here a@b.", "123 Ulm "), deadline_ms=1_000
+    )
+
+    assert (
+        Detection(
+            status=DONE,
+            findings=(
+                said("PERSON", 0, 4),
+                finding("EMAIL_ADDRESS", 10, 14, validated=True),
+                finding("PHONE_NUMBER", 0, 3, segment=1),
+                said("LOCATION", 5, 8, segment=1),
+            ),
+            labels=(Label(name="financial", permille=500), Label(name="health", permille=800)),
+            jurisdictions=rules.jurisdictions,
+            residency_labels=("eu",),
+            detectors=(*rules.detectors, *model.detectors),
+        )
+        == whole
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "added", "expected"),
+    [
+        # What a check has verified stays, and takes its characters from the model.
+        (
+            "Anna <anna@example.com>",
+            [finding("EMAIL_ADDRESS", 6, 22, validated=True)],
+            [said("PERSON", 0, 23)],
+            [("PERSON", "Anna"), ("EMAIL_ADDRESS", "anna@example.com")],
+        ),
+        (
+            "anna@example.com",
+            [finding("EMAIL_ADDRESS", 0, 16, validated=True)],
+            [said("PERSON", 0, 4, 1000)],
+            [("EMAIL_ADDRESS", "anna@example.com")],
+        ),
+        (
+            "example.com/anna",
+            [finding("URL", 0, 16, 500)],
+            [said("PERSON", 12, 16, 1000)],
+            [("URL", "example.com/anna")],
+        ),
+        (
+            "id 4111111111111111",
+            [finding("CREDIT_CARD", 3, 19, 1000, validated=True)],
+            [said("ID", 3, 19, 1000)],
+            [("CREDIT_CARD", "4111111111111111")],
+        ),
+        # Addresses and dates of both become their union.
+        (
+            "12 High Street, N1 9GU London",
+            [finding("STREET_ADDRESS", 0, 14, 700)],
+            [said("STREET_ADDRESS", 3, 22)],
+            [("STREET_ADDRESS", "12 High Street, N1 9GU")],
+        ),
+        # What lies inside what a rule has found is covered already.
+        (
+            "Hauptstr. 5, 10115 Berlin",
+            [finding("STREET_ADDRESS", 0, 25, 500)],
+            [said("LOCATION", 19, 25, 1000)],
+            [("STREET_ADDRESS", "Hauptstr. 5, 10115 Berlin")],
+        ),
+        # A bare shape inside a finding of the model is part of it.
+        (
+            "case 4471-0198",
+            [finding("PHONE_NUMBER", 5, 14, 400)],
+            [said("ID", 5, 14, 950)],
+            [("ID", "4471-0198")],
+        ),
+        (
+            "case 4471-0198",
+            [finding("PHONE_NUMBER", 5, 14, 700)],
+            [said("ID", 5, 14, 600)],
+            [("PHONE_NUMBER", "4471-0198")],
+        ),
+        # More than a shape keeps its place.
+        (
+            "case 4471-0198",
+            [finding("PHONE_NUMBER", 5, 14, 850)],
+            [said("ID", 5, 14, 1000)],
+            [("PHONE_NUMBER", "4471-0198")],
+        ),
+        # In part over one another: nothing is lost.
+        (
+            "Anna Smith 12345",
+            [finding("CODE", 5, 16, 400)],
+            [said("PERSON", 0, 10, 1000)],
+            [("PERSON", "Anna"), ("CODE", "Smith 12345")],
+        ),
+        ("nothing", [], [said("PERSON", 0, 7)], [("PERSON", "nothing")]),
+    ],
+)
+def test_overlaps_are_settled(
+    text: str, found: Sequence[Finding], added: Sequence[Finding], expected: list[tuple[str, str]]
+) -> None:
+    """By what speaks for each, and so that what either has seen is covered."""
+    assert expected == spans(text, found, added)
+
+
+SPANS = st.lists(
+    st.tuples(st.integers(0, 39), st.integers(1, 12), st.sampled_from("ABC"), st.integers(1, 1_000), st.booleans()),
+    max_size=6,
+)
+
+
+def disjoint(rows: list[tuple[int, int, str, int, bool]], by: str) -> list[Finding]:
+    taken: list[Finding] = []
+    for start, length, entity, permille, validated in sorted(rows):
+        if not taken or taken[-1].span.end <= start:
+            taken.append(finding(entity, start, start + length, permille, validated=validated and by != "model", by=by))
+    return taken
+
+
+@given(SPANS, SPANS)
+def test_nothing_overlaps_and_nothing_that_was_seen_is_lost(
+    found_rows: list[tuple[int, int, str, int, bool]], added_rows: list[tuple[int, int, str, int, bool]]
+) -> None:
+    """Whatever the two say: in order, disjoint, and of the text all but single letters is covered that one of them covers."""
+    text = "x" * 60
+    found, added = disjoint(found_rows, "r"), disjoint(added_rows, "model")
+    whole = settled(found, added, text)
+    covered = {place for each in whole for place in range(each.span.start, each.span.end)}
+    left = "".join(
+        "x" if place not in covered and any(f.span.start <= place < f.span.end for f in (*found, *added)) else " "
+        for place in range(60)
+    )
+
+    assert all(a.span.end <= b.span.start for a, b in pairwise(whole))
+    assert "xx" not in left
+    assert [each for each in found if each.validated] == [each for each in whole if each.validated]
+
+
+@pytest.mark.parametrize(
+    ("rules", "model", "whole"),
+    [
+        (DONE, DetectionStatus.PARTIAL, DetectionStatus.PARTIAL),
+        (DetectionStatus.TIMEOUT, DetectionStatus.PARTIAL, DetectionStatus.TIMEOUT),
+        (DONE, DetectionStatus.TIMEOUT, DetectionStatus.TIMEOUT),
+    ],
+)
+async def test_the_worse_status_is_that_of_the_whole(
+    rules: DetectionStatus, model: DetectionStatus, whole: DetectionStatus
+) -> None:
+    """And each run keeps its own."""
+    ensemble = Ensemble(FakeDetector(detection(rules, by="patterns")), FakeModel(detection(model, by="model")))
+    answer = await ensemble.detect(segments("x"), deadline_ms=1_000)
+
+    assert (whole, [rules, model]) == (answer.status, [run.status for run in answer.detectors])
+
+
+async def test_a_model_that_fails_takes_nothing_from_the_rules() -> None:
+    """What they found stands, and the status says that something failed."""
+    rules = detection(DONE, finding("PHONE_NUMBER", 0, 3), by="patterns")
+    ensemble = Ensemble(
+        FakeDetector(rules), FakeModel(detection(DONE, by="model"), broken=DetectorUnavailable("the model failed"))
+    )
+    answer = await ensemble.detect(segments("123"), deadline_ms=1_000)
+
+    failed = DetectorRun(id="model", version="m@1+00000000", status=DetectionStatus.FAILED)
+    assert DetectionStatus.FAILED is answer.status
+    assert (rules.findings, (*rules.detectors, failed)) == (answer.findings, answer.detectors)
+
+
+async def test_rules_that_fail_fail_the_whole_and_the_model_is_not_waited_for() -> None:
+    """Without the rules nothing is known; nothing of the question is left running."""
+    model = FakeModel(detection(DONE, by="model"), forever=True)
+    ensemble = Ensemble(FakeDetector(detection(DONE, by="patterns"), broken=DetectorUnavailable("broken")), model)
+    with pytest.raises(DetectorUnavailable, match="broken"):
+        await ensemble.detect(segments("x"), deadline_ms=1_000)
+    await asyncio.sleep(0)
+
+    assert [] == [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+async def test_the_model_is_at_work_before_the_rules_take_the_event_loop() -> None:
+    """Rules read short texts without giving way: the model must have its question by then."""
+    model = FakeModel(detection(DONE, by="model"))
+    seen: list[bool] = []
+
+    class Watching:
+        async def detect(self, segments: Sequence[TextSegment], *, deadline_ms: int) -> Detection:
+            seen.append(model.asked.is_set())
+            return detection(DONE, by="patterns")
+
+    await Ensemble(Watching(), model).detect(segments("x"), deadline_ms=1_000)
+
+    assert [True] == seen
+
+
+def test_without_an_event_loop_the_answer_is_the_same() -> None:
+    """With the real rules: a card number stays one, whatever the model says of it."""
+    text = "Anna paid with 4111 1111 1111 1111"
+    model = FakeModel(detection(DONE, said("PERSON", 0, 4), said("ID", 15, 34, 1000), by="model"))
+    ensemble = Ensemble(PatternDetector(), model)
+    answer = ensemble.detect_now(segments(text), deadline_ms=60_000)
+    ensemble.close()
+
+    assert [("PERSON", "Anna"), ("CREDIT_CARD", "4111 1111 1111 1111")] == [
+        (each.entity_type, text[each.span.start : each.span.end]) for each in answer.findings
+    ]
+    assert ["patterns", "model"] == [run.id for run in answer.detectors]
+    assert model.closed
+
+
+def test_a_model_that_fails_without_an_event_loop_is_a_failed_run() -> None:
+    """As with one."""
+    model = FakeModel(detection(DONE, by="model"), broken=DetectorUnavailable("the model failed"))
+    ensemble = Ensemble(PatternDetector(), model)
+
+    assert DetectionStatus.FAILED is ensemble.detect_now(segments("x"), deadline_ms=60_000).status
+    ensemble.close()

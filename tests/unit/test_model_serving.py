@@ -1,0 +1,312 @@
+"""One model behind the Open Inference Protocol: the same answers as here, batches of many callers, and errors without content."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from open_inference.grpc import protocol
+from open_inference.grpc.service import GRPCInferenceServiceStub
+
+from classifiers.detector import PatternDetector
+from classifiers.extra import OwnRecognizers
+from classifiers.model.batching import BatchLimits
+from classifiers.model.choice import chosen_model, composed, model_directory
+from classifiers.model.detector import ModelDetector, load_model
+from classifiers.model.manifest import read_model
+from classifiers.model.pieces import piece_reader
+from classifiers.model.remote import RemoteModel
+from classifiers.model.serving import Full, Gathered, serve
+from classifiers.model.session import Answers, Batch, ModelSession
+from classifiers.model.tensors import BadTensor, batch_of, infer_request
+from governance.errors import ConfigInvalid, DetectorUnavailable
+from governance.finding import DetectionStatus
+from governance.segment import Role, TextSegment
+from governance.sensitive import SensitiveText
+from governance.settings import Classifiers
+from tests.model_directories import write
+
+TEXT = "our neighbour Tomasz Kowalski began dialysis in Berlin"
+WAIT_S = 60
+
+
+def segment(text: str) -> TextSegment:
+    """A segment of a user."""
+    return TextSegment(role=Role.USER, place="/text", text=SensitiveText(text))
+
+
+def batch(*rows: list[int]) -> Batch:
+    """A batch of rows of one length."""
+    ids = np.array(rows, dtype=np.int64)
+    return Batch(ids=ids, mask=np.ones_like(ids), case=np.zeros_like(ids))
+
+
+@contextmanager
+def served(directory: Path, listen: str) -> Iterator[None]:
+    """`ringfence classifier`, listening."""
+    command = [sys.executable, "-m", "governance.cli", "classifier", "--model", str(directory), "--listen", listen]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert "listening on" in line, line
+        yield
+        process.send_signal(signal.SIGTERM)
+        assert 0 == process.wait(WAIT_S)
+
+
+def test_workers_share_the_model_of_another_process(tmp_path: Path) -> None:
+    """Findings and labels are those of the model here; the socket is the user's own; when the process ends, detection fails."""
+    directory, path = write(tmp_path / "tiny"), tmp_path / "model.sock"
+    here = load_model(directory).detect_now([segment(TEXT)], deadline_ms=10_000)
+
+    with served(directory, f"unix:{path}"):
+        assert 0 == stat.S_IMODE(path.stat().st_mode) & 0o077
+        remote = chosen_model(Classifiers(model=str(directory), server=f"unix:{path}"))
+        assert isinstance(remote, ModelDetector)
+        there = remote.detect_now([segment(TEXT)], deadline_ms=10_000)
+    assert (DetectionStatus.COMPLETE, here) == (there.status, there)
+    assert {"PERSON", "MEDICAL", "LOCATION"} == {finding.entity_type for finding in there.findings}
+
+    with pytest.raises(DetectorUnavailable, match=r"^the model failed with _InactiveRpcError$"):
+        remote.detect_now([segment(TEXT + " on")], deadline_ms=10_000)
+    remote.close()
+
+
+def test_the_rules_and_a_model_become_one_detector(tmp_path: Path) -> None:
+    """Who settings ask for is there, and both are recorded as having run."""
+    directory = write(tmp_path / "tiny")
+
+    with ExitStack() as held:
+        both = composed(PatternDetector(), OwnRecognizers(), Classifiers(model=str(directory)), held)
+        found = both.detect_now([segment(f"{TEXT}, jane@example.com")], deadline_ms=10_000)
+
+    assert {"PERSON", "MEDICAL", "LOCATION", "EMAIL_ADDRESS"} == {each.entity_type for each in found.findings}
+    assert ["patterns", "model"] == [run.id for run in found.detectors]
+    assert "health" in {label.name for label in found.labels}
+
+
+def test_a_model_that_is_not_there_is_told_by_name() -> None:
+    """With what may stand instead."""
+    with pytest.raises(
+        ConfigInvalid, match=r"`classifiers\.model`: there is no directory `nowhere`; it is off, student, teacher or"
+    ):
+        model_directory("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://127.0.0.1:1", "is none of unix:/path"),
+        ("unix:relative", "is none of unix:/path"),
+        ("grpc:/path", "is none of unix:/path"),
+        ("unix://127.0.0.1:1", "is none of unix:/path"),
+        ("grpc://192.0.2.1:8001", "is another machine; use grpcs://"),
+        ("grpc://triton.example:8001", "is another machine; use grpcs://"),
+    ],
+)
+def test_no_piece_leaves_the_machine_unencrypted(tmp_path: Path, address: str, said: str) -> None:
+    """Addresses of other forms are refused before anything is sent."""
+    files = read_model(write(tmp_path / "tiny"))
+
+    with pytest.raises(ConfigInvalid, match=said):
+        RemoteModel(address, files)
+
+
+class Serving:
+    """`serve` in a loop of its own, in this process."""
+
+    def __init__(self, directory: Path, runner: Any = None, **limits: int) -> None:
+        self.files = read_model(directory)
+        self._runner = runner or ModelSession(self.files, piece_reader(self.files))
+        self._limits = BatchLimits(**limits)
+        self._where: list[str] = []
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        assert self._ready.wait(WAIT_S)
+        return f"grpc://{self._where[0]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join(WAIT_S)
+        assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        async def main() -> None:
+            self._loop = asyncio.get_running_loop()
+            # Signals reach the main thread alone.
+            self._loop.add_signal_handler = lambda *_: None  # type: ignore[method-assign,assignment]
+            self._task = asyncio.create_task(
+                serve("127.0.0.1:0", self.files, self._runner, self._limits, started=self._started)
+            )
+            await asyncio.wait((self._task,))
+
+        mask = os.umask(0o077)
+        asyncio.run(main())
+        os.umask(mask)
+
+    def _started(self, where: str) -> None:
+        self._where.append(where)
+        self._ready.set()
+
+
+def stub(address: str, stack: ExitStack) -> Any:
+    """A client of the protocol that is not ours."""
+    channel = stack.enter_context(grpc.insecure_channel(address.removeprefix("grpc://")))
+    return GRPCInferenceServiceStub(channel)
+
+
+def test_any_client_of_the_protocol_is_answered(tmp_path: Path) -> None:
+    """Readiness, metadata and inference; what is malformed, another model's or another version's is refused by code."""
+    serving = Serving(write(tmp_path / "tiny"))
+    with serving as address, ExitStack() as stack:
+        client = stub(address, stack)
+        told = client.ModelMetadata(protocol.ModelMetadataRequest(name="tiny"), timeout=WAIT_S)
+        good = infer_request(batch([4, 5]), model="tiny", version="", outputs=("tokens", "topics"))
+
+        assert client.ServerLive(protocol.ServerLiveRequest(), timeout=WAIT_S).live
+        assert client.ServerReady(protocol.ServerReadyRequest(), timeout=WAIT_S).ready
+        assert "ringfence" == client.ServerMetadata(protocol.ServerMetadataRequest(), timeout=WAIT_S).name
+        assert [True, False] == [
+            client.ModelReady(protocol.ModelReadyRequest(name=name), timeout=WAIT_S).ready for name in ("tiny", "other")
+        ]
+        assert ([serving.files.version], ["tokens", "topics"]) == (
+            list(told.versions),
+            [each.name for each in told.outputs],
+        )
+        assert [[1, 2, 21], [1, 8]] == [list(each.shape) for each in client.ModelInfer(good, timeout=WAIT_S).outputs]
+        codes = []
+        for spoilt in spoilt_requests(good):
+            with pytest.raises(grpc.RpcError) as refused:
+                client.ModelInfer(spoilt, timeout=WAIT_S)
+            codes.append(refused.value.code().name)
+        assert ["NOT_FOUND", "NOT_FOUND", *["INVALID_ARGUMENT"] * 5] == codes
+
+
+def spoilt_requests(good: Any) -> Iterator[Any]:
+    """`good` with one thing wrong each."""
+
+    def copy() -> Any:
+        made = protocol.ModelInferRequest()
+        made.CopyFrom(good)
+        return made
+
+    other, old, short, large, typed, missing, empty = (copy() for _ in range(7))
+    other.model_name = "other"
+    old.model_version = "tiny@0+00000000"
+    short.raw_input_contents[0] = b"\0" * 15
+    for tensor in large.inputs:
+        tensor.shape[:] = [1 << 40, 1 << 40]
+    typed.inputs[0].datatype = "BYTES"
+    del missing.inputs[2]
+    empty.inputs[0].shape[:] = [0, 2]
+    return iter((other, old, short, large, typed, missing, empty))
+
+
+def test_another_model_than_here_is_refused_at_the_start(tmp_path: Path) -> None:
+    """Its findings would be read with the wrong vocabulary or thresholds. So is a server without the model."""
+    with Serving(write(tmp_path / "tiny")) as address:
+        files = read_model(tmp_path / "tiny")
+        with pytest.raises(ConfigInvalid, match=r"serves `tiny@1.*`, here is `tiny@2"):
+            RemoteModel(address, replace(files, manifest=replace(files.manifest, version="2")))
+        with pytest.raises(
+            ConfigInvalid, match=r"does not serve `other` \(not found\): start it with `ringfence classifier`"
+        ):
+            RemoteModel(f"{address}/other", files)
+
+
+class Slow:
+    """A runner that holds its first run until it is let go, and remembers the size of each."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.sizes: list[tuple[int, ...]] = []
+
+    def run(self, batch: Batch) -> Answers:
+        """The ids of the batch, as if they were logits."""
+        self.sizes.append(batch.ids.shape)
+        assert self.go.wait(WAIT_S)
+        tokens = batch.ids[:, :, np.newaxis].astype(np.float32)
+        return Answers(tokens=tokens, topics=batch.ids[:, :1].astype(np.float32))
+
+
+async def test_what_waits_goes_together_and_comes_apart_again() -> None:
+    """Four callers need two runs, of which the second is padded; each has its own rows, and who gave up costs nothing."""
+    slow = Slow()
+    gathered = Gathered(slow, BatchLimits(max_waiting=6, max_pieces=16))
+    asked = [asyncio.create_task(gathered.run(batch(row))) for row in ([1, 2], [3], [4, 5, 6], [7])]
+    await asyncio.sleep(0)
+    asked[3].cancel()
+    with pytest.raises(Full):
+        await gathered.run(batch(*[[1]] * 4))
+    slow.go.set()
+
+    answers = await asyncio.gather(*asked[:3])
+
+    assert [[1, 2], [3], [4, 5, 6]] == [each.tokens[0, :, 0].tolist() for each in answers]
+    assert [[1], [3], [4]] == [each.topics[0].tolist() for each in answers]
+    assert [(1, 2), (2, 3)] == slow.sizes
+    gathered.close()
+
+
+class Failing:
+    """A runner that fails with content in its message."""
+
+    def run(self, batch: Batch) -> Answers:
+        """Never."""
+        raise ValueError(f"needle {batch.ids}")
+
+
+def test_a_failing_model_says_no_more_than_what_failed(tmp_path: Path) -> None:
+    """The class of the error crosses the wire, its message does not; the service goes on."""
+    with Serving(write(tmp_path / "tiny"), Failing()) as address, ExitStack() as stack:
+        client = stub(address, stack)
+        request = infer_request(batch([4]), model="tiny", version="", outputs=("tokens",))
+        for _ in range(2):
+            with pytest.raises(grpc.RpcError) as failed:
+                client.ModelInfer(request, timeout=WAIT_S)
+            assert ("INTERNAL", "ValueError") == (failed.value.code().name, failed.value.details())
+
+
+def test_a_batch_survives_the_wire() -> None:
+    """Integers of one shape, within bounds."""
+    sent = batch([1, 2, 3], [4, 5, 6])
+    request = infer_request(sent, model="m", version="", outputs=("tokens",))
+
+    received = batch_of(request, most=2, window=3)
+
+    assert (sent.ids.tolist(), sent.mask.tolist()) == (received.ids.tolist(), received.mask.tolist())
+    for most, window in ((1, 3), (2, 2)):
+        with pytest.raises(BadTensor, match="a batch is 1 to"):
+            batch_of(request, most=most, window=window)
+
+
+def test_an_address_of_others_is_refused(tmp_path: Path) -> None:
+    """Nobody is authenticated, so nobody from elsewhere may ask."""
+    command = ["classifier", "--model", str(write(tmp_path / "tiny")), "--listen", "0.0.0.0:0"]
+    started = time.monotonic()
+    ran = subprocess.run(
+        [sys.executable, "-m", "governance.cli", *command],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert (2, True) == (ran.returncode, "is neither unix:/path nor an address of this machine" in ran.stderr), started
