@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, final, runtime_checkable
 
 from classifiers.cache import DigestCache
+from classifiers.entity_names import MODEL_CATEGORIES
 from classifiers.jurisdiction import reinforced
 from classifiers.labels import joined, labels
 from classifiers.overlap import Claim, settle
@@ -20,8 +21,9 @@ from classifiers.query import deadline_in
 from classifiers.recognizer_client import SEVERITY, Extra, RecognizerClient
 from classifiers.registry_file import OWN_CLASS, Meaning, OwnPattern, category_of, read_registry
 from classifiers.rules import CONTEXT_FLOOR, Rule
+from classifiers.spacy_pipeline import SPACY, check_installed
 from governance.errors import ConfigInvalid
-from governance.finding import Detection, DetectionStatus, DetectorRun, Finding, Label
+from governance.finding import Category, Detection, DetectionStatus, DetectorRun, Finding, Label
 from governance.interfaces import Detector
 from governance.segment import TextSegment
 from governance.settings import REGISTRY_FILES
@@ -35,7 +37,7 @@ _FINDING_BYTES = 240
 class OwnRecognizers:
     """What an operator configured. `covered` are Presidio's recognisers that the catalogue stands in for.
 
-    `meanings` are those of `classes`, in their order; `labels` are stated for the findings of a rule, by its id.
+    `classes` are classes and spaCy pipelines; `meanings` are theirs, in their order; `labels` are stated for the findings of a rule, by its id.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -85,9 +87,11 @@ class TextFinder(Protocol):
 
 
 def load_own(recognizers: Sequence[str]) -> OwnRecognizers:
-    """What the entries of the setting `classifiers.recognizers` name: registry files, and classes as `module:Class`.
+    """What the entries of the setting `classifiers.recognizers` name: registry files, classes as `module:Class`, and
+    spaCy pipelines as `spacy:NAME`.
 
-    Reads the files; classes are imported where they run, in the child process. Raises ConfigInvalid with file and entry.
+    Reads the files; classes and pipelines are loaded where they run, in the child process. Raises ConfigInvalid with file
+    and entry, also for a pipeline that is not installed.
     """
     rules: list[Rule] = []
     patterns: list[OwnPattern] = []
@@ -102,12 +106,16 @@ def load_own(recognizers: Sequence[str]) -> OwnRecognizers:
             classes += read.classes
             labelled += read.labels
             covered += read.covered
-        elif OWN_CLASS.fullmatch(entry):
+        elif entry.startswith(SPACY) or OWN_CLASS.fullmatch(entry):
             classes.append((entry, Meaning()))
         else:
             raise ConfigInvalid(
-                f"`classifiers.recognizers`: {quoted(entry)} is neither a `.yaml` file nor a class as `module:Class`"
+                f"`classifiers.recognizers`: {quoted(entry)} is neither a `.yaml` file, nor a class as `module:Class`, nor"
+                " a spaCy pipeline as `spacy:NAME`"
             )
+    for name, _ in classes:
+        if name.startswith(SPACY):
+            check_installed(name)
     return OwnRecognizers(
         rules=tuple(rules),
         patterns=tuple(patterns),
@@ -208,6 +216,12 @@ class Stated:
 _UNSTATED = Meaning()
 
 
+def _category(finding: Finding) -> Category:
+    """What the catalogue says; of what only models find it knows nothing."""
+    by_model = MODEL_CATEGORIES.get(finding.entity_type) if finding.detector.startswith(SPACY) else None
+    return by_model or category_of(finding.entity_type)
+
+
 def _as_stated(extra: Extra, meanings: Sequence[Meaning]) -> Stated:
     """`extra` as `meanings` of its recognisers, in order, say. Where two have one name, the first that finds the entity counts."""
     known: dict[tuple[str, str], Meaning] = {}
@@ -220,7 +234,7 @@ def _as_stated(extra: Extra, meanings: Sequence[Meaning]) -> Stated:
     findings = (
         replace(
             finding,
-            category=meaning.category or category_of(finding.entity_type),
+            category=meaning.category or _category(finding),
             country=meaning.country or finding.country,
         )
         for finding, meaning in zip(extra.findings, said, strict=True)

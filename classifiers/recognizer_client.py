@@ -104,7 +104,7 @@ class RecognizerClient:
         if "ready" not in answer:
             entry = self._entries[answer["bad"]]
             raise ConfigInvalid(f"recogniser `{entry}` cannot be loaded: {answer['error']}")
-        self._described = tuple((f"own:{each['name']}"[:64], each["version"][:64]) for each in answer["ready"])
+        self._described = tuple((each["id"][:64], each["version"][:64]) for each in answer["ready"])
 
     def _read(self, answer: Any, name: str, length: int) -> tuple[DetectionStatus, tuple[Finding, ...]]:
         """The status and findings in an answer; what is no finding in this text makes it partial."""

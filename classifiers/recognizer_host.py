@@ -1,9 +1,10 @@
-"""The child process for recognisers that nobody can stop from inside: customers' Python classes and backtracking patterns.
+"""The child process for recognisers that nobody can stop from inside: customers' Python classes, spaCy pipelines and
+backtracking patterns.
 
 Started by `classifiers.recognizer_client` as a child of `governance.child`. Requests and answers are JSON; of an exception
 only that there was one is told.
 
-The plan: `{"patterns": [...], "classes": ["module:Class", ...]}`, answered by `{"ready": [...]}` or `{"bad": n, "error"}`.
+The plan: `{"patterns": [...], "classes": ["module:Class", "spacy:NAME", ...]}`, answered by `{"ready": [...]}` or `{"bad": n, "error"}`.
 Then for each text, which is a JSON string, one answer for each recogniser, in order: `{"status", "found": [[...], ...]}`.
 """
 
@@ -48,7 +49,7 @@ def _loaded(plan: dict[str, Any], calls: Calls) -> list[Search]:
     ready: list[dict[str, Any]] = []
     makers: list[Callable[[], tuple[Search, dict[str, Any]]]] = [
         *(lambda pattern=pattern: _pattern(pattern) for pattern in plan["patterns"]),
-        *(lambda name=name: _class(name) for name in plan["classes"]),
+        *(lambda name=name: _class_or_pipeline(name) for name in plan["classes"]),
     ]
     for number, make in enumerate(makers):
         try:
@@ -102,7 +103,7 @@ def _pattern(fields: dict[str, Any]) -> tuple[Search, dict[str, Any]]:
                 yield entity, start, end, round(in_context(text, start, score, words) * 1000), country
 
     version = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
-    return search, {"name": fields["recognizer"], "entities": [entity], "version": version}
+    return search, {"id": f"own:{fields['recognizer']}", "entities": [entity], "version": version}
 
 
 def context_words(words: list[str]) -> re.Pattern[str] | None:
@@ -119,7 +120,17 @@ def in_context(text: str, start: int, score: float, words: re.Pattern[str] | Non
     return min(1.0, max(score + _BONUS, _FLOOR))
 
 
-# --- classes -------------------------------------------------------------------------------------------------------
+# --- classes and pipelines -----------------------------------------------------------------------------------------
+
+
+def _class_or_pipeline(name: str) -> tuple[Search, dict[str, Any]]:
+    if not name.startswith("spacy:"):
+        return _class(name)
+    pipelines: Any = import_module("classifiers.spacy_pipeline")
+    loaded: tuple[Search, dict[str, Any]] = pipelines.load(name)
+    # As for a class: its components may write values into their log.
+    import_module("logging").disable()
+    return loaded
 
 
 def _class(name: str) -> tuple[Search, dict[str, Any]]:
@@ -144,7 +155,7 @@ def _class(name: str) -> tuple[Search, dict[str, Any]]:
                 score = in_context(text, int(result.start), score, words)
             yield str(result.entity_type), int(result.start), int(result.end), round(score * 1000), country
 
-    return search, {"name": recognizer.name, "entities": entities, "version": str(recognizer.version)}
+    return search, {"id": f"own:{recognizer.name}", "entities": entities, "version": str(recognizer.version)}
 
 
 class _Artifacts:

@@ -14,6 +14,7 @@ from typing import final
 
 from classifiers.context import REACH_BEFORE
 from classifiers.phones import ABROAD_PERMILLE, BARE_PERMILLE, NATIONAL_PERMILLE
+from classifiers.phones import DETECTOR as PHONES
 from classifiers.rules import Rule
 from classifiers.scan_formats import Format, NotInFormat, Piece, pieces
 from classifiers.scan_sources import Decoder, Reason, Source, SourceSkipped
@@ -267,7 +268,7 @@ def _name(finding: Finding, rule: Rule | None) -> str:
     """What it is: in the words of the rule, or of the operator who named a recogniser of his own."""
     if rule is not None:
         return rule.name
-    return finding.detector.removeprefix(OWN) if finding.detector.startswith(OWN) else _PHONE_NAME
+    return _PHONE_NAME if finding.detector == PHONES else finding.detector.removeprefix(OWN)
 
 
 def _why(finding: Finding, rule: Rule | None) -> str:
@@ -276,6 +277,8 @@ def _why(finding: Finding, rule: Rule | None) -> str:
         return "checked"
     if finding.detector.startswith(OWN):
         return "own"
+    if rule is None and finding.detector != PHONES:
+        return "model"
     if rule is None:
         return "shape" if finding.permille in _PHONE_SHAPES else "context"
     return "context" if finding.permille > rule.alone else "shape"

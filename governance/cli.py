@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 audit_app = typer.Typer(help="Read and check the audit log.", no_args_is_help=True)
 config_app = typer.Typer(help="Check a configuration file.", no_args_is_help=True)
+model_app = typer.Typer(help="Bring a model of your own, and see what a model reports.", no_args_is_help=True)
 bench_app = typer.Typer(help="Measure, as ratios against a baseline in the same run.", no_args_is_help=True)
 rules_app = typer.Typer(
     help="What detection looks for: the rules, their examples, the catalogue.", no_args_is_help=True
@@ -47,6 +48,7 @@ for name, group in (
     ("config", config_app),
     ("policy", policy_app),
     ("rules", rules_app),
+    ("model", model_app),
     ("bench", bench_app),
 ):
     app.add_typer(group, name=name)
@@ -292,7 +294,7 @@ def analyzer(
     from classifiers.analyzer_api import serve
     from classifiers.model.choice import chosen_model
     from classifiers.query import RuleQuery
-    from governance.settings import MODEL_OFF, Classifiers
+    from governance.settings import Classifiers
 
     address, _, port = listen.rpartition(":")
     if not address or not port.isascii() or not port.isdigit() or int(port) > 65_535:
@@ -301,7 +303,7 @@ def analyzer(
         serve(
             address.strip("[]"),
             int(port),
-            query=RuleQuery(model=None if model == MODEL_OFF else chosen_model(Classifiers(model=model))),
+            query=RuleQuery(model=chosen_model(Classifiers(model=model))),
             started=lambda chosen: print(f"listening on {address}:{chosen}", file=sys.stderr),
         )
     )
@@ -531,6 +533,62 @@ def rules_page() -> None:
     from classifiers.rules_commands import page_command
 
     raise typer.Exit(page_command())
+
+
+@model_app.command(
+    "init",
+    epilog="""Examples:
+
+  ringfence model init exported/
+  ringfence model init exported/ --out models/mine --label PRODUCT=PRODUCT --label ORG=
+  ringfence scan notes.txt --model models/mine
+""",
+)
+def model_init(
+    directory: Annotated[
+        Path,
+        typer.Argument(metavar="DIRECTORY", help="With model.onnx (or onnx/model.onnx), tokenizer.json, config.json."),
+    ],
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE=ENTITY", help="What a type of its labels is; `TYPE=` does not report it."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIRECTORY", help="Put the model there; the export stays as it is.")
+    ] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there and differ.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Makes a Hugging Face token-classification export a model for `classifiers.model`: maps its labels, tries it, writes manifest.json.
+
+    Nothing is written where the model does not run. Exit code 2 when it cannot be used.
+    """
+    from classifiers.model_commands import init_command
+
+    raise typer.Exit(init_command(directory, label or (), out=out, force=force, as_json=as_json))
+
+
+@model_app.command(
+    "show",
+    epilog="""Examples:
+
+  ringfence model show student
+  ringfence model show models/mine --json | jq .entities
+""",
+)
+def model_show(
+    model: Annotated[str, typer.Argument(metavar="DIRECTORY|NAME", help="student, teacher, or a directory.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Loads a model and prints what it reports, from which score on, what it was made of and what it runs on.
+
+    Exit code 2 when it cannot be used.
+    """
+    from classifiers.model_commands import show_command
+
+    raise typer.Exit(show_command(model, as_json=as_json))
 
 
 @app.command(

@@ -94,8 +94,11 @@ def _classifiers(config: Config) -> Iterator[Problem]:
         if name.endswith(REGISTRY_FILES):
             if not Path(name).is_file():
                 yield place, f"no file at {quoted(name)}; its path is relative to this file"
-        elif _CLASS.fullmatch(name) is None:
-            yield place, f"must be a file `.yaml` or a class `package.module:Class`, not {quoted(name)}"
+        elif _CLASS.fullmatch(name) is None and not name.startswith("spacy:/"):
+            yield (
+                place,
+                f"must be a file `.yaml`, a class `package.module:Class` or a pipeline `spacy:NAME`, not {quoted(name)}",
+            )
 
 
 def _policy(config: Config) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ from governance.bundle_metrics import BundleMetrics
 from governance.decision import Action
 from governance.judgement import Admission, Unrecorded
 from governance.logs import configure_logging
+from governance.model_metrics import ModelMetrics
 from governance.record import OutcomeRecord
 
 __all__ = ["CONTENT_TYPE", "ControlMetrics", "WorkerMetrics", "configure_logging", "merge", "render"]
@@ -139,6 +140,7 @@ class WorkerMetrics:
             "ringfence_unmatched_requests_total", "Access log entries without a decision.", ("reached_upstream",)
         )
         self.bundle = BundleMetrics()
+        self.model = ModelMetrics()
         self.open_intents = Gauge("ringfence_open_intents", "Decisions whose outcome is not recorded yet.")
         _register(self.registry, vars(self).values())
 
@@ -255,7 +257,7 @@ def _families(page: bytes) -> list[Metric]:
 
 def _register(registry: CollectorRegistry, cells: Iterable[object]) -> None:
     for cell in tuple(cells):
-        if isinstance(cell, Counter | Gauge | Durations | BundleMetrics):
+        if isinstance(cell, Counter | Gauge | Durations | BundleMetrics | ModelMetrics):
             registry.register(cell)
 
 

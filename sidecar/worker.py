@@ -20,7 +20,7 @@ from classifiers.compiled import load_compiled
 from classifiers.detector import PatternDetector
 from classifiers.extra import load_own
 from classifiers.jurisdiction import regions_in_play
-from classifiers.model.choice import composed
+from classifiers.model.choice import chosen_model, composed
 from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
 from governance import state, telemetry
@@ -92,7 +92,7 @@ async def _serve(config: Config, index: int) -> None:
         )
         metrics.open_intents.follow(lambda: audit.open_decisions)
         fleet = await stack.enter_async_context(Placement(config.nodes, str(sockets.control(config.state_directory))))
-        detector = _detector(config, stack)
+        detector = _detector(config, metrics, stack)
         metrics.bundle.follow(lambda: policy.bundle, lambda: policies.status)
         reload = _Reload(policies, policy, audit)
         follower = asyncio.create_task(policies.follow(reload.swap))
@@ -145,14 +145,18 @@ class _Reload:
             _LOG.info("policy_reloaded", revision=bundle.revision, policies=len(bundle.policies))
 
 
-def _detector(config: Config, stack: AsyncExitStack) -> Detector:
+def _detector(config: Config, metrics: telemetry.WorkerMetrics, stack: AsyncExitStack) -> Detector:
     """The rules, and beside them the operator's own recognisers and the model."""
     own = load_own(config.classifiers.recognizers)
     # National telephone numbers are read as people write them where callers are.
     regions = regions_in_play((config.origin.jurisdiction,), DEFAULT_REGIONS)
     reader = Reader(compiled=load_compiled(more=own.rules), regions=regions)
-    held = stack.enter_context(ExitStack())
-    return composed(PatternDetector(reader=reader), own, config.classifiers, held)
+    model = chosen_model(config.classifiers)
+    if model is not None:
+        ran = {"version": model.version, "provider": model.provider, "precision": model.precision}
+        metrics.model.follow(lambda: model.counts, **ran)
+        _LOG.info("model_ready", **ran)
+    return composed(PatternDetector(reader=reader), own, model, stack.enter_context(ExitStack()))
 
 
 def _runtime(config: Config, *, detector: Detector, policy: Decider, audit: AuditLog, fleet: Placement) -> Runtime:

@@ -96,7 +96,7 @@ def measure(models: Sequence[Path], console: Console, *, seconds: float, as_json
             for clients in _CLIENTS:
                 for batched in (False, True):
                     with console.status(f"{files.manifest.name} on {provider}, {clients} clients"):
-                        loads.append(_load(files, session, clients, seconds, batched=batched))
+                        loads.append(load(files, session, clients, seconds, batched=batched))
     if as_json:
         rows: list[Cost | Load] = [*costs, *loads]
         for row in rows:
@@ -114,9 +114,10 @@ def _cost(files: ModelFiles, session: ModelSession, peak: float, seconds: float)
     rates: dict[str, int] = {}
     for length, rows in _LENGTHS:
         size = min(length, files.manifest.window)
-        batch = _batch(rows, size, files)
+        batch = random_batch(rows, size, files)
         rates[f"{size}x{rows}"] = round(rows * size / _median_s(lambda batch=batch: session.run(batch), seconds))  # type: ignore[misc]
-    flops = 2 * sum(_parameters(files))
+    # Weights that a piece is multiplied with, as the manifest states them: what is looked up costs nothing.
+    flops = 2 * int(files.manifest.metrics.get("multiplied", 0))
     with _detector(files, session, limits_for(session.report)) as detector:
         prompts = _prompts(files)
         prompt = _median_s(lambda: _read_now(detector, next(prompts)), seconds)
@@ -148,15 +149,10 @@ def _prompts(files: ModelFiles) -> Iterator[str]:
         yield text[: int(pieces.ends[last])]
 
 
-def _batch(rows: int, size: int, files: ModelFiles) -> Batch:
+def random_batch(rows: int, size: int, files: ModelFiles) -> Batch:
+    """So many windows of random pieces of the vocabulary."""
     ids = np.random.default_rng(0).integers(0, piece_reader(files).vocabulary, (rows, size), dtype=np.int64)
     return Batch(ids=ids, mask=np.ones_like(ids), case=np.zeros_like(ids))
-
-
-def _parameters(files: ModelFiles) -> list[int]:
-    """What the manifest says that one piece is multiplied with: numbers of weights, without those that are looked up."""
-    stated = files.manifest.metrics.get("multiplied", 0)
-    return [int(stated)] if isinstance(stated, int) else []
 
 
 def _peak_flops(seconds: float) -> float:
@@ -185,7 +181,8 @@ def _median_s(work: Callable[[], object], seconds: float) -> float:
 # --- many clients --------------------------------------------------------------------------------------------------
 
 
-def _load(files: ModelFiles, session: ModelSession, clients: int, seconds: float, *, batched: bool) -> Load:
+def load(files: ModelFiles, session: ModelSession, clients: int, seconds: float, *, batched: bool) -> Load:
+    """What `clients` at once get of a model in `seconds`, in batches or one window in each run."""
     limits = limits_for(session.report) if batched else BatchLimits(max_pieces=1)
     with _detector(files, session, limits) as detector:
         taken = asyncio.run(_ask(detector, clients, seconds))
@@ -258,17 +255,17 @@ def _print(console: Console, costs: Sequence[Cost], loads: Sequence[Load], skipp
     table = Table(title="Clients at once, texts of 80 to 900 characters", box=HORIZONTALS, title_justify="left")
     for name in ("model", "on", "clients", "runs", "requests/s", "pieces/s", "p50 ms", "p99 ms", "pieces in a run"):
         table.add_column(name, justify="left" if name in {"model", "on", "runs"} else "right")
-    for load in loads:
+    for each in loads:
         table.add_row(
-            load.model,
-            load.device,
-            str(load.clients),
-            "batched" if load.batched else "one by one",
-            f"{load.requests_s:.0f}",
-            f"{load.pieces_s:,}",
-            f"{load.p50_ms:.1f}",
-            f"{load.p99_ms:.1f}",
-            f"{load.pieces_in_run:.0f}",
+            each.model,
+            each.device,
+            str(each.clients),
+            "batched" if each.batched else "one by one",
+            f"{each.requests_s:.0f}",
+            f"{each.pieces_s:,}",
+            f"{each.p50_ms:.1f}",
+            f"{each.p99_ms:.1f}",
+            f"{each.pieces_in_run:.0f}",
         )
     console.print(table)
     for reason in skipped:

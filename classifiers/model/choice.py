@@ -23,24 +23,26 @@ SHIPPED: Final = Path(__file__).parents[1] / "models"
 
 
 def composed(
-    rules: PatternDetector, own: OwnRecognizers, settings: Classifiers, held: ExitStack
+    rules: PatternDetector, own: OwnRecognizers, model: ModelDetector | None, held: ExitStack
 ) -> PatternDetector | ExtendedDetector | Ensemble:
-    """`rules`, and beside them what is left of `own` and the model, until `held` ends. Raises ConfigInvalid."""
+    """`rules`, and beside them what is left of `own` and `model`, until `held` ends. Raises ConfigInvalid."""
     detector = extended(rules, own)
     if isinstance(detector, ExtendedDetector):
         held.callback(detector.close)
-    if settings.model == MODEL_OFF:
+    if model is None:
         return detector
     # Slow to import, and not everyone has a model.
     from classifiers.ensemble import Ensemble  # noqa: PLC0415
 
-    both = Ensemble(detector, chosen_model(settings))
+    both = Ensemble(detector, model)
     held.callback(both.close)
     return both
 
 
-def chosen_model(settings: Classifiers) -> ModelDetector:
+def chosen_model(settings: Classifiers) -> ModelDetector | None:
     """The model that `settings` choose, here or on their server, loaded and tried. Raises ConfigInvalid."""
+    if settings.model == MODEL_OFF:
+        return None
     from classifiers.model.detector import ModelDetector, load_model  # noqa: PLC0415
     from classifiers.model.manifest import read_model  # noqa: PLC0415
     from classifiers.model.pieces import piece_reader  # noqa: PLC0415

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 
+from classifiers.entity_names import MODEL_CATEGORIES
 from classifiers.model.manifest import TYPES, Manifest, split_label, types_of
 from classifiers.model.pieces import Pieces
 from governance.finding import Category, Finding, Label
@@ -23,14 +24,6 @@ _STREET: Final = "STREET_ADDRESS"
 _ENTITIES: Final[Mapping[str, str]] = MappingProxyType({"ADDRESS": _STREET})
 # What a model of ours can find.
 FOUND: Final = frozenset(_ENTITIES.get(each, each) for each in TYPES)
-_CATEGORIES: Final[Mapping[str, Category]] = MappingProxyType(
-    {
-        "LOCATION": Category.ADDRESS,
-        _STREET: Category.ADDRESS,
-        "ORGANIZATION": Category.COMPANY,
-        "MEDICAL": Category.HEALTH,
-    }
-)
 _BEGINS: Final = frozenset({"B", "S", "U"})
 
 _EDGES: Final = " \t\r\n\v\f\u00a0\u2028\u2029\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb()[]{}<>,.;:!?\u2026-\u2013\u2014*_#@|/\\~=+&^"
@@ -68,6 +61,7 @@ class Decoder:
         self._entities = (
             {each: _ENTITIES.get(each, each) for each in types} if manifest.kind == "ours" else dict(manifest.entities)
         )
+        self._categories = {each: _category(each) for each in self._entities.values()}
         self._types = types
         self._topics = manifest.topics
         self._topic_thresholds = [manifest.topic_thresholds.get(each, DEFAULT_PERMILLE) for each in manifest.topics]
@@ -112,7 +106,7 @@ class Decoder:
                 span=Span(start=start, end=end),
                 permille=min(1000, round(score * 1000)),
                 detector=DETECTOR_ID,
-                category=_CATEGORIES.get(entity, Category.PERSONAL),
+                category=self._categories[entity],
             )
             for kind, first, last, score in self._spans(text, pieces, scores)
             if (entity := self._entities.get(kind)) is not None
@@ -155,6 +149,13 @@ class Decoder:
         for kind, start, end, score in _runs(text, rows, [each == "ADDRESS" for each in self._types]):
             if score >= self._thresholds[kind]:
                 yield self._types[kind], start, end, score
+
+
+def _category(entity: str) -> Category:
+    """Of an entity that a model finds: what the catalogue says where it knows one."""
+    from classifiers.registry_file import category_of  # noqa: PLC0415 - reads the catalogue, and only at the start
+
+    return MODEL_CATEGORIES.get(entity) or category_of(entity)
 
 
 def _columns(labels: Iterable[str], types: tuple[str, ...]) -> NDArray[np.float32]:

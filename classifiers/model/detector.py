@@ -98,6 +98,16 @@ class ModelDetector:
         self._cache: DigestCache[Reading] = DigestCache(max_entries=max_entries, max_weight=max_bytes)
 
     @property
+    def provider(self) -> str:
+        """What runs it, as far as this process knows: `remote` where another one does."""
+        return "remote" if self.report is None else self.report.provider
+
+    @property
+    def precision(self) -> str:
+        """In what numbers most of its weights are, empty where another process has them."""
+        return "" if self.report is None else self.report.precision
+
+    @property
     def entities(self) -> frozenset[str]:
         """The entity types that it can find."""
         return self._decoder.entities

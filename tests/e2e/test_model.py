@@ -38,6 +38,10 @@ async def test_what_a_model_finds_is_pinned_and_redacted(tmp_path: Path) -> None
         bodies = {name: b"".join(each) for name, each in s.received().items()}
         assert (True, False) == (b"neighbour" in bodies["cloud-us"], b"Kowalski" in bodies["cloud-us"])
         assert "Kowalski" not in str(s.records()) + s.log()
+        assert "model_ready" in s.log()
+        metrics = await s.metrics()
+        assert 'ringfence_model_windows_total{result="failed"' in metrics
+        assert 'provider="cpu"' in metrics
 
     async with stack(tmp_path / "without") as s:
         assert 200 == (await s.say(HEALTH, "us-only")).status

@@ -91,7 +91,7 @@ def test_the_rules_and_a_model_become_one_detector(tmp_path: Path) -> None:
     directory = write(tmp_path / "tiny")
 
     with ExitStack() as held:
-        both = composed(PatternDetector(), OwnRecognizers(), Classifiers(model=str(directory)), held)
+        both = composed(PatternDetector(), OwnRecognizers(), chosen_model(Classifiers(model=str(directory))), held)
         found = both.detect_now([segment(f"{TEXT}, jane@example.com")], deadline_ms=10_000)
 
     assert {"PERSON", "MEDICAL", "LOCATION", "EMAIL_ADDRESS"} == {each.entity_type for each in found.findings}

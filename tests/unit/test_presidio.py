@@ -680,7 +680,7 @@ def test_files_of_the_setting_lie_beside_the_configuration(tmp_path: Path) -> No
         ("[absent.yaml]", "classifiers.recognizers[0]: no file at"),
         (
             "['os.system']",
-            "classifiers.recognizers[0]: must be a file `.yaml` or a class `package.module:Class`, not `os.system`",
+            "classifiers.recognizers[0]: must be a file `.yaml`, a class `package.module:Class` or a pipeline `spacy:NAME`, not `os.system`",
         ),
         ("own.yaml", "classifiers.recognizers: must be a list, not the text `own.yaml`"),
     ],
