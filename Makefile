@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
-.PHONY: setup run test check bench lock clean
+.PHONY: setup run test check bench lock models clean
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -31,6 +31,14 @@ bench: setup                   ## figures of path, detection and models, as rati
 lock:                          ## pin every dependency with its hash (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --group test --group lint pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --group training pyproject.toml -o training.lock
+
+models: $(VENV)-training/.ready  ## train both models anew: DATA=folder of the raw sets, OUT=folder for arrays and checkpoints
+	$(VENV)-training/bin/python -m classifiers.training all --data $(DATA) --out $(OUT)
+
+$(VENV)-training/.ready: training.lock pyproject.toml
+	REQUIREMENTS=training.lock ./.ci/setup $(VENV)-training
 
 clean:
-	rm -rf $(VENV) .tools .cache
+	rm -rf $(VENV) $(VENV)-training .tools .cache

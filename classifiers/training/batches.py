@@ -1,0 +1,211 @@
+"""Which texts a step sees: drawn by a table of shares, half of them clean, texts of one length together.
+
+The batches of a chunk are a pure function of the seed and the chunk's number, so that a resumed training sees what it
+would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from classifiers.model.case import case_of
+from classifiers.training.corpus import IGNORED, Corpus, piece_id
+from governance.frozen import frozen
+
+# Of the texts of a step, by source, or source and language: (of the marked half, of the clean half). Weights, not per
+# cent. English first.
+SHARES: Final[Mapping[str, tuple[float, float]]] = {
+    "templates": (40, 40),
+    "lifebench-pii": (12, 6),
+    "presidio-synth-v2": (8, 3),
+    "hwu64": (6, 10),
+    "broad-twitter-corpus": (8, 4),
+    "wnut17": (5, 4),
+    "wikigold": (4, 1),
+    "universal-ner/en": (4, 2),
+    "universal-ner": (3, 1),
+    "schema-guided-dialogue": (3, 4),
+    "meddocan": (2, 0.5),
+    "medical-ner": (1.5, 0.5),
+    "mts-dialog": (1, 2),
+    "aci-bench": (0.5, 0.5),
+    "pubmedqa": (0.5, 2),
+    "banking77": (0.5, 5),
+    "tat-qa": (0.5, 1),
+    "clinc150": (0.5, 9),
+    "prompts": (0.5, 2),
+    "address-formats": (3, 0.5),
+}
+_OTHER_SHARE: Final = (1.0, 1.0)
+# How often a whole text loses its capitals, is written in capitals, and how often a piece of it is hidden.
+LOWERED, RAISED, HIDDEN = 0.15, 0.03, 0.03
+CHUNK_TEXTS: Final = 8_192
+_ROUND: Final = 8
+
+
+@frozen
+class Batch:
+    """Texts padded to one length.
+
+    ids, mask, cases, labels: int64[texts, pieces]; unmarked: int64[texts]; topics: float32[texts, topics].
+    """
+
+    ids: NDArray[np.int64]
+    mask: NDArray[np.int64]
+    cases: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    unmarked: NDArray[np.int64]
+    topics: NDArray[np.float32]
+    windows: NDArray[np.int64]
+
+
+@frozen
+class CaseTables:
+    """The case of every piece of the vocabulary when its text is written in small letters, and in capitals."""
+
+    lowered: NDArray[np.uint8]
+    raised: NDArray[np.uint8]
+    hidden_id: int
+
+
+class Mixture:
+    """All training windows and how often each is drawn."""
+
+    def __init__(self, corpus: Corpus, tables: CaseTables, *, seed: int, pieces: int = 8_192) -> None:
+        """`pieces`: of a batch, padding included."""
+        self._corpus, self._tables, self._seed, self._pieces = corpus, tables, seed, pieces
+        self._pools = _pools(corpus)
+
+    def chunk(self, number: int) -> tuple[Batch, ...]:
+        """About CHUNK_TEXTS texts in batches of like length, in random order. Every source is gone through in turns."""
+        chance = np.random.default_rng((self._seed, number))
+        drawn = np.concatenate([_turn(self._seed, pool, number) for pool in self._pools])
+        grouped = batched_by_length(drawn, self._corpus.lengths[drawn], self._pieces, chance)
+        batches = [self._varied(batch_of(self._corpus, windows), chance) for windows in grouped]
+        return tuple(batches[at] for at in chance.permutation(len(batches)))
+
+    def _varied(self, batch: Batch, chance: np.random.Generator) -> Batch:
+        kind = chance.random(len(batch.ids))[:, None]
+        lettered = batch.cases > 0
+        cases = np.where(lettered & (kind < LOWERED), self._tables.lowered[batch.ids], batch.cases)
+        raised = lettered & (kind > 1 - RAISED)
+        cases = np.where(raised, self._tables.raised[batch.ids], cases)
+        hidden = (chance.random(batch.ids.shape) < HIDDEN) & (batch.labels != IGNORED)
+        return Batch(
+            ids=np.where(hidden, self._tables.hidden_id, batch.ids),
+            mask=batch.mask,
+            cases=cases.astype(np.int64),
+            labels=batch.labels,
+            unmarked=batch.unmarked,
+            topics=batch.topics,
+            windows=batch.windows,
+        )
+
+
+@frozen
+class _Pool:
+    number: int
+    windows: NDArray[np.int64]
+    count: int
+
+
+def case_tables(tokenizer: Tokenizer) -> CaseTables:
+    """Of every piece of the vocabulary, in the order of its numbers."""
+    size = tokenizer.get_vocab_size()
+    texts = [(tokenizer.id_to_token(at) or "").removeprefix("##") for at in range(size)]
+    return CaseTables(
+        # A piece that is not in the vocabulary has letters all the same.
+        lowered=np.array([max(1, case_of(text.lower())) for text in texts], np.uint8),
+        raised=np.array([max(1, case_of(text.upper())) for text in texts], np.uint8),
+        hidden_id=piece_id(tokenizer, "[UNK]"),
+    )
+
+
+def batch_of(corpus: Corpus, windows: NDArray[np.int64]) -> Batch:
+    """`windows` of `corpus`, padded to the next multiple of 8 pieces."""
+    lengths = corpus.lengths[windows]
+    width = -(-int(lengths.max()) // _ROUND) * _ROUND
+    places = corpus.starts[windows][:, None] + np.arange(width)[None, :]
+    there = np.arange(width)[None, :] < lengths[:, None]
+    places = np.where(there, places, 0)
+
+    def padded(values: NDArray[np.generic], padding: int) -> NDArray[np.int64]:
+        return np.where(there, values[places].astype(np.int64), padding)
+
+    return Batch(
+        ids=padded(corpus.ids, 0),
+        mask=there.astype(np.int64),
+        cases=padded(corpus.cases, 0),
+        labels=padded(corpus.labels, IGNORED),
+        unmarked=corpus.unmarked[windows].astype(np.int64),
+        topics=corpus.topics[windows].astype(np.float32),
+        windows=windows,
+    )
+
+
+def batched_by_length(
+    windows: NDArray[np.int64], lengths: NDArray[np.int64], pieces: int, chance: np.random.Generator | None = None
+) -> list[NDArray[np.int64]]:
+    """`windows`, shortest first, in groups whose padded size is at most `pieces`, though never less than one window."""
+    # A little noise in the lengths, so that a text does not always meet the same others.
+    keys = lengths if chance is None else lengths + chance.integers(0, _ROUND, len(lengths))
+    ordered = windows[np.argsort(keys, kind="stable")]
+    sizes = lengths[np.argsort(keys, kind="stable")]
+    groups, begin, longest = [], 0, 0
+    for at, size in enumerate(sizes):
+        longest = max(longest, -(-int(size) // _ROUND) * _ROUND)
+        if at > begin and (at + 1 - begin) * longest > pieces:
+            groups.append(ordered[begin:at])
+            begin, longest = at, -(-int(size) // _ROUND) * _ROUND
+    groups.append(ordered[begin:])
+    return [group for group in groups if len(group)]
+
+
+def _pools(corpus: Corpus) -> tuple[_Pool, ...]:
+    """For each line of SHARES its marked and its clean training windows, and how many of them a chunk draws."""
+    train, clean = corpus.chosen("train"), corpus.clean
+    lines = _lines(corpus)
+    pools = []
+    for half in (0, 1):
+        shares = []
+        for at, name in enumerate(dict.fromkeys(lines.values())):
+            pairs = [pair for pair, line in lines.items() if line == name]
+            own = np.zeros(len(train), np.bool_)
+            for source, language in pairs:
+                own |= (corpus.sources[train] == source) & (corpus.languages[train] == language)
+            own &= clean[train] == bool(half)
+            if own.any():
+                shares.append((at, SHARES.get(name, _OTHER_SHARE)[half], train[own]))
+        total = sum(share for _, share, _ in shares)
+        for at, share, windows in shares:
+            count = round(CHUNK_TEXTS / 2 * share / total)
+            if count:
+                pools.append(_Pool(number=2 * at + half, windows=windows, count=count))
+    return tuple(pools)
+
+
+def _lines(corpus: Corpus) -> dict[tuple[int, int], str]:
+    """The line of SHARES that each (source, language) is drawn by."""
+    lines = {}
+    for source, name in enumerate(corpus.source_names):
+        for language, code in enumerate(corpus.language_names):
+            own = f"{name}/{code}"
+            lines[source, language] = own if own in SHARES else name
+    return lines
+
+
+def _turn(seed: int, pool: _Pool, number: int) -> NDArray[np.int64]:
+    """The windows of `pool` that are next in chunk `number`: all once, in an order of its own, before one comes again."""
+    begin, size = number * pool.count, len(pool.windows)
+    places = np.arange(begin, begin + pool.count)
+    drawn = np.empty(pool.count, np.int64)
+    for turn in np.unique(places // size):
+        order = np.random.default_rng((seed, pool.number, int(turn))).permutation(size)
+        own = places // size == turn
+        drawn[own] = pool.windows[order[places[own] % size]]
+    return drawn
