@@ -57,6 +57,22 @@ MODEL_CATEGORIES: Final[Mapping[str, Category]] = MappingProxyType(
     }
 )
 
+# What a report calls a finding of a model, which has no rule with a name.
+MODEL_NAMES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "PERSON": "Name of a person",
+        "LOCATION": "Place",
+        "STREET_ADDRESS": "Street address",
+        "ORGANIZATION": "Organisation",
+        "DATE_TIME": "Date or time",
+        "AGE": "Age",
+        "NRP": "Nationality, religion or politics",
+        "USERNAME": "User name",
+        "MEDICAL": "Illness, drug or treatment",
+        "ID": "Identifier in context",
+    }
+)
+
 
 def entity_of(label: str) -> str | None:
     """The entity that `label` of somebody's model stands for (without `B-`, `I-` ...); None for what is not reported."""

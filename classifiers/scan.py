@@ -66,7 +66,7 @@ from governance.errors import ConfigInvalid, DetectorUnavailable
 from governance.finding import Detection, DetectionStatus, Finding
 from governance.segment import Role, TextSegment
 from governance.sensitive import SensitiveText
-from governance.settings import Classifiers
+from governance.settings import MODEL_OFF, Classifiers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,7 +108,7 @@ class ScanOptions:
     fail_on: FailOn = FailOn.NEVER
     redact: Path | None = None
     force: bool = False
-    classifiers: Classifiers = field(default_factory=Classifiers)
+    classifiers: Classifiers = field(default_factory=lambda: Classifiers(model=MODEL_OFF))
     jurisdiction: str = "unknown"
 
 

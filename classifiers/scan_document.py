@@ -13,6 +13,7 @@ from itertools import chain
 from typing import final
 
 from classifiers.context import REACH_BEFORE
+from classifiers.entity_names import MODEL_NAMES
 from classifiers.phones import ABROAD_PERMILLE, BARE_PERMILLE, NATIONAL_PERMILLE
 from classifiers.phones import DETECTOR as PHONES
 from classifiers.rules import Rule
@@ -268,7 +269,10 @@ def _name(finding: Finding, rule: Rule | None) -> str:
     """What it is: in the words of the rule, or of the operator who named a recogniser of his own."""
     if rule is not None:
         return rule.name
-    return _PHONE_NAME if finding.detector == PHONES else finding.detector.removeprefix(OWN)
+    if finding.detector == PHONES:
+        return _PHONE_NAME
+    named = None if finding.detector.startswith(OWN) else MODEL_NAMES.get(finding.entity_type)
+    return named or finding.detector.removeprefix(OWN)
 
 
 def _why(finding: Finding, rule: Rule | None) -> str:

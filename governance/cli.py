@@ -157,11 +157,12 @@ def init(
 """,
 )
 def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson = False) -> None:
-    """Loads the configuration, its policies and a bundle on disk as `up` would, and says what is wrong with file and line.
+    """Loads the configuration, its policies, its model and a bundle on disk as `up` would, and says what is wrong with file and line.
 
     Exit code 1 when something is wrong, 2 when the file cannot be read.
     """
     from classifiers.extra import load_own
+    from classifiers.model.choice import verify_model
     from governance.config import load
     from governance.policy.bundle import configured
     from governance.policy.distribution.feed import local_tree
@@ -171,6 +172,7 @@ def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson
     try:
         settings = load(config)
         load_own(settings.classifiers.recognizers)
+        verify_model(settings.classifiers)
         watched = local_tree(settings.policy.bundle)
         # A server's bundle is fetched by those who run it.
         trees = () if watched is None else (watched,)
@@ -276,14 +278,16 @@ def scan(
     epilog="""Examples:
 
   ringfence analyzer
-  ringfence analyzer --model student
+  ringfence analyzer --model off                # rules alone
   curl -s http://127.0.0.1:5002/analyze -d '{"text": "mail jane@example.com", "language": "en"}' \\
     -H 'content-type: application/json'
 """
 )
 def analyzer(
     listen: Annotated[str, typer.Option(help="Address and port. There is no authentication.")] = "127.0.0.1:5002",
-    model: Annotated[str, typer.Option(help="For names and places: off, student, teacher, or a directory.")] = "off",
+    model: Annotated[
+        str, typer.Option(help="For names and places: off, student, teacher, or a directory.")
+    ] = "student",
 ) -> None:
     """Serves detection in the shape of Presidio's analyzer and anonymizer, for gateways that call those.
 

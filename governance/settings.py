@@ -82,7 +82,7 @@ class Classifiers:
     """
 
     recognizers: Annotated[tuple[str, ...], MaxLen(64)] = ()
-    model: Annotated[str, MaxLen(4096)] = MODEL_OFF
+    model: Annotated[str, MaxLen(4096)] = "student"
     provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     threads: Annotated[int, Ge(1), Le(256)] = 1
     device: Annotated[int, Ge(0), Le(255)] = 0

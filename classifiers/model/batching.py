@@ -22,7 +22,7 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from classifiers.model.pieces import Pieces
-from classifiers.model.session import Answers, Batch
+from classifiers.model.session import Answers, BadAnswer, Batch
 from classifiers.model.windows import Window
 from governance.frozen import frozen
 
@@ -103,7 +103,7 @@ class BatchCounts:
     waiting: int = 0
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Work:
     """One text of a job. `scores` has an entry for each answered window that can hold a finding, by its number.
 
@@ -156,7 +156,7 @@ class Job:
             self._future.set_result(None)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Run:
     """Windows of one job and of about one length, waiting for their turn."""
 
@@ -353,6 +353,11 @@ class Batcher:
             answers = self._runner.run(batch)
             scores = self._scorer.scores(answers.tokens)
             remarkable = self._scorer.remarkable(scores).tolist()
+        except BadAnswer as error:
+            # A text that no number comes of takes nobody else's answer with it.
+            if len(items) > 1:
+                return [job for item in items for job in self._run([item])]
+            return self._failed(items, type(error).__name__)
         except Exception as error:  # noqa: BLE001 - the edge of this thread: it goes on with the next batch
             # Its name only: a message could quote content.
             return self._failed(items, type(error).__name__)

@@ -58,6 +58,14 @@ def chosen_model(settings: Classifiers) -> ModelDetector | None:
     return ModelDetector(files, piece_reader(files), RemoteModel(settings.server, files), limits=limits)
 
 
+def verify_model(settings: Classifiers) -> None:
+    """Returns where the files of the model that `settings` choose are what its manifest says. Raises ConfigInvalid."""
+    from classifiers.model.manifest import read_model  # noqa: PLC0415
+
+    if settings.model != MODEL_OFF:
+        read_model(model_directory(settings.model))
+
+
 def execution(settings: Classifiers) -> Execution:
     """On what `settings` have a model run."""
     from classifiers.model.session import Execution, Provider  # noqa: PLC0415

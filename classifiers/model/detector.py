@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, final
+from typing import Final, TypeVar, final
 
 import numpy as np
 
@@ -31,6 +32,10 @@ _ENTRY_BYTES: Final = 480
 _FINDING_BYTES: Final = 240
 _SEVERITY: Final = (DetectionStatus.COMPLETE, DetectionStatus.PARTIAL, DetectionStatus.TIMEOUT)
 _GPU_PIECES: Final = 65_536
+# What was found by the deadline is put together after it, and nobody waits longer than this for it.
+_LATE_S: Final = 0.25
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +96,12 @@ class ModelDetector:
         frame = Frame(prefix=reader.prefix, suffix=reader.suffix, padding=reader.padding, window=manifest.window)
         self._size = manifest.window - frame.around
         self._overlap = manifest.overlap
+        self._runner = runner
         self._batcher = Batcher(runner, self._decoder, frame, limits)
         self._threads = ThreadPoolExecutor(max_workers=reading_threads, thread_name_prefix="pieces")
-        # A lane of their own: a megabyte takes a second to cut into pieces.
+        # Lanes of their own: a megabyte takes a second to cut into pieces.
         self._long = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pieces-long")
+        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-beside")
         self._cache: DigestCache[Reading] = DigestCache(max_entries=max_entries, max_weight=max_bytes)
 
     @property
@@ -125,7 +132,10 @@ class ModelDetector:
         if sum(map(len, texts)) <= _INLINE_CHARS:
             keys, known = self._known(texts)
         else:
-            keys, known = await loop.run_in_executor(self._long, self._known, texts)
+            try:
+                keys, known = await self._aside(deadline, self._known, texts)
+            except TimeoutError:
+                return self._detection([b""] * len(texts), {})
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         if not missing:
             return self._detection(keys, known)
@@ -145,7 +155,8 @@ class ModelDetector:
         if sum(len(work.pieces) for work in job.works) <= _INLINE_PIECES:
             known |= self._readings(job, missing)
         else:
-            known |= await loop.run_in_executor(self._long, self._readings, job, missing)
+            with suppress(TimeoutError):
+                known |= await self._aside(time.monotonic() + _LATE_S, self._readings, job, missing)
         return self._detection(keys, known)
 
     def detect_now(self, segments: Sequence[TextSegment], *, deadline_ms: int) -> Detection:
@@ -168,8 +179,27 @@ class ModelDetector:
     def close(self) -> None:
         """Ends what waits, with DetectorUnavailable, and the threads after what they are at."""
         self._batcher.close()
-        for lane in (self._threads, self._long):
+        for lane in (self._threads, self._long, self._beside):
             lane.shutdown(wait=False, cancel_futures=True)
+        close = getattr(self._runner, "close", None)
+        if close is not None:
+            close()
+
+    async def _aside(self, deadline: float, work: Callable[..., R], *arguments: object) -> R:
+        """What `work` returns, done in a thread. Raises TimeoutError at `deadline`, DetectorUnavailable once this is closed."""
+        try:
+            done = asyncio.get_running_loop().run_in_executor(self._beside, work, *arguments)
+        except RuntimeError:
+            raise _failed(CLOSED) from None
+        try:
+            await asyncio.wait((done,), timeout=max(0.0, deadline - time.monotonic()))
+            if not done.done():
+                raise TimeoutError
+            if done.cancelled():
+                raise _failed(CLOSED)
+            return done.result()
+        finally:
+            done.cancel()
 
     def _known(self, texts: Sequence[str]) -> tuple[list[bytes], dict[bytes, Reading]]:
         """The keys of `texts`, and what needs no model: what was read before, and what holds no letter."""
@@ -213,7 +243,7 @@ class ModelDetector:
             except Exception as error:  # noqa: BLE001 - whatever fails is a failed detection
                 kind = type(error).__name__
         # Raised out here: the cause may quote content, so that not even the context may refer to it.
-        raise DetectorUnavailable(f"the model failed with {kind}")
+        raise _failed(kind)
 
     def _reading(self, key: bytes, text: str, work: Work) -> Reading:
         whole = work.pieces.read_chars == len(text) and work.answered == len(work.windows)
@@ -249,6 +279,10 @@ class ModelDetector:
             labels=joined(*(reading.labels for reading in readings)),
             detectors=(DetectorRun(id=DETECTOR_ID, version=self.version, status=status),),
         )
+
+
+def _failed(kind: str) -> DetectorUnavailable:
+    return DetectorUnavailable(f"the model failed with {kind}")
 
 
 _UNREAD: Final = Reading(status=DetectionStatus.TIMEOUT)

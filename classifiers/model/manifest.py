@@ -9,6 +9,7 @@ manifest.json     all of Manifest
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import stat
@@ -142,13 +143,26 @@ def parse_manifest(raw: bytes, directory: Path) -> Manifest:
     """The manifest in `raw`, checked as far as it speaks of itself. Raises ModelUnusable, which names `directory`."""
     try:
         manifest = TypeAdapter(Manifest).validate_json(raw)
+        json.loads(raw, object_pairs_hook=_once)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"])
         raise _unusable(directory, MANIFEST_FILE, f"`{place}`: {first['msg'].lower()}") from None
+    except (ValueError, RecursionError) as error:
+        raise _unusable(directory, MANIFEST_FILE, f"{error}") from None
     for complaint in _complaints(manifest):
         raise _unusable(directory, MANIFEST_FILE, complaint)
     return manifest
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of `pairs`. Raises ValueError for a key that is there twice: readers differ on which one counts."""
+    made: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in made:
+            raise ValueError(f"`{key[:80]}` is there twice: remove one")
+        made[key] = value
+    return made
 
 
 def types_of(labels: Iterable[str]) -> tuple[str, ...]:

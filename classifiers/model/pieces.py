@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -23,12 +23,17 @@ _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+# Pictures and symbols that touch a word, with what may stand in between: joiners and selectors.
+_PICTURE: Final = "[\u00a9\u00ae\u2122\u2190-\u2bff\u3012\u3020\ue000-\uf8ff\U0001f000-\U0001faff]"
+_GLUED = re.compile(rf"{_PICTURE}(?=[\u200d\ufe0e\ufe0f]*\w)|(?<=\w){_PICTURE}")
 _LETTER = re.compile(r"[^\W\d_]")
+# What is not seen in a word: soft hyphen, spaces without width, joiners.
+_DROPPED: Final = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 _NONE: Final = np.zeros(0, dtype=np.int32)
 _PADDING = ("[PAD]", "<pad>", "<|padding|>", "<|endoftext|>")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Pieces:
     """The pieces of one text, one row each, in order.
 
@@ -71,9 +76,11 @@ class PieceReader:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._tokenizer.encode_special_tokens = True
+        self._whole_words = type(self._tokenizer.model).__name__ == "WordPiece"
         self.padding = int(filling["pad_id"]) if filling else self._id_of_padding()
         self.prefix, self.suffix = self._around()
-        self.vocabulary = int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+        # Not their count: numbers may be left out.
+        self.vocabulary = 1 + max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
 
     def read(self, text: str, *, deadline: float) -> Pieces:
         """The pieces of `text`, as far as they are known at `deadline` on the clock of `time.monotonic`."""
@@ -84,6 +91,9 @@ class PieceReader:
             if time.monotonic() >= deadline:
                 break
             part = clean[start:end]
+            if self._whole_words and not part.isascii():
+                # Such a vocabulary knows nothing of a word with one strange character: a picture would hide the name it touches.
+                part = _GLUED.sub(" ", part)
             parts.append(_pieces(part, start, self._tokenizer.encode(part, add_special_tokens=False)))
         return _joined(parts)
 
@@ -102,13 +112,20 @@ class PieceReader:
 
 def piece_reader(files: ModelFiles) -> PieceReader:
     """The reader of a model. Raises ModelUnusable."""
+    where = f"model directory `{files.directory}`, `{TOKENIZER_FILE}`"
     try:
-        return PieceReader(files.tokenizer)
+        reader = PieceReader(files.tokenizer)
     except ValueError as error:
         raise ModelUnusable(
-            f"model directory `{files.directory}`, `{TOKENIZER_FILE}`: it is no tokenizer ({error}):"
-            " export it with the Hugging Face library `tokenizers`"
+            f"{where}: it is no tokenizer ({error}): export it with the Hugging Face library `tokenizers`"
         ) from None
+    around = len(reader.prefix) + len(reader.suffix)
+    if files.manifest.window - around <= files.manifest.overlap:
+        raise ModelUnusable(
+            f"{where}: it puts {around} pieces around a text, which leaves of a `window` of {files.manifest.window} no more"
+            f" than the `overlap` of {files.manifest.overlap}: make the window longer"
+        )
+    return reader
 
 
 def worth_reading(text: str) -> bool:
@@ -117,7 +134,7 @@ def worth_reading(text: str) -> bool:
 
 
 def chunks(text: str) -> Iterator[tuple[int, int]]:
-    """Consecutive ranges that cover `text`, cut before white space where there is some.
+    """Consecutive ranges that cover `text`, cut before white space where there is some, or else before a mark.
 
     The white space begins the next chunk: tokenizers that mark the start of a word need to see it.
     """
@@ -125,14 +142,14 @@ def chunks(text: str) -> Iterator[tuple[int, int]]:
     while start < len(text):
         end = min(len(text), start + CHUNK_CHARS)
         if end < len(text):
-            space = _last_space(text, start + 1, end)
-            end = space if space is not None else end
+            space = _last(text, start + 1, end, str.isspace)
+            end = space or _last(text, start + 1, end, _is_edge) or end
         yield start, end
         start = end
 
 
-def _last_space(text: str, start: int, end: int) -> int | None:
-    return next((place for place in range(end - 1, start - 1, -1) if text[place].isspace()), None)
+def _last(text: str, start: int, end: int, wanted: Callable[[str], bool]) -> int | None:
+    return next((place for place in range(end - 1, start - 1, -1) if wanted(text[place])), None)
 
 
 def _pieces(text: str, offset: int, encoding: Any) -> Pieces:
@@ -178,18 +195,16 @@ def _starts_of_words(text: str, places: list[tuple[int, int]], word_ids: list[in
     end = -1
     for (start, stop), word in zip(places, word_ids, strict=True):
         yield not (
-            word is not None
-            and word == previous
-            and (start < end or (start == end and start < stop and _inside_word(text, start)))
+            word is not None and word == previous and (start < end or (start < stop and _inside_word(text, end, start)))
         )
         previous, end = word, stop
 
 
-def _inside_word(text: str, position: int) -> bool:
-    """Whether a word goes on from the character before `position` to the one at it."""
-    pair = text[position - 1 : position + 1]
-    return not any(_is_edge(each) for each in pair) and _UNSPACED.search(pair) is None
+def _inside_word(text: str, end: int, start: int) -> bool:
+    """Whether a word goes on from the character before `end` to the one at `start`. In between are what the tokenizer drops."""
+    both = text[end - 1 : start + 1]
+    return not any(_is_edge(each) for each in both) and _UNSPACED.search(both) is None
 
 
 def _is_edge(character: str) -> bool:
-    return not (character.isalnum() or character == "\u00ad" or "\u0300" <= character <= "\u036f")
+    return not (character.isalnum() or character in _DROPPED or "\u0300" <= character <= "\u036f")

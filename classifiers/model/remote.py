@@ -15,8 +15,8 @@ from open_inference.grpc import protocol
 from open_inference.grpc.service import GRPCInferenceServiceStub
 
 from classifiers.model.manifest import ModelFiles
-from classifiers.model.session import Answers, BadAnswer, Batch
-from classifiers.model.tensors import BadTensor, answers_of, infer_request
+from classifiers.model.session import Answers, BadAnswer, Batch, checked
+from classifiers.model.tensors import INPUTS, INTEGERS, BadTensor, answers_of, infer_request, outputs_of
 from governance.errors import ConfigInvalid
 from governance.yaml_source import quoted
 
@@ -49,12 +49,15 @@ class RemoteModel:
                 f"`classifiers.server`: {quoted(address)} is another machine; use grpcs://, which is TLS"
             )
         self._model = found["model"] or files.manifest.name
-        self._outputs = ("tokens", "topics") if files.manifest.kind == "ours" else ("logits",)
+        self._outputs = outputs_of(files.manifest.kind)
         self._widths = (len(files.manifest.labels), len(files.manifest.topics))
         options = [
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ]
+        if found["scheme"] == "grpc":
+            # gRPC goes through the proxy that the environment names even to this machine, and nothing is encrypted here.
+            options.append(("grpc.enable_http_proxy", 0))
         target = f"unix:{found['path']}" if found["path"] else f"{found['host']}:{found['port']}"
         self._channel: Any = (
             grpc.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
@@ -63,20 +66,28 @@ class RemoteModel:
         )
         self._stub: Any = GRPCInferenceServiceStub(self._channel)
         self._version = ""
-        self._greet(address, files)
+        self._versions: frozenset[str] = frozenset()
+        self._inputs: dict[str, str] = {}
+        try:
+            self._greet(address, files)
+        except BaseException:
+            self.close()
+            raise
 
     def run(self, batch: Batch) -> Answers:
         """The answers to `batch`, in its order. Raises BadAnswer, or RpcError of gRPC; neither has content."""
-        request = infer_request(batch, model=self._model, version=self._version, outputs=self._outputs)
+        request = infer_request(
+            batch, model=self._model, version=self._version, outputs=self._outputs, inputs=self._inputs
+        )
         response = self._stub.ModelInfer(request, timeout=_RUN_S)
         try:
             answers = answers_of(response, self._outputs, windows=len(batch.ids))
         except BadTensor as error:
             raise BadAnswer(str(error)) from None
-        count, length = batch.ids.shape
-        if answers.tokens.shape != (count, length, self._widths[0]) or answers.topics.shape != (count, self._widths[1]):
-            raise BadAnswer(f"shapes {answers.tokens.shape} and {answers.topics.shape}")
-        return answers
+        if self._versions and response.model_version and response.model_version not in self._versions:
+            # What is remembered of texts was found by the model of the start.
+            raise BadAnswer("the server has changed the model")
+        return checked(answers, batch, self._widths)
 
     def close(self) -> None:
         """Ends the connection."""
@@ -100,11 +111,23 @@ class RemoteModel:
                 " give both the same model"
             )
         self._version = files.version if stated else ""
+        self._versions = frozenset(told.versions)
+        self._inputs = self._wanted(address, {each.name: each.datatype for each in told.inputs})
         outputs = {each.name for each in told.outputs}
         if missing := [name for name in self._outputs if name not in outputs]:
             raise ConfigInvalid(
                 f"`classifiers.server`: {quoted(address)} has no output `{missing[0]}` of `{self._model}`"
             )
+
+    def _wanted(self, address: str, told: dict[str, str]) -> dict[str, str]:
+        """The inputs to send, with their type: those of the server, or all as INT64 where it names none."""
+        for name, kind in told.items():
+            if name not in (*INPUTS, "token_type_ids") or kind not in INTEGERS:
+                raise ConfigInvalid(
+                    f"`classifiers.server`: {quoted(address)} wants an input {quoted(name)} of {quoted(kind)} for"
+                    f" `{self._model}`; known are {', '.join(INPUTS)} and token_type_ids, as {' or '.join(INTEGERS)}"
+                )
+        return told or dict.fromkeys(INPUTS, "INT64")
 
 
 def is_this_machine(host: str) -> bool:

@@ -9,9 +9,11 @@ import asyncio
 import functools
 import os
 import signal
+import socket
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
@@ -23,25 +25,29 @@ from open_inference.grpc.service import GRPCInferenceServiceServicer, add_GRPCIn
 
 from classifiers.model.batching import BatchLimits, Runner
 from classifiers.model.manifest import ModelFiles
+from classifiers.model.pieces import piece_reader
 from classifiers.model.remote import MAX_MESSAGE_BYTES, is_this_machine
 from classifiers.model.session import Answers, Batch
-from classifiers.model.tensors import BadTensor, batch_of, infer_response
+from classifiers.model.tensors import INPUTS, BadTensor, batch_of, infer_response, outputs_of
 from governance.errors import ConfigInvalid
 from governance.yaml_source import quoted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MOST_WINDOWS: Final = 4_096
+# Of one call; a worker's batches are far smaller, and one run for them takes memory by their number.
+_MOST_PIECES: Final = 65_536
+_MOST_REQUEST_BYTES: Final = 4 << 20
 _MOST_CALLS: Final = 1_024
 _GRACE_S: Final = 5.0
+_PROBE_S: Final = 1.0
 
 
 class Full(Exception):
     """As much waits as may."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Waiting:
     batch: Batch
     answer: asyncio.Future[Answers]
@@ -70,7 +76,13 @@ class Gathered:
         self._queue.append(waiting)
         self._windows += len(batch.ids)
         self._next()
-        return await waiting.answer
+        try:
+            return await waiting.answer
+        except asyncio.CancelledError:
+            with suppress(ValueError):
+                self._queue.remove(waiting)
+                self._windows -= len(batch.ids)
+            raise
 
     def close(self) -> None:
         """Ends the threads after the run that they are at."""
@@ -103,7 +115,8 @@ class Gathered:
 
     def _settle(self, together: list[_Waiting], ran: asyncio.Future[list[Answers]]) -> None:
         self._free += 1
-        error = ran.exception()
+        # Cancelled where this was closed before its turn; its callers are gone by then.
+        error = Full() if ran.cancelled() else ran.exception()
         for number, waiting in enumerate(together):
             if waiting.answer.done():
                 continue
@@ -144,7 +157,10 @@ class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]
     """The service. Errors hold no content."""
 
     def __init__(self, files: ModelFiles, gathered: Gathered) -> None:
+        """Raises ModelUnusable."""
         self._files, self._gathered = files, gathered
+        self._vocabulary = piece_reader(files).vocabulary
+        self._outputs = outputs_of(files.manifest.kind)
 
     async def ServerLive(self, _: Any, __: Any) -> Any:  # noqa: N802 - the protocol's name
         """Always."""
@@ -169,9 +185,10 @@ class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]
         told = protocol.ModelMetadataResponse(
             name=manifest.name, versions=[self._files.version], platform="onnxruntime"
         )
-        for name in ("input_ids", "attention_mask", "case"):
+        for name in INPUTS:
             told.inputs.add(name=name, datatype="INT64", shape=[-1, -1])
-        for name, shape in (("tokens", [-1, -1, len(manifest.labels)]), ("topics", [-1, len(manifest.topics)])):
+        shapes = ([-1, -1, len(manifest.labels)], [-1, len(manifest.topics)])
+        for name, shape in zip(self._outputs, shapes, strict=False):
             told.outputs.add(name=name, datatype="FP32", shape=shape)
         return told
 
@@ -181,7 +198,8 @@ class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]
         if request.model_version not in {"", self._files.version}:
             await context.abort(grpc.StatusCode.NOT_FOUND, "another version of the model is served")
         try:
-            batch = batch_of(request, most=_MOST_WINDOWS, window=self._files.manifest.window)
+            window = self._files.manifest.window
+            batch = batch_of(request, most=_MOST_PIECES, window=window, vocabulary=self._vocabulary)
         except BadTensor as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise
@@ -193,7 +211,8 @@ class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]
         except Exception as error:  # the edge of the service; the message could hold a piece
             await context.abort(grpc.StatusCode.INTERNAL, type(error).__name__)
             raise
-        return infer_response(answers, model=self._files.manifest.name, version=self._files.version)
+        manifest = self._files.manifest
+        return infer_response(answers, model=manifest.name, version=self._files.version, outputs=self._outputs)
 
     async def _check(self, name: str, context: Any) -> None:
         if name != self._files.manifest.name:
@@ -217,7 +236,7 @@ async def serve(
     os.umask(0o077)
     server = grpc.aio.server(
         options=[
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_receive_message_length", _MOST_REQUEST_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),
         ],
@@ -241,10 +260,28 @@ async def serve(
 def _bound(server: grpc.aio.Server, listen: str) -> int:
     """The port at which `server` will listen. A socket that a process which is gone has left is removed."""
     if listen.startswith("unix:"):
-        path = Path(listen.removeprefix("unix:"))
-        if path.is_socket():
-            path.unlink()
+        _clear(Path(listen.removeprefix("unix:")), listen)
     try:
         return int(server.add_insecure_port(listen))
     except RuntimeError:
-        raise ConfigInvalid(f"--listen: {quoted(listen)} cannot be used; is somebody else listening there?") from None
+        raise _taken(listen) from None
+
+
+def _clear(path: Path, listen: str) -> None:
+    """Removes the socket at `path` if nobody listens there: gRPC would take it from whoever does."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(_PROBE_S)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+        except OSError:
+            pass
+    raise _taken(listen)
+
+
+def _taken(listen: str) -> ConfigInvalid:
+    return ConfigInvalid(f"--listen: {quoted(listen)} cannot be used; is somebody else listening there?")

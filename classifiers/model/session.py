@@ -24,6 +24,8 @@ _NEEDED: Final = ("input_ids", "attention_mask")
 _OPTIONAL: Final = ("token_type_ids", "case")
 _INTEGERS: Final[Mapping[str, type[np.signedinteger[Any]]]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _FLOATS: Final = frozenset({"tensor(float)", "tensor(float16)"})
+# Where weights outside an ONNX file would be looked for: no digest covers them, so that there is no such place.
+_NOWHERE: Final = "/dev/null"
 # TensorProto.DataType of onnx.proto: the widths that weights come in.
 _PRECISIONS: Final[Mapping[int, str]] = {1: "fp32", 2: "int8", 3: "int8", 10: "fp16", 11: "fp64", 16: "bf16"}
 
@@ -61,7 +63,7 @@ class ModelReport:
     wanted: Provider
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Batch:
     """Windows of one length, filled up with padding; integers of shape [windows, pieces]. `mask` is 1 where a piece is."""
 
@@ -70,7 +72,7 @@ class Batch:
     case: NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Answers:
     """Logits: `tokens` float32[windows, pieces, labels], `topics` float32[windows, topics], which may be 0 wide."""
 
@@ -80,6 +82,18 @@ class Answers:
 
 class BadAnswer(Exception):
     """The model answered with numbers that are none, or of another shape. A text without findings would look the same."""
+
+
+def checked(answers: Answers, batch: Batch, widths: tuple[int, int]) -> Answers:
+    """`answers`, which are those to `batch` as far as shape and numbers tell; `widths` are labels and topics. Raises BadAnswer."""
+    count, length = batch.ids.shape
+    tokens, topics = answers.tokens, answers.topics
+    if tokens.shape != (count, length, widths[0]) or topics.shape != (count, widths[1]):
+        raise BadAnswer(f"shapes {tokens.shape} and {topics.shape}")
+    # A sum is finite only if all is, and costs less than a mask; the rows of padding may hold anything.
+    if not np.isfinite(tokens[batch.mask > 0].sum()) or not np.isfinite(topics.sum()):
+        raise BadAnswer("a number is not finite")
+    return answers
 
 
 @final
@@ -117,14 +131,9 @@ class ModelSession:
         feed = {name: _filled(name, kind, batch) for name, kind in self._inputs.items()}
         raw = self._run_bound(feed) if self._bound else self._session.run(list(self._outputs), feed)
         tokens = np.asarray(raw[0], dtype=np.float32)
-        count, length = batch.ids.shape
+        count = len(batch.ids)
         topics = np.asarray(raw[1], dtype=np.float32) if len(raw) > 1 else np.zeros((count, 0), dtype=np.float32)
-        if tokens.shape != (count, length, self._widths[0]) or topics.shape != (count, self._widths[1]):
-            raise BadAnswer(f"shapes {tokens.shape} and {topics.shape}")
-        # A sum is finite only if all is, and costs less than a mask; the rows of padding may hold anything.
-        if not np.isfinite(tokens[batch.mask > 0].sum()) or not np.isfinite(topics.sum()):
-            raise BadAnswer("a number is not finite")
-        return Answers(tokens=tokens, topics=topics)
+        return checked(Answers(tokens=tokens, topics=topics), batch, self._widths)
 
     def _run_bound(self, feed: Mapping[str, NDArray[Any]]) -> list[Any]:
         """As the session's `run`, inputs and outputs on the device: one copy there and one back."""
@@ -186,6 +195,7 @@ def _session(files: ModelFiles, name: str, providers: list[Any], threads: int) -
     options.log_severity_level = 4
     # Threads that wait in a loop take the time of those that work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", _NOWHERE)
     present = onnxruntime.get_available_providers()
     asked = [each for each in providers if (each if isinstance(each, str) else each[0]) in present]
     try:

@@ -6,52 +6,78 @@ Source: Open Inference Protocol, gRPC (https://github.com/kserve/open-inference-
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from open_inference.grpc import protocol
 
+from classifiers.model.case import Case
 from classifiers.model.session import Answers, Batch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DTYPES: Final[Mapping[str, str]] = {"INT64": "<i8", "INT32": "<i4", "FP32": "<f4", "FP16": "<f2"}
-_INPUTS: Final = ("input_ids", "attention_mask", "case")
+INPUTS: Final = ("input_ids", "attention_mask", "case")
+INTEGERS: Final = ("INT64", "INT32")
+_DIMENSIONS: Final = 3
+
+
+def outputs_of(kind: str) -> tuple[str, ...]:
+    """What models of `kind`, one of a manifest's, call their outputs: that of the pieces, then that of the topics if there is one."""
+    return ("tokens", "topics") if kind == "ours" else ("logits",)
 
 
 class BadTensor(Exception):
     """A message holds no tensors of the shape that it states, or not the ones that were asked for."""
 
 
-def infer_request(batch: Batch, *, model: str, version: str, outputs: Sequence[str]) -> Any:
-    """The ModelInferRequest that asks `model` for `outputs` of `batch`."""
+def infer_request(
+    batch: Batch,
+    *,
+    model: str,
+    version: str,
+    outputs: Sequence[str],
+    inputs: Mapping[str, str] = MappingProxyType(dict.fromkeys(INPUTS, "INT64")),
+) -> Any:
+    """The ModelInferRequest that asks `model` for `outputs` of `batch`; `inputs` are its own, with their type, one of INTEGERS."""
     request = protocol.ModelInferRequest(model_name=model, model_version=version)
-    for name, array in zip(_INPUTS, (batch.ids, batch.mask, batch.case), strict=True):
-        _put(request.inputs.add(), name, "INT64", array.shape)
-        request.raw_input_contents.append(np.ascontiguousarray(array, dtype="<i8").tobytes())
+    arrays = {"input_ids": batch.ids, "attention_mask": batch.mask, "case": batch.case}
+    for name, kind in inputs.items():
+        array = arrays.get(name)
+        if array is None:
+            array = np.zeros_like(batch.ids)
+        _put(request.inputs.add(), name, kind, array.shape)
+        request.raw_input_contents.append(np.ascontiguousarray(array, dtype=_DTYPES[kind]).tobytes())
     for name in outputs:
         request.outputs.add().name = name
     return request
 
 
-def batch_of(request: Any, *, most: int, window: int) -> Batch:
-    """The batch that a ModelInferRequest holds: at most `most` windows of at most `window` pieces. Raises BadTensor."""
+def batch_of(request: Any, *, most: int, window: int, vocabulary: int) -> Batch:
+    """The batch that a ModelInferRequest holds: at most `most` pieces in windows of at most `window`. Raises BadTensor.
+
+    No number is beyond what the model knows: it would fail, and with it the batches of others in the same run.
+    """
     arrays = _arrays(request.inputs, request.raw_input_contents)
-    if set(arrays) != set(_INPUTS):
-        raise BadTensor(f"the inputs are {', '.join(_INPUTS)}")
-    ids, mask, case = (arrays[name] for name in _INPUTS)
-    if ids.ndim != 2 or not 0 < ids.shape[0] <= most or not 0 < ids.shape[1] <= window:
-        raise BadTensor(f"a batch is 1 to {most} windows of 1 to {window} pieces")
+    if set(arrays) != set(INPUTS):
+        raise BadTensor(f"the inputs are {', '.join(INPUTS)}")
+    ids, mask, case = (arrays[name] for name in INPUTS)
+    if ids.ndim != 2 or ids.shape[1] > window or ids.size > most:
+        raise BadTensor(f"a batch is 1 to {most} pieces in windows of 1 to {window}")
     if mask.shape != ids.shape or case.shape != ids.shape or any(each.dtype.kind != "i" for each in (ids, mask, case)):
         raise BadTensor("the inputs are whole numbers of one shape")
+    for array, beyond in ((ids, vocabulary), (mask, 2), (case, len(Case))):
+        if array.min() < 0 or array.max() >= beyond:
+            raise BadTensor("a number is beyond what the model knows")
     return Batch(ids=ids.astype(np.int64), mask=mask.astype(np.int64), case=case.astype(np.int64))
 
 
-def infer_response(answers: Answers, *, model: str, version: str) -> Any:
-    """The ModelInferResponse that holds `answers`."""
+def infer_response(answers: Answers, *, model: str, version: str, outputs: Sequence[str]) -> Any:
+    """The ModelInferResponse that holds `answers`: `outputs` are tokens, then topics if there are any."""
     response = protocol.ModelInferResponse(model_name=model, model_version=version)
-    for name, array in (("tokens", answers.tokens), ("topics", answers.topics)):
+    for name, array in zip(outputs, (answers.tokens, answers.topics), strict=False):
         _put(response.outputs.add(), name, "FP32", array.shape)
         response.raw_output_contents.append(np.ascontiguousarray(array, dtype="<f4").tobytes())
     return response
@@ -87,7 +113,7 @@ def _arrays(tensors: Sequence[Any], contents: Sequence[bytes]) -> dict[str, NDAr
         size = dtype.itemsize
         for each in shape:
             size *= each
-        if dtype.kind == "V" or any(each < 0 for each in shape) or size != len(raw):
+        if dtype.kind == "V" or len(shape) > _DIMENSIONS or any(each < 1 for each in shape) or size != len(raw):
             raise BadTensor("a tensor is not of the type and shape that it states")
         arrays[tensor.name] = np.frombuffer(raw, dtype=dtype).reshape(shape)
     return arrays

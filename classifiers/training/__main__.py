@@ -25,6 +25,8 @@ from typing import Any, Final
 import numpy as np
 
 MODELS: Final = ("teacher", "student", "distilled")
+# Pieces that are read at once. The student knows no positions: what it learned on shorter texts holds in longer ones.
+_WINDOWS: Final = {"teacher": 256, "student": 512}
 _SHAPES: Final = ((1, 32), (1, 128), (1, 500), (8, 128), (32, 32))
 
 
@@ -118,7 +120,7 @@ def _export(chosen: argparse.Namespace) -> None:
     directory = chosen.out / "models" / chosen.model
     metrics = write_model(
         model,
-        Described(name=f"ringfence-{name}", version=chosen.version),
+        Described(name=f"ringfence-{name}", version=chosen.version, window=_WINDOWS[name]),
         directory,
         corpus=corpus,
         continues=continuations(load_tokenizer(base)),

@@ -44,7 +44,6 @@ _LICENCES: Final[Mapping[str, str]] = {
     "prompts": "Apache-2.0",
     "presidio-synth-v2": "MIT",
     "pubmedqa": "MIT",
-    "tat-qa": "MIT",
     "address-formats": "MIT",
     "universal-ner": "CC BY-SA 4.0",
     "schema-guided-dialogue": "CC BY-SA 4.0",

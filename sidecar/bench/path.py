@@ -22,11 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from governance.frozen import frozen
+from governance.settings import MODEL_OFF, Classifiers
 from sidecar.bench import load
 from sidecar.bench.processes import Subject, baseline, ringfence
 
 SIZES = (200, 2_000, 20_000)
-SEEN, NEW = "ringfence, seen", "ringfence, new"
+SEEN, NEW, READ = "ringfence, seen", "ringfence, new", "with a model, new"
 _TURN_S = 1.0
 # Everyday words, so that text is new each time and yet holds nothing to find.
 _WORDS = (
@@ -63,16 +64,18 @@ async def path(console: Console, *, seconds: float, clients: int, as_json: bool)
             node = await load.node()
             stack.callback(node.close)
             port = node.sockets[0].getsockname()[1]
-            with console.status("starting Envoy three times and Ringfence once"):
+            with console.status("starting Envoy four times and Ringfence twice"):
                 alone = await stack.enter_async_context(baseline(Path(name), port, noop=False))
                 noop = await stack.enter_async_context(baseline(Path(name), port, noop=True))
-                full = await stack.enter_async_context(ringfence(Path(name), port))
+                full = await stack.enter_async_context(ringfence(Path(name) / "rules", port, model=MODEL_OFF))
+                read = await stack.enter_async_context(ringfence(Path(name) / "model", port, model=Classifiers().model))
             for size in SIZES:
                 cells = [
                     (alone, alone.name, seen(size)),
                     (noop, noop.name, seen(size)),
                     (full, SEEN, seen(size)),
                     (full, NEW, new(size)),
+                    (read, READ, new(size)),
                 ]
                 turns: list[list[_Turn]] = [[] for _ in cells]
                 for number in range(-1, max(1, round(seconds / _TURN_S))):
@@ -182,7 +185,7 @@ def _print(console: Console, figures: list[Figure], *, as_json: bool, clients: i
             f"{figure.python_us:.0f}",
             f"{figure.cpu_us / noop[figure.size]:.2f}",
             str(figure.failures),
-            end_section=figure.subject == NEW,
+            end_section=figure.subject == READ,
         )
     console.print(table)
     console.print(

@@ -57,8 +57,9 @@ async def baseline(directory: Path, node_port: int, *, noop: bool) -> AsyncItera
 
 
 @asynccontextmanager
-async def ringfence(directory: Path, node_port: int) -> AsyncIterator[Subject]:
-    """`ringfence up` with one worker, one Envoy thread and the built-in policies."""
+async def ringfence(directory: Path, node_port: int, *, model: str) -> AsyncIterator[Subject]:
+    """`ringfence up` with one worker, one Envoy thread, the built-in policies and `model` (`off`, `student`, ...)."""
+    directory.mkdir()
     port, admin = free_port("127.0.0.1"), free_port("127.0.0.1")
     config = directory / "ringfence.yaml"
     node = {"id": "bench", "address": f"127.0.0.1:{node_port}", "country": "DE", "region": "bench"}
@@ -66,6 +67,7 @@ async def ringfence(directory: Path, node_port: int) -> AsyncIterator[Subject]:
         "state_directory": str(directory / "var"),
         "listen": {"port": port},
         "admin": {"port": admin},
+        "classifiers": {"model": model},
         "nodes": [{**node, "tier": "on_prem", "models": ["bench"]}],
     }
     config.write_text(yaml.safe_dump(settings))

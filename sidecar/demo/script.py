@@ -126,6 +126,18 @@ STEPS = (
         ),
     ),
     Step(
+        title="a neighbour's illness",
+        model=EVERYWHERE,
+        content="Our neighbour Tomasz Kowalski began dialysis on Tuesday. What could we bring him?",
+        expected=Expectation(
+            status=200,
+            action="allow_modified",
+            nodes=_OWN_IN_DE,
+            received=("Our neighbour <PERSON_1> began dialysis",),
+            withheld=("Tomasz", "Kowalski"),
+        ),
+    ),
+    Step(
         title="card to a US-only model",
         model=US_ONLY,
         content="Why was my card 4111 1111 1111 1111 declined at the shop yesterday?",

@@ -191,6 +191,8 @@ def configuration(directory: Path, nodes: Iterable[DemoNode], **changes: Any) ->
             }
             for node in nodes
         ],
+        # What a shipped model finds changes with it; the tests that are about one name it.
+        "classifiers": {"model": "off"},
         **changes,
         # How long detection may take is no question of these tests, and a busy machine reads twenty megabytes in seconds.
         "limits": {"message_timeout_ms": 60_000, "detection_deadline_ms": 30_000, **changes.get("limits", {})},

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classifiers import ensemble as ensemble_module
 from classifiers.detector import PatternDetector
-from classifiers.ensemble import Ensemble, settled
+from classifiers.ensemble import Ensemble, settled, together
 from governance.errors import DetectorUnavailable
 from governance.finding import Category, Detection, DetectionStatus, DetectorRun, Finding, Jurisdiction, Label
 from governance.segment import Role, Span, TextSegment
@@ -288,6 +289,26 @@ async def test_the_model_is_at_work_before_the_rules_take_the_event_loop() -> No
     await Ensemble(Watching(), model).detect(segments("x"), deadline_ms=1_000)
 
     assert [True] == seen
+
+
+async def test_the_event_loop_goes_on_while_much_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of findings are joined in a thread, few at once."""
+    threads: list[bool] = []
+
+    def noted(found: Detection, added: Detection, where: Sequence[TextSegment]) -> Detection:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return together(found, added, where)
+
+    monkeypatch.setattr(ensemble_module, "together", noted)
+    for number in (1, 1_000):
+        found = [said("PERSON", at * 5, at * 5 + 4) for at in range(number)]
+        ensemble = Ensemble(
+            FakeDetector(detection(DONE, by="patterns")), FakeModel(detection(DONE, *found, by="model"))
+        )
+        answer = await ensemble.detect(segments("anna " * number), deadline_ms=60_000)
+        assert number == len(answer.findings)
+
+    assert [True, False] == threads
 
 
 def test_without_an_event_loop_the_answer_is_the_same() -> None:

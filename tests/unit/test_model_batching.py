@@ -13,7 +13,7 @@ import pytest
 
 from classifiers.model.batching import BatchCounts, Batcher, BatchLimits, Frame, Job, Work
 from classifiers.model.pieces import Pieces
-from classifiers.model.session import Answers, Batch
+from classifiers.model.session import Answers, BadAnswer, Batch
 from classifiers.model.windows import windows
 
 FRAME = Frame(prefix=(101,), suffix=(102,), padding=0, window=64)
@@ -26,6 +26,7 @@ class FakeRunner:
 
     batches: list[Batch] = field(default_factory=list)
     broken: Exception | None = None
+    unanswerable: int = -1
     gate: threading.Event = field(default_factory=threading.Event)
     running: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
@@ -38,6 +39,8 @@ class FakeRunner:
         self.batches.append(batch)
         if self.broken is not None:
             raise self.broken
+        if (batch.ids == self.unanswerable).any():
+            raise BadAnswer("a number is not finite")
         tokens = np.stack([batch.ids, batch.case], axis=-1).astype(np.float32)
         return Answers(tokens=tokens, topics=batch.ids.max(axis=1, keepdims=True).astype(np.float32))
 
@@ -244,6 +247,18 @@ def test_a_batch_that_fails_ends_its_jobs_and_the_next_one_runs(bench: Bench) ->
 
     assert ("RuntimeError", "") == (failed.error, fine.error)
     assert (1, 1) == (bench.batcher.counts.failed, bench.batcher.counts.answered)
+
+
+def test_a_text_that_no_number_comes_of_fails_alone(bench: Bench) -> None:
+    """Those in its batch are answered without it: nobody's text takes the answer of others."""
+    bench.runner.unanswerable = 666
+    held = bench.hold()
+    bad, others = bench.ask(work(666)), [bench.ask(work(number)) for number in (6, 7)]
+    bench.release(held, bad, *others)
+
+    assert ("BadAnswer", ["", ""]) == (bad.error, [each.error for each in others])
+    assert [1, 1] == [each.works[0].answered for each in others]
+    assert (1, 3) == (bench.batcher.counts.failed, bench.batcher.counts.answered)
 
 
 def test_closing_ends_all_that_waits(bench: Bench) -> None:

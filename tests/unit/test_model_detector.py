@@ -292,6 +292,78 @@ async def test_a_closed_detector_is_unavailable(made: Made) -> None:
         await detector.detect(segments(SENTENCE), deadline_ms=LONG_MS)
 
 
+async def test_a_long_text_is_answered_at_its_deadline_behind_another(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever lane it waits for, and whatever the other one is at."""
+    detector, gate, entered = made.detector(), threading.Event(), threading.Semaphore(0)
+    known, readings = ModelDetector._known, ModelDetector._readings
+
+    def slow(work: Callable[..., object]) -> Callable[..., object]:
+        def held(*arguments: object) -> object:
+            entered.release()
+            gate.wait(60)
+            return work(*arguments)
+
+        return held
+
+    text = f"{SENTENCE} " * 1_000
+    for name, work in (("_known", known), ("_readings", readings)):
+        gate.clear()
+        text = f"on {text}"
+        monkeypatch.setattr(ModelDetector, name, slow(work))
+        first = asyncio.create_task(detector.detect(segments(text), deadline_ms=LONG_MS))
+        assert await asyncio.to_thread(entered.acquire, timeout=60)
+        second = await asyncio.wait_for(detector.detect(segments("a " + text), deadline_ms=20), 60)
+        monkeypatch.setattr(ModelDetector, name, work)
+        if work is readings:
+            # Its own findings come too late, and are not waited for.
+            assert DetectionStatus.TIMEOUT is (await first).status
+        gate.set()
+        await first
+
+        run = DetectorRun(id="model", version=detector.version, status=DetectionStatus.TIMEOUT)
+        assert (DetectionStatus.TIMEOUT, (run,)) == (second.status, second.detectors)
+
+
+async def test_a_long_text_that_comes_after_the_end_is_told(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so is one that waits for its turn: not as if its own request had been given up."""
+    detector, gate, entered = made.detector(), threading.Event(), threading.Semaphore(0)
+    text = f"{SENTENCE} " * 1_000
+
+    def held(*_: object) -> tuple[list[bytes], dict[bytes, object]]:
+        entered.release()
+        gate.wait(60)
+        return [b""], {}
+
+    monkeypatch.setattr(ModelDetector, "_known", held)
+    asked = [asyncio.create_task(detector.detect(segments(text), deadline_ms=LONG_MS)) for _ in range(2)]
+    assert await asyncio.to_thread(entered.acquire, timeout=60)
+    detector.close()
+    with pytest.raises(DetectorUnavailable, match="the model failed with Closed"):
+        await asked[1]
+    gate.set()
+    for late in (asked[0], detector.detect(segments(text), deadline_ms=LONG_MS)):
+        with pytest.raises(DetectorUnavailable, match="the model failed with Closed"):
+            await late
+
+
+def test_closing_ends_what_runs_the_model(made: Made) -> None:
+    """The connection to another process, for one."""
+    closed: list[bool] = []
+
+    class Connected:
+        def run(self, batch: Batch) -> Answers:
+            return made.runner.run(batch)
+
+        def close(self) -> None:
+            closed.append(True)
+
+    ModelDetector(made.files, made.reader, Connected()).close()
+
+    assert [True] == closed
+
+
 async def test_who_goes_away_leaves_nothing_behind(made: Made) -> None:
     """A cancelled request is not run, and holds no place."""
     detector = made.detector(max_jobs=1)

@@ -124,6 +124,14 @@ def test_a_manifest_that_contradicts_itself_is_refused(
     assert complaint in refusal(write(tmp_path, Model(manifest=changes)))
 
 
+def test_a_manifest_that_says_something_twice_is_refused(tmp_path: Path) -> None:
+    """At any depth: which of two thresholds counts is not for a reader to guess."""
+    path = write(tmp_path) / "manifest.json"
+    path.write_text(path.read_text().replace('"thresholds": {}', '"thresholds": {"PERSON": 900, "PERSON": 100}', 1))
+
+    assert f"model directory `{tmp_path}`, `manifest.json`: `PERSON` is there twice: remove one" == refusal(tmp_path)
+
+
 def test_a_manifest_that_is_no_json_is_refused(tmp_path: Path) -> None:
     """As are numbers that JSON does not have, bytes that are no UTF-8, and nothing at all."""
     path = write(tmp_path) / "manifest.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 from classifiers.model import pieces as module
 from classifiers.model.manifest import ModelUnusable, read_model
@@ -112,6 +112,16 @@ def test_a_word_of_a_megabyte_is_a_few_pieces() -> None:
     assert 1_000_000 // CHUNK_CHARS + 1 == len(read("x" * 1_000_000))
 
 
+def test_text_without_a_space_is_cut_at_a_mark() -> None:
+    """Tables and other data have none: a name at the end of a chunk is whole all the same."""
+    text = "Kowalski," * 2_000
+    ends = [end for _, end in chunks(text)]
+
+    assert len(text) > 2 * CHUNK_CHARS
+    assert {","} == {text[end] for end in ends[:-1]}
+    assert ["Kowal", "ski", ","] * 2_000 == slices(text, read(text))
+
+
 def test_at_the_deadline_reading_ends_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read until then is whole; the rest is known to be missing."""
     ticks = iter([0.0, 0.0, 2.0])
@@ -129,6 +139,40 @@ def test_what_cannot_be_encoded_takes_its_place_all_the_same() -> None:
     text = "a \ud83d Tomasz"
 
     assert ["a", "Tomasz"] == slices(text, read(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["Tomasz🎉", "🎉Tomasz", "❤\ufe0fTomasz❤\ufe0f", "👩\u200d👧Tomasz", "│Tomasz│", "→Tomasz→", "©Tomasz™"]
+)
+def test_a_picture_that_touches_a_name_does_not_hide_it(text: str) -> None:
+    """A vocabulary of words knows nothing of a word with one strange character in it."""
+    assert "Tomasz" in slices(text, read(text))
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\u200b", "\u0323\u0302", "\u200d"])
+def test_what_the_tokenizer_drops_parts_no_word(mark: str) -> None:
+    """A name that is written with marks of their own is one word, with one vote."""
+    assert [0, 0] == read(f"Kowal{mark}ski").words.tolist()
+
+
+def test_a_frame_that_leaves_no_room_is_refused(tmp_path: Path) -> None:
+    """At the start, and not in each request."""
+    tokenizer = Tokenizer.from_str(tokenizer_bytes().decode())
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=" ".join(["[CLS]"] * 12) + " $A", special_tokens=[("[CLS]", 2)]
+    )
+
+    with pytest.raises(
+        ModelUnusable, match="it puts 12 pieces around a text, which leaves of a `window` of 16 no more"
+    ):
+        piece_reader(read_model(write(tmp_path, Model(tokenizer=tokenizer.to_str().encode()))))
+
+
+def test_numbers_of_pieces_may_have_gaps() -> None:
+    """What the model is tried with, and what a server takes, goes up to the highest."""
+    tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "anna": 9}, unk_token="[UNK]"))
+
+    assert 10 == PieceReader(tokenizer.to_str().encode()).vocabulary
 
 
 def test_words_end_at_marks_even_if_the_tokenizer_splits_at_spaces_alone() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +22,11 @@ import grpc
 import numpy as np
 import pytest
 from open_inference.grpc import protocol
-from open_inference.grpc.service import GRPCInferenceServiceStub
+from open_inference.grpc.service import (
+    GRPCInferenceServiceServicer,
+    GRPCInferenceServiceStub,
+    add_GRPCInferenceServiceServicer_to_server,
+)
 
 from classifiers.detector import PatternDetector
 from classifiers.extra import OwnRecognizers
@@ -31,14 +37,14 @@ from classifiers.model.manifest import read_model
 from classifiers.model.pieces import piece_reader
 from classifiers.model.remote import RemoteModel
 from classifiers.model.serving import Full, Gathered, serve
-from classifiers.model.session import Answers, Batch, ModelSession
-from classifiers.model.tensors import BadTensor, batch_of, infer_request
+from classifiers.model.session import Answers, BadAnswer, Batch, ModelSession
+from classifiers.model.tensors import BadTensor, batch_of, infer_request, infer_response
 from governance.errors import ConfigInvalid, DetectorUnavailable
 from governance.finding import DetectionStatus
-from governance.segment import Role, TextSegment
+from governance.segment import Role, Span, TextSegment
 from governance.sensitive import SensitiveText
 from governance.settings import Classifiers
-from tests.model_directories import write
+from tests.model_directories import VOCABULARY, Model, write
 
 TEXT = "our neighbour Tomasz Kowalski began dialysis in Berlin"
 WAIT_S = 60
@@ -71,6 +77,8 @@ def served(directory: Path, listen: str) -> Iterator[None]:
 def test_workers_share_the_model_of_another_process(tmp_path: Path) -> None:
     """Findings and labels are those of the model here; the socket is the user's own; when the process ends, detection fails."""
     directory, path = write(tmp_path / "tiny"), tmp_path / "model.sock"
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
     here = load_model(directory).detect_now([segment(TEXT)], deadline_ms=10_000)
 
     with served(directory, f"unix:{path}"):
@@ -196,7 +204,7 @@ def test_any_client_of_the_protocol_is_answered(tmp_path: Path) -> None:
             with pytest.raises(grpc.RpcError) as refused:
                 client.ModelInfer(spoilt, timeout=WAIT_S)
             codes.append(refused.value.code().name)
-        assert ["NOT_FOUND", "NOT_FOUND", *["INVALID_ARGUMENT"] * 5] == codes
+        assert ["NOT_FOUND", "NOT_FOUND", *["INVALID_ARGUMENT"] * 10] == codes
 
 
 def spoilt_requests(good: Any) -> Iterator[Any]:
@@ -207,7 +215,7 @@ def spoilt_requests(good: Any) -> Iterator[Any]:
         made.CopyFrom(good)
         return made
 
-    other, old, short, large, typed, missing, empty = (copy() for _ in range(7))
+    other, old, short, large, typed, missing, empty, void, unknown, below, masked, cased = (copy() for _ in range(12))
     other.model_name = "other"
     old.model_version = "tiny@0+00000000"
     short.raw_input_contents[0] = b"\0" * 15
@@ -216,7 +224,12 @@ def spoilt_requests(good: Any) -> Iterator[Any]:
     typed.inputs[0].datatype = "BYTES"
     del missing.inputs[2]
     empty.inputs[0].shape[:] = [0, 2]
-    return iter((other, old, short, large, typed, missing, empty))
+    for number in range(3):
+        void.inputs[number].shape[:] = [0, 1 << 62, 1 << 62]
+        void.raw_input_contents[number] = b""
+    for spoilt, number, value in ((unknown, 0, len(VOCABULARY)), (below, 0, -1), (masked, 1, 2), (cased, 2, 5)):
+        spoilt.raw_input_contents[number] = np.array([4, value], dtype="<i8").tobytes()
+    return iter((other, old, short, large, typed, missing, empty, void, unknown, below, masked, cased))
 
 
 def test_another_model_than_here_is_refused_at_the_start(tmp_path: Path) -> None:
@@ -236,11 +249,13 @@ class Slow:
 
     def __init__(self) -> None:
         self.go = threading.Event()
+        self.entered = threading.Semaphore(0)
         self.sizes: list[tuple[int, ...]] = []
 
     def run(self, batch: Batch) -> Answers:
         """The ids of the batch, as if they were logits."""
         self.sizes.append(batch.ids.shape)
+        self.entered.release()
         assert self.go.wait(WAIT_S)
         tokens = batch.ids[:, :, np.newaxis].astype(np.float32)
         return Answers(tokens=tokens, topics=batch.ids[:, :1].astype(np.float32))
@@ -289,12 +304,175 @@ def test_a_batch_survives_the_wire() -> None:
     sent = batch([1, 2, 3], [4, 5, 6])
     request = infer_request(sent, model="m", version="", outputs=("tokens",))
 
-    received = batch_of(request, most=2, window=3)
+    received = batch_of(request, most=6, window=3, vocabulary=7)
 
     assert (sent.ids.tolist(), sent.mask.tolist()) == (received.ids.tolist(), received.mask.tolist())
-    for most, window in ((1, 3), (2, 2)):
+    for most, window in ((5, 3), (6, 2)):
         with pytest.raises(BadTensor, match="a batch is 1 to"):
-            batch_of(request, most=most, window=window)
+            batch_of(request, most=most, window=window, vocabulary=7)
+
+
+class Answering:
+    """A runner that answers every number with `value`, in `labels` columns."""
+
+    def __init__(self, value: float, labels: int = 21) -> None:
+        self.value, self.labels = value, labels
+
+    def run(self, batch: Batch) -> Answers:
+        """Of the shape of `batch`."""
+        count, length = batch.ids.shape
+        return Answers(
+            tokens=np.full((count, length, self.labels), self.value, dtype=np.float32),
+            topics=np.full((count, 8), self.value, dtype=np.float32),
+        )
+
+
+@pytest.mark.parametrize("runner", [Answering(float("nan")), Answering(float("inf")), Answering(0.0, labels=20)])
+def test_an_answer_from_elsewhere_that_is_none_is_a_failure(tmp_path: Path, runner: Answering) -> None:
+    """It would look like a text without findings."""
+    directory = write(tmp_path / "tiny")
+    with Serving(directory, runner) as address:
+        remote = chosen_model(Classifiers(model=str(directory), server=address))
+        assert isinstance(remote, ModelDetector)
+        with pytest.raises(DetectorUnavailable, match=r"^the model failed with BadAnswer$"):
+            remote.detect_now([segment(TEXT)], deadline_ms=10_000)
+        remote.close()
+
+
+def test_no_proxy_stands_between_a_worker_and_a_server_on_its_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is not encrypted, and a proxy may be anywhere."""
+    directory = write(tmp_path / "tiny")
+    for name in ("grpc_proxy", "https_proxy", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_grpc_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    with Serving(directory) as address:
+        RemoteModel(address, read_model(directory)).close()
+
+
+def test_a_model_of_others_is_served_too(tmp_path: Path) -> None:
+    """With its one output, by its own name."""
+    labels = ("O", "B-PERSON", "I-PERSON")
+    manifest = {"kind": "token-classification", "labels": labels, "topics": (), "entities": {"PERSON": "PERSON"}}
+    directory = write(
+        tmp_path / "tiny",
+        Model(labels=labels, topics=(), inputs=("input_ids", "attention_mask"), outputs=("logits",), manifest=manifest),
+    )
+    with Serving(directory) as address:
+        remote = chosen_model(Classifiers(model=str(directory), server=address))
+        assert isinstance(remote, ModelDetector)
+        found = remote.detect_now([segment(TEXT)], deadline_ms=10_000)
+        remote.close()
+
+    assert ("PERSON", Span(start=14, end=29)) == (found.findings[0].entity_type, found.findings[0].span)
+
+
+class Elsewhere(GRPCInferenceServiceServicer):  # type: ignore[misc]
+    """A server of somebody else's, with `inputs` and versions of its own; answers zeros and remembers what it was sent."""
+
+    def __init__(self, inputs: dict[str, str]) -> None:
+        self.inputs, self.version = inputs, "7"
+        self.sent: list[dict[str, str]] = []
+
+    def ModelMetadata(self, request: Any, _: Any) -> Any:  # noqa: N802 - the protocol's name
+        """Of one model."""
+        told = protocol.ModelMetadataResponse(name=request.name, versions=["7"])
+        for name, kind in self.inputs.items():
+            told.inputs.add(name=name, datatype=kind, shape=[-1, -1])
+        for name in ("tokens", "topics"):
+            told.outputs.add(name=name, datatype="FP32", shape=[-1])
+        return told
+
+    def ModelInfer(self, request: Any, _: Any) -> Any:  # noqa: N802
+        """Zeros."""
+        self.sent.append({each.name: each.datatype for each in request.inputs})
+        count, length = request.inputs[0].shape
+        answers = Answering(0.0).run(Batch(ids=np.zeros((count, length)), mask=None, case=None))  # type: ignore[arg-type]
+        return infer_response(answers, model=request.model_name, version=self.version, outputs=("tokens", "topics"))
+
+    @contextmanager
+    def listening(self) -> Iterator[str]:
+        """Its address."""
+        server = grpc.server(ThreadPoolExecutor(max_workers=2))
+        add_GRPCInferenceServiceServicer_to_server(self, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        yield f"grpc://127.0.0.1:{port}"
+        server.stop(None).wait(WAIT_S)
+
+
+def test_a_server_is_sent_the_inputs_that_it_names(tmp_path: Path) -> None:
+    """In their type; a server that wants what is not known here is refused at the start."""
+    files = read_model(write(tmp_path / "tiny"))
+    wanted = {"input_ids": "INT32", "attention_mask": "INT64", "token_type_ids": "INT64"}
+
+    with Elsewhere(wanted).listening() as address, Elsewhere({"pixels": "FP32"}).listening() as other:
+        RemoteModel(address, files).run(batch([4, 5]))
+        with pytest.raises(ConfigInvalid, match="wants an input `pixels` of `FP32`"):
+            RemoteModel(other, files)
+
+
+def test_a_server_that_changes_its_model_is_not_believed(tmp_path: Path) -> None:
+    """What is remembered was found by the other one: its answers fail until somebody looks."""
+    files = read_model(write(tmp_path / "tiny"))
+    server = Elsewhere(dict.fromkeys(("input_ids", "attention_mask", "case"), "INT64"))
+
+    with server.listening() as address:
+        remote = RemoteModel(address, files)
+        assert (1, 2, 21) == remote.run(batch([4, 5])).tokens.shape
+        server.version = "8"
+        with pytest.raises(BadAnswer, match="the server has changed the model"):
+            remote.run(batch([4, 5]))
+        remote.close()
+
+
+async def test_a_socket_that_somebody_listens_on_is_left_to_them(tmp_path: Path) -> None:
+    """And who comes second is told."""
+    files = read_model(write(tmp_path / "tiny"))
+    path = tmp_path / "model.sock"
+    mask = os.umask(0o077)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        with pytest.raises(ConfigInvalid, match="is somebody else listening there"):
+            await serve(f"unix:{path}", files, Slow(), BatchLimits(), started=print)
+        os.umask(mask)
+
+        assert path.is_socket()
+
+
+async def test_who_stops_waiting_makes_room() -> None:
+    """While the model is still at the run before."""
+    slow = Slow()
+    gathered = Gathered(slow, BatchLimits(max_waiting=1))
+    first, gone = (asyncio.create_task(gathered.run(batch([number]))) for number in (1, 2))
+    assert await asyncio.to_thread(slow.entered.acquire, timeout=WAIT_S)
+    gone.cancel()
+    await asyncio.wait((gone,))
+    last = asyncio.create_task(gathered.run(batch([3])))
+    slow.go.set()
+
+    assert [1, 3] == [round(float(each.tokens[0, 0, 0])) for each in await asyncio.gather(first, last)]
+    gathered.close()
+
+
+async def test_runs_that_never_came_end_their_wait() -> None:
+    """Closed while one runs and another has its turn behind it: who waits is told, and nothing is raised in the loop."""
+    slow, loop = Slow(), asyncio.get_running_loop()
+    errors: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: errors.append(context))
+    gathered = Gathered(slow, BatchLimits(workers=1))
+    gathered._free = 2
+    asked = [asyncio.create_task(gathered.run(batch(row))) for row in ([1], [2])]
+    assert await asyncio.to_thread(slow.entered.acquire, timeout=WAIT_S)
+    gathered.close()
+    slow.go.set()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert ([Answers, Full], []) == ([type(each) for each in answers], errors)
 
 
 def test_an_address_of_others_is_refused(tmp_path: Path) -> None:

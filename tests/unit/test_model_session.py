@@ -9,13 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto
+from onnx.external_data_helper import convert_model_to_external_data
 
+from classifiers.model.batching import Work
 from classifiers.model.manifest import ModelUnusable, read_model
-from classifiers.model.pieces import piece_reader
-from classifiers.model.session import BadAnswer, Batch, Execution, ModelReport, ModelSession, Provider, precision_of
+from classifiers.model.pieces import Pieces, piece_reader
+from classifiers.model.session import (
+    Answers,
+    BadAnswer,
+    Batch,
+    Execution,
+    ModelReport,
+    ModelSession,
+    Provider,
+    precision_of,
+)
 from tests.model_directories import SURE, VOCABULARY, Model, onnx_bytes, stated, tokenizer_bytes, write
 
 OTHER_LABELS = ("O", "B-PERSON", "I-PERSON")
@@ -152,6 +164,32 @@ def test_weights_that_are_none_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ModelUnusable, match=r"ONNX Runtime does not load it \(.+\): export it again"):
         ModelSession(files, piece_reader(files))
+
+
+def test_weights_outside_the_file_are_not_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No digest covers them: they could be anybody's, wherever the process happens to stand."""
+    files = read_model(write(tmp_path))
+    made = onnx.load_from_string(files.weights["model.onnx"])
+    convert_model_to_external_data(made, location="beside.bin", size_threshold=200)
+    onnx.save_model(made, tmp_path / "model.onnx")
+    assert (tmp_path / "beside.bin").is_file()
+    files.weights = {"model.onnx": (tmp_path / "model.onnx").read_bytes()}  # type: ignore[misc]
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ModelUnusable, match=r"ONNX Runtime does not load it \(.*External data.*\)"):
+        ModelSession(files, piece_reader(files))
+
+
+def test_what_holds_pieces_of_a_text_shows_none() -> None:
+    """A number is a word to everybody with the vocabulary, and errors show what they are about."""
+    asked = batch([2, 12_345, 3])
+    answers = Answers(tokens=asked.ids.astype(np.float32), topics=asked.ids.astype(np.float32))
+    read = Pieces(
+        ids=asked.ids[0], starts=asked.ids[0], ends=asked.ids[0], case=asked.ids[0], words=asked.ids[0], read_chars=5
+    )
+    work = Work(pieces=read, windows=())
+
+    assert "12345" not in "".join(map(repr, (asked, answers, read, work)))
 
 
 def test_an_answer_that_is_no_number_is_an_error(tmp_path: Path) -> None:
