@@ -117,7 +117,8 @@ def _cost(files: ModelFiles, session: ModelSession, peak: float, seconds: float)
         batch = random_batch(rows, size, files)
         rates[f"{size}x{rows}"] = round(rows * size / _median_s(lambda batch=batch: session.run(batch), seconds))  # type: ignore[misc]
     # Weights that a piece is multiplied with, as the manifest states them: what is looked up costs nothing.
-    flops = 2 * int(files.manifest.metrics.get("multiplied", 0))
+    stated = files.manifest.metrics.get("multiplied", 0)
+    flops = 2 * stated if isinstance(stated, int) else 0
     with _detector(files, session, limits_for(session.report)) as detector:
         prompts = _prompts(files)
         prompt = _median_s(lambda: _read_now(detector, next(prompts)), seconds)

@@ -156,7 +156,8 @@ class ModelDetector:
             known |= self._readings(job, missing)
         else:
             with suppress(TimeoutError):
-                known |= await self._aside(time.monotonic() + _LATE_S, self._readings, job, missing)
+                limit = max(deadline, time.monotonic() + _LATE_S)
+                known |= await self._aside(limit, self._readings, job, missing)
         return self._detection(keys, known)
 
     def detect_now(self, segments: Sequence[TextSegment], *, deadline_ms: int) -> Detection:
@@ -178,12 +179,13 @@ class ModelDetector:
 
     def close(self) -> None:
         """Ends what waits, with DetectorUnavailable, and the threads after what they are at."""
-        self._batcher.close()
-        for lane in (self._threads, self._long, self._beside):
-            lane.shutdown(wait=False, cancel_futures=True)
+        # First, so that no thread of the batcher is waited for while it waits for somebody else's answer.
         close = getattr(self._runner, "close", None)
         if close is not None:
             close()
+        self._batcher.close()
+        for lane in (self._threads, self._long, self._beside):
+            lane.shutdown(wait=False, cancel_futures=True)
 
     async def _aside(self, deadline: float, work: Callable[..., R], *arguments: object) -> R:
         """What `work` returns, done in a thread. Raises TimeoutError at `deadline`, DetectorUnavailable once this is closed."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 
-from classifiers.model.case import case_of
+from classifiers.model.case import Case, case_of
 from classifiers.model.manifest import TOKENIZER_FILE, ModelFiles, ModelUnusable
 
 if TYPE_CHECKING:
@@ -156,15 +156,52 @@ def _pieces(text: str, offset: int, encoding: Any) -> Pieces:
     """The pieces of one chunk, which begins at `offset`."""
     spans: list[tuple[int, int]] = encoding.offsets
     places = np.array(spans, dtype=np.int32).reshape(-1, 2) + np.int32(offset)
-    starts_word = np.fromiter(_starts_of_words(text, spans, encoding.word_ids), dtype=np.int32, count=len(spans))
+    word_ids: list[int | None] = encoding.word_ids
+    known = _of_ascii(text, spans, word_ids) if text.isascii() else None
+    if known is None:
+        starts_word = np.fromiter(_starts_of_words(text, spans, word_ids), dtype=np.int32, count=len(spans))
+        case = np.array([case_of(text[start:end]) for start, end in spans], dtype=np.uint8)
+    else:
+        starts_word, case = known
     return Pieces(
         ids=np.array(encoding.ids, dtype=np.int32),
         starts=np.ascontiguousarray(places[:, 0]),
         ends=np.ascontiguousarray(places[:, 1]),
-        case=np.array([case_of(text[start:end]) for start, end in spans], dtype=np.uint8),
+        case=case,
         words=np.cumsum(starts_word, dtype=np.int32) - np.int32(1),
         read_chars=offset + len(text),
     )
+
+
+def _of_ascii(
+    text: str, spans: list[tuple[int, int]], word_ids: list[int | None]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8]] | None:
+    """What `_starts_of_words` and `case_of` say of the pieces of a text in ASCII, in a tenth of the time.
+
+    None where the tokenizer dropped something inside a word, which only they understand.
+    """
+    characters = np.frombuffer(text.encode(), dtype=np.uint8)
+    starts, ends = np.array(spans, dtype=np.int64).reshape(-1, 2).T
+    words = np.array(word_ids, dtype=np.float64)
+    same = words[1:] == words[:-1]
+    if bool(np.any(same & (starts[1:] > ends[:-1]))):
+        return None
+    capital = (characters >= ord("A")) & (characters <= ord("Z"))
+    small = (characters >= ord("a")) & (characters <= ord("z"))
+    inner = np.append(capital | small | ((characters >= ord("0")) & (characters <= ord("9"))), False)
+    goes_on = same & ((starts[1:] < ends[:-1]) | ((starts[1:] < ends[1:]) & inner[ends[:-1] - 1] & inner[starts[1:]]))
+    capitals, smalls = (np.concatenate(([0], np.cumsum(each, dtype=np.int64))) for each in (capital, small))
+    number = capitals[ends] - capitals[starts]
+    letters = number + smalls[ends] - smalls[starts]
+    # Where the first capital stands, and whether a small letter stands before it.
+    place = np.append(np.flatnonzero(capital), len(characters))[capitals[starts]]
+    leads = smalls[place] == smalls[starts]
+    case = np.select(
+        [letters == 0, number == 0, (number == letters) & (letters > 1), (number == 1) & leads],
+        [Case.NONE, Case.LOWER, Case.UPPER, Case.TITLE],
+        Case.MIXED,
+    )
+    return np.concatenate(([1], ~goes_on)).astype(np.int32)[: len(spans)], case.astype(np.uint8)
 
 
 def _joined(parts: list[Pieces]) -> Pieces:

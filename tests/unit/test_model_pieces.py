@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 from classifiers.model import pieces as module
+from classifiers.model.case import case_of
 from classifiers.model.manifest import ModelUnusable, read_model
 from classifiers.model.pieces import CHUNK_CHARS, PieceReader, Pieces, chunks, piece_reader, worth_reading
 from tests.model_directories import VOCABULARY, Model, tokenizer_bytes, write
@@ -44,6 +45,21 @@ def test_pieces_have_their_place_case_and_word() -> None:
     assert [2, 2, 1, 0, 1, 2] == found.case.tolist()
     assert [0, 1, 1, 2, 3, 4] == found.words.tolist()
     assert len(text) == found.read_chars
+
+
+@given(
+    st.text(alphabet=[chr(code) for code in range(128)], max_size=80) | st.text(alphabet="aAbB zZ1'_.-\n", max_size=40)
+)
+def test_the_short_cut_for_ascii_says_the_same(text: str) -> None:
+    """Case and words are those that the letters say one by one."""
+    encoding = READER._tokenizer.encode(text, add_special_tokens=False)
+    short = module._of_ascii(text, encoding.offsets, encoding.word_ids)
+    if short is None:
+        return
+    starts, case = short
+
+    assert list(module._starts_of_words(text, encoding.offsets, encoding.word_ids)) == starts.astype(bool).tolist()
+    assert [case_of(text[start:end]) for start, end in encoding.offsets] == case.tolist()
 
 
 def test_nothing_is_cut_and_nothing_is_filled_up() -> None:
