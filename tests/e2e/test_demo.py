@@ -38,6 +38,7 @@ def test_every_request_of_the_demo_ends_as_it_should() -> None:
         (["passed"], 200, "", [("demo-device-de", "DE")]),
         (["redacted"], 200, "", [("demo-cloud-us", "US")]),
         (["redacted", "pinned"], 200, "", [("demo-device-de", "DE")]),
+        (["redacted", "pinned"], 200, "", [("demo-device-de", "DE")]),
         (["redacted"], 200, "", [("demo-cloud-us", "US")]),
         (["refused"], 403, "credentials_found", []),
         (["pinned"], 200, "", [("demo-device-de", "DE")]),

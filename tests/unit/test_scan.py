@@ -172,7 +172,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def answered(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     """Exit code and output of the command, which said nothing else and quoted nothing."""
-    code = exit_code(["scan", *words])
+    # What a shipped model finds changes with it.
+    code = exit_code(["scan", "--model", "off", *words])
     out, err = capsys.readouterr()
     assert "" == err
     assert [] == [secret for secret in SECRETS if secret in out]
@@ -411,3 +412,16 @@ def test_a_lower_score_finds_more(folder: Path, capsys: pytest.CaptureFixture[st
     ]
 
     assert ([], True, {"shape"}) == (found[0], len(found[1]) > 0, {each["why"] for each in found[1]})
+
+
+def test_names_are_found_unless_the_model_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The student reads beside the rules by default, and is said to be what found."""
+    (tmp_path / "note.txt").write_text("Our neighbour Tomasz Kowalski began dialysis on Tuesday.\n")
+    found = {}
+    for model in ([], ["--model", "off"]):
+        assert 0 == exit_code(["scan", str(tmp_path), "--json", *model])
+        report = json.loads(capsys.readouterr().out.splitlines()[0])
+        found[bool(model)] = {(each["entity_type"], each["why"]) for each in report["findings"]}
+
+    assert {("PERSON", "model"), ("MEDICAL", "model")} <= found[False]
+    assert set() == found[True]
