@@ -170,43 +170,15 @@ def _presidio() -> tuple[Collection[str], Callable[[str], object], Callable[[str
 
     Its suffix list is the bundled one, so that nothing is fetched in the middle of a measurement.
     """
-    import spacy  # noqa: PLC0415 - seconds to import, and nothing else needs it
     import tldextract  # noqa: PLC0415
     from presidio_analyzer import AnalyzerEngine  # noqa: PLC0415
-    from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine, SpacyNlpEngine  # noqa: PLC0415
+
+    from classifiers.evaluation.presidio_side import BLANK, NONE, nlp_engine  # noqa: PLC0415
 
     tldextract.extract = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
-    pipeline = spacy.blank("en")
-
-    class NoOp(NlpEngine):  # type: ignore[misc]  # Presidio has no types
-        """Finds no tokens."""
-
-        def load(self) -> None: ...
-        def is_loaded(self) -> bool:
-            return True
-
-        def process_text(self, text: str, language: str) -> Any:  # noqa: ARG002
-            return NlpArtifacts([], pipeline(""), [], [], self, language)
-
-        def process_batch(self, texts: Any, language: str, **_: Any) -> Any:
-            return ((text, self.process_text(text, language)) for text in texts)
-
-        def is_stopword(self, word: str, language: str) -> bool:  # noqa: ARG002
-            return False
-
-        def is_punct(self, word: str, language: str) -> bool:  # noqa: ARG002
-            return False
-
-        def get_supported_entities(self) -> list[str]:
-            return []
-
-        def get_supported_languages(self) -> list[str]:
-            return ["en"]
-
-    blank = SpacyNlpEngine()
-    blank.nlp = {"en": pipeline}
-    pipeline.max_length = 10 * MB_1
-    engines = [AnalyzerEngine(nlp_engine=each, supported_languages=["en"]) for each in (NoOp(), blank)]
+    blank = nlp_engine(BLANK)
+    blank.nlp["en"].max_length = 10 * MB_1
+    engines = [AnalyzerEngine(nlp_engine=each, supported_languages=["en"]) for each in (nlp_engine(NONE), blank)]
     modelled = {"SpacyRecognizer", "StanzaRecognizer", "TransformersRecognizer"}
     entities = {
         entity

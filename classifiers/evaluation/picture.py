@@ -8,17 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from typing import Final
-from xml.sax.saxutils import escape
 
 from classifiers.evaluation.curves import Bin, Curve, Point
 from classifiers.evaluation.run import Evaluation, Result
 from classifiers.evaluation.scores import Counts, Tally
+from governance.svg import INK, label, xml
 
 MOST_TYPES: Final = 16
 # Dark enough on white for people and printers (contrast above 4.5 to 1).
 _COLOURS = ("#005a9c", "#b00020", "#8a5a00", "#00695c", "#5b2a86", "#3d3d3d")
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "1 3")
-_GREY, _INK = "#595959", "#1a1a1a"
+_GREY = "#595959"
 _MARGIN, _CELL, _ROW, _PLOT = 24, 470, 250, 160
 _COLUMNS = 2
 _WIDTH = 2 * _MARGIN + _COLUMNS * _CELL
@@ -39,18 +39,18 @@ def svg(evaluation: Evaluation) -> str:
             f'font-family="system-ui, sans-serif" font-size="13">'
         ),
         f'<title id="title">{title}</title>',
-        f'<desc id="desc">{_xml(_description(evaluation, shown))}</desc>',
+        f'<desc id="desc">{xml(_description(evaluation, shown))}</desc>',
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-        _label(_MARGIN, 32, title, size=18, weight="bold"),
-        _label(_MARGIN, 54, _texts(evaluation), size=13, colour=_GREY),
+        label(_MARGIN, 32, title, size=18, weight="bold"),
+        label(_MARGIN, 54, _texts(evaluation), size=13, colour=_GREY),
     ]
     for at, result in enumerate(evaluation.results):
         y = 80 + at * _LEGEND_ROW
         lines.append(_line([(_MARGIN, y - 4), (_MARGIN + 36, y - 4)], at))
         lines.append(_sign(_MARGIN + 18, y - 4, at))
-        lines.append(_label(_MARGIN + 46, y, f"{result.name}: {result.about}" if result.about else result.name))
+        lines.append(label(_MARGIN + 46, y, f"{result.name}: {result.about}" if result.about else result.name))
     if not shown:
-        lines.append(_label(_MARGIN, top + 24, "No type is marked in these texts."))
+        lines.append(label(_MARGIN, top + 24, "No type is marked in these texts."))
     for at, (kind, count) in enumerate(shown):
         x, y = _MARGIN + (at % _COLUMNS) * _CELL, top + (at // _COLUMNS) * _ROW
         lines += _cell(x, y, kind, count, evaluation.results)
@@ -58,7 +58,7 @@ def svg(evaluation: Evaluation) -> str:
     foot = "The sign on a curve is what was reported; the rest of it holds for other thresholds. Grey diagonal: the score is the share of right ones."
     if more:
         foot += f" {more} rarer types are in --json."
-    lines += [_label(_MARGIN, height - 16, foot, size=12, colour=_GREY), "</svg>", ""]
+    lines += [label(_MARGIN, height - 16, foot, size=12, colour=_GREY), "</svg>", ""]
     return "\n".join(lines)
 
 
@@ -96,7 +96,7 @@ def _description(evaluation: Evaluation, shown: Sequence[tuple[str, int]]) -> st
 
 def _cell(x: int, y: int, kind: str, count: int, results: Sequence[Result]) -> Iterator[str]:
     yield (
-        f'<text x="{x}" y="{y + 16}" fill="{_INK}"><tspan font-weight="bold">{_xml(kind)}</tspan>'
+        f'<text x="{x}" y="{y + 16}" fill="{INK}"><tspan font-weight="bold">{xml(kind)}</tspan>'
         f'<tspan dx="8" font-size="12" fill="{_GREY}">{count:,} marked</tspan></text>'
     )
     left, right, top = x + 44, x + 44 + _PLOT + 62, y + 30
@@ -104,7 +104,7 @@ def _cell(x: int, y: int, kind: str, count: int, results: Sequence[Result]) -> I
     yield from _axes(right, top, "score", "share right")
     yield f'<path d="M{right} {top + _PLOT}L{right + _PLOT} {top}" stroke="#bdbdbd" fill="none"/>'
     if not any(kind in result.curves and result.curves[kind].points for result in results):
-        yield _label(left + _PLOT / 2, top + _PLOT / 2, "nothing found", size=12, anchor="middle", colour=_GREY)
+        yield label(left + _PLOT / 2, top + _PLOT / 2, "nothing found", size=12, anchor="middle", colour=_GREY)
     for at, result in enumerate(results):
         curve = result.curves.get(kind, Curve(points=(), bins=()))
         exactly = result.whole.sums.tallies.get(kind, Tally()).exactly
@@ -117,14 +117,14 @@ def _axes(x: float, y: float, across: str, up: str) -> Iterator[str]:
         at_x, at_y = _placed(x, y, share, share)
         yield f'<path d="M{at_x} {y}V{y + _PLOT}M{x} {at_y}H{x + _PLOT}" stroke="#ebebeb" fill="none"/>'
         if share in {0.0, 0.5, 1.0}:
-            yield _label(at_x, y + _PLOT + 14, f"{share:g}", size=11, anchor="middle", colour=_GREY)
-            yield _label(x - 6, at_y + 4, f"{share:g}", size=11, anchor="end", colour=_GREY)
+            yield label(at_x, y + _PLOT + 14, f"{share:g}", size=11, anchor="middle", colour=_GREY)
+            yield label(x - 6, at_y + 4, f"{share:g}", size=11, anchor="end", colour=_GREY)
     yield f'<path d="M{x} {y}V{y + _PLOT}H{x + _PLOT}" stroke="{_GREY}" fill="none"/>'
-    yield _label(x + _PLOT / 2, y + _PLOT + 29, across, size=12, anchor="middle", colour=_INK)
+    yield label(x + _PLOT / 2, y + _PLOT + 29, across, size=12, anchor="middle", colour=INK)
     middle = (x - 26, y + _PLOT / 2)
     yield (
         f'<text transform="translate({middle[0]} {middle[1]}) rotate(-90)" font-size="12" text-anchor="middle" '
-        f'fill="{_INK}">{_xml(up)}</text>'
+        f'fill="{INK}">{xml(up)}</text>'
     )
 
 
@@ -178,24 +178,3 @@ def _sign(x: float, y: float, at: int, size: float = 4.0) -> str:
     )
     shape = shapes[at % len(shapes)]
     return f'<path d="{shape}" fill="{filled}" stroke="{colour}" stroke-width="1.4"/>'
-
-
-def _label(
-    x: float,
-    y: float,
-    text: str,
-    *,
-    size: int = 13,
-    weight: str = "normal",
-    anchor: str = "start",
-    colour: str = _INK,
-) -> str:
-    return (
-        f'<text x="{x:g}" y="{y:g}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" '
-        f'fill="{colour}">{_xml(text)}</text>'
-    )
-
-
-def _xml(text: str) -> str:
-    """`text` escaped, without the characters that XML cannot hold."""
-    return escape("".join(letter if letter.isprintable() else "\ufffd" for letter in text))

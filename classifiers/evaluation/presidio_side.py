@@ -36,7 +36,7 @@ class PresidioSubject:
         self.name = PRESIDIO
         self.has_topics = False
         self.about = f"presidio-analyzer {importlib.metadata.version('presidio-analyzer')}, {_nlp_version(chosen)}"
-        self._engine = AnalyzerEngine(nlp_engine=_nlp_engine(chosen), supported_languages=["en"])
+        self._engine = AnalyzerEngine(nlp_engine=nlp_engine(chosen), supported_languages=["en"])
 
     def answers(self, texts: Sequence[str]) -> list[Answer]:
         """A text that it fails on has an empty answer that is not complete."""
@@ -62,7 +62,8 @@ def _nlp_version(model: str) -> str:
     return {BLANK: "blank spaCy (finds no names)", NONE: "no NLP engine (finds no names)"}.get(model, f"spaCy {model}")
 
 
-def _nlp_engine(model: str) -> Any:
+def nlp_engine(model: str) -> Any:
+    """Presidio's NLP engine for English over `model`: BLANK, NONE, or a pipeline that is installed. Raises ConfigInvalid."""
     if model == NONE:
         return _NoNlp()
     if model == BLANK:

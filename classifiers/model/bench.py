@@ -115,13 +115,13 @@ def _cost(files: ModelFiles, session: ModelSession, peak: float, seconds: float)
     for length, rows in _LENGTHS:
         size = min(length, files.manifest.window)
         batch = random_batch(rows, size, files)
-        rates[f"{size}x{rows}"] = round(rows * size / _median_s(lambda batch=batch: session.run(batch), seconds))  # type: ignore[misc]
+        rates[f"{size}x{rows}"] = round(rows * size / median_s(lambda batch=batch: session.run(batch), seconds))  # type: ignore[misc]
     # Weights that a piece is multiplied with, as the manifest states them: what is looked up costs nothing.
     stated = files.manifest.metrics.get("multiplied", 0)
     flops = 2 * stated if isinstance(stated, int) else 0
     with _detector(files, session, limits_for(session.report)) as detector:
         prompts = _prompts(files)
-        prompt = _median_s(lambda: _read_now(detector, next(prompts)), seconds)
+        prompt = median_s(lambda: _read_now(detector, next(prompts)), seconds)
     ran = session.report
     return Cost(
         model=files.version,
@@ -168,7 +168,8 @@ def _peak_flops(seconds: float) -> float:
     return 2 * _MATRIX**3 / best
 
 
-def _median_s(work: Callable[[], object], seconds: float) -> float:
+def median_s(work: Callable[[], object], seconds: float) -> float:
+    """Seconds of one run of `work`, repeated for `seconds` after a first that does not count."""
     work()
     taken: list[float] = []
     until = time.monotonic() + seconds

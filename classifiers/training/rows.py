@@ -11,34 +11,12 @@ from functools import wraps
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
+from classifiers.model.manifest import LABELS, TOPICS, TYPES
 from governance.frozen import frozen
 
-TYPES: Final = (
-    "PERSON",
-    "LOCATION",
-    "ADDRESS",
-    "ORGANIZATION",
-    "DATE_TIME",
-    "AGE",
-    "NRP",
-    "USERNAME",
-    "MEDICAL",
-    "ID",
-)
-TOPICS: Final = (
-    "health",
-    "financial",
-    "legal",
-    "hr",
-    "credentials",
-    "source_code",
-    "special_category",
-    "children",
-)
-# The order of the model's outputs: "O", then B and I of each type.
-LABELS: Final = ("O", *(f"{tag}-{kind}" for kind in TYPES for tag in "BI"))
+__all__ = ["LABELS", "TOPICS", "TYPES", "Loader", "Row", "Span", "Split", "distinct", "split_of", "tidy"]
 
 Span = tuple[int, int, str]
 Split = Literal["train", "dev", "test"]

@@ -11,15 +11,15 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from classifiers.bench_texts import mixed_chat
+from classifiers.model import bench
+from classifiers.model.bench import median_s
 
 _CHARS = (80, 300, 900)
 _TOGETHER = 64
@@ -69,12 +69,11 @@ def _peak(torch: Any, device: str, seconds: float) -> float:
         left @ left
         synchronise()
 
-    return 2 * size**3 / _median(product, seconds)
+    return 2 * size**3 / median_s(product, seconds)
 
 
 def _ours(directory: Path, device: str, seconds: float, peak: float) -> dict[str, Any]:
     """Pieces a second of the session alone, and requests at once through detector and batches."""
-    from classifiers.model import bench
     from classifiers.model.manifest import read_model
     from classifiers.model.pieces import piece_reader
     from classifiers.model.session import Execution, ModelSession, Provider
@@ -85,7 +84,7 @@ def _ours(directory: Path, device: str, seconds: float, peak: float) -> dict[str
     rates = {}
     for rows in (1, 32, 256, 1_024):
         batch = bench.random_batch(rows, size, files)
-        rates[rows] = rows * size / _median(lambda batch=batch: session.run(batch), seconds)
+        rates[rows] = rows * size / median_s(lambda batch=batch: session.run(batch), seconds)
     multiplied = int(files.manifest.metrics.get("multiplied", 0))
     loads = [bench.load(files, session, clients, seconds, batched=True) for clients in (1, 32, 256)]
     return {
@@ -115,19 +114,8 @@ def _pipeline(torch: Any, device: str, seconds: float) -> dict[str, Any]:
     classify = pipeline("token-classification", model=network, tokenizer=tokenizer, device=torch.device(device))
     texts = [mixed_chat(_CHARS[number % len(_CHARS)], seed=number) for number in range(_TOGETHER)]
     pieces = sum(len(tokenizer(text, truncation=True)["input_ids"]) for text in texts)
-    taken = _median(lambda: classify(texts, batch_size=32), seconds)
+    taken = median_s(lambda: classify(texts, batch_size=32), seconds)
     return {"pieces_s": round(pieces / taken), "texts": _TOGETHER, "batch_size": 32}
-
-
-def _median(work: Callable[[], object], seconds: float) -> float:
-    work()
-    taken: list[float] = []
-    until = time.monotonic() + seconds
-    while time.monotonic() < until or len(taken) < 3:
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
-from xml.sax.saxutils import escape
 
 import orjson
 from rich.console import Console
@@ -28,6 +27,7 @@ from governance.policy.impact.changes import CHANGES, LOOSER, NEW_ALLOWS, NEW_DE
 from governance.policy.impact.engines import planned
 from governance.policy.impact.explain_report import page, visible
 from governance.policy.impact.replay import RECORDED, Named, Report, Wanted, moment, replay
+from governance.svg import label, xml
 
 _Modes = Mapping[str, Mode] | None
 _Parameters = Mapping[str, Mapping[str, Any]] | None
@@ -292,18 +292,18 @@ def svg(report: Report) -> str:
             f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
             f'font-family="system-ui, sans-serif" font-size="14">'
         ),
-        f'<title id="title">{_xml(title)}</title>',
-        f'<desc id="desc">{_xml(f"{summary} {detail}.")}</desc>',
+        f'<title id="title">{xml(title)}</title>',
+        f'<desc id="desc">{xml(f"{summary} {detail}.")}</desc>',
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-        _label(16, 30, title, size=18, weight="bold"),
-        _label(16, 54, summary, size=13),
+        label(16, 30, title, size=18, weight="bold"),
+        label(16, 54, summary, size=13),
     ]
     if not rows:
-        lines.append(_label(16, _TOP + 19, "No decision changes."))
+        lines.append(label(16, _TOP + 19, "No decision changes.", size=14))
     for at, (kind, count) in enumerate(rows):
         lines += _row(_TOP + at * _ROW, kind, count, most, report.compared)
     foot = f"from {_short(report.before)} to {_short(report.after)}, {_when(report.first)} to {_when(report.last)} UTC"
-    lines += [_label(16, height - 14, foot, size=12, colour="#595959"), "</svg>", ""]
+    lines += [label(16, height - 14, foot, size=12, colour="#595959"), "</svg>", ""]
     return "\n".join(lines)
 
 
@@ -313,24 +313,10 @@ def _row(y: int, kind: str, count: int, most: int, compared: int) -> list[str]:
     colour = "#b00020" if kind in LOOSER else "#8a5a00" if kind in NEW_DENIALS else "#005a9c"
     share = 100 * count / max(1, compared)
     return [
-        _label(_LEFT - 10, y + 19, kind, anchor="end"),
+        label(_LEFT - 10, y + 19, kind, size=14, anchor="end"),
         f'<rect x="{_LEFT}" y="{y + 4}" width="{length}" height="{_ROW - 8}" fill="{colour}"/>',
-        _label(_LEFT + length + 8, y + 19, f"{count:,} ({share:.2f} %)"),
+        label(_LEFT + length + 8, y + 19, size=14, text=f"{count:,} ({share:.2f} %)"),
     ]
-
-
-def _label(
-    x: int, y: int, text: str, *, size: int = 14, weight: str = "normal", anchor: str = "start", colour: str = "#1a1a1a"
-) -> str:
-    return (
-        f'<text x="{x}" y="{y}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" '
-        f'fill="{colour}">{_xml(text)}</text>'
-    )
-
-
-def _xml(text: str) -> str:
-    """`text` escaped, without the characters that XML cannot hold."""
-    return escape("".join(letter if letter.isprintable() else "\ufffd" for letter in text))
 
 
 def _short(side: Named, most: int = 40) -> str:
