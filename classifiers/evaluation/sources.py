@@ -53,13 +53,6 @@ def labelled(row: Row) -> Labelled:
     )
 
 
-def set_names() -> tuple[str, ...]:
-    """The names of all sets, sorted."""
-    from classifiers.training.sets import SETS  # noqa: PLC0415 - readers of sets nobody asked for are not loaded
-
-    return tuple(sorted(SETS))
-
-
 def from_data(data: Path, names: Sequence[str], *, split: Split, limit: int | None, seed: int) -> Iterator[LabelledSet]:
     """The sets in the folder `data`, those of `names` or all that lie there, each when its turn comes.
 
