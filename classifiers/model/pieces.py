@@ -92,8 +92,7 @@ class PieceReader:
                 break
             part = clean[start:end]
             if self._whole_words and not part.isascii():
-                # Such a vocabulary knows nothing of a word with one strange character: a picture would hide the name it touches.
-                part = _GLUED.sub(" ", part)
+                part = without_pictures(part)
             parts.append(_pieces(part, start, self._tokenizer.encode(part, add_special_tokens=False)))
         return _joined(parts)
 
@@ -126,6 +125,14 @@ def piece_reader(files: ModelFiles) -> PieceReader:
             f" than the `overlap` of {files.manifest.overlap}: make the window longer"
         )
     return reader
+
+
+def without_pictures(text: str) -> str:
+    """`text` with a space for each picture that touches a word; as long as before.
+
+    A vocabulary of whole words knows nothing of a word with one strange character: a picture would hide the name it touches.
+    """
+    return _GLUED.sub(" ", text)
 
 
 def worth_reading(text: str) -> bool:

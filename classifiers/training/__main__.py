@@ -6,7 +6,8 @@ It is five steps, each of which can be run alone, again, or elsewhere; each take
   teacher   trains the base encoder with its two heads (OUT/teacher)
   student   trains the small model for CPUs, without a teacher (OUT/student)
   distil    trains the small model beside the teacher, from OUT/student where that is there (OUT/distilled)
-  export    writes OUT/models/NAME: ONNX in 8 bits, thresholds from the dev split, figures from the test split, manifest
+  export    writes OUT/models/NAME: ONNX in 8 bits, temperatures and thresholds from the dev split, figures from the test
+            split, manifest
   speed     measures an exported model on one thread
 
 Training stops when its --minutes (or --steps) are spent, and can be stopped at any time: the same command goes on from the

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from classifiers.model.case import case_of
+from classifiers.model.pieces import without_pictures
 from classifiers.training.rows import LABELS, TOPICS, TYPES, Row, split_of
 from governance.frozen import frozen
 
@@ -101,12 +102,16 @@ def base_directory(given: Path | None = None) -> Path:
 
 
 def load_tokenizer(base: Path) -> Tokenizer:
-    """Cuts into pieces as the base encoder does, all of a text: its own padding and truncation are switched off."""
+    """Cuts into pieces as the base encoder does, all of a text: its own padding and truncation are switched off.
+
+    A text that spells a special piece is text, as at run time.
+    """
     # A Python process per core trains beside it; its own threads would only compete.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    tokenizer.encode_special_tokens = True
     return tokenizer
 
 
@@ -189,7 +194,9 @@ _ARRAYS: Final = ("ids", "cases", "labels", "starts", "unmarked", "topics", "sou
 def _cut(rows: Sequence[Row], tokenizer: Tokenizer, window: int) -> Iterator[_Window]:
     first, last = piece_id(tokenizer, "[CLS]"), piece_id(tokenizer, "[SEP]")
     for row, encoding in zip(
-        rows, tokenizer.encode_batch([row.text for row in rows], add_special_tokens=False), strict=True
+        rows,
+        tokenizer.encode_batch([without_pictures(row.text) for row in rows], add_special_tokens=False),
+        strict=True,
     ):
         ids, offsets = encoding.ids, encoding.offsets
         cases = [case_of(row.text[start:end]) for start, end in offsets]

@@ -30,6 +30,7 @@ from classifiers.training.corpus import BASE_PACKAGE, OVERLAP, WINDOW, Corpus
 from classifiers.training.fit import answers_of, sample_of, torch_run
 from classifiers.training.quantise import Feeds, Run, measured_ranges, onnx_run, quantised
 from classifiers.training.scoring import Answers, measured
+from classifiers.training.temperature import tempered
 from classifiers.training.tuning import tuned
 from governance.frozen import frozen
 
@@ -89,12 +90,20 @@ def write_model(
     most: int = 4_000,
     tell: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Writes the directory of `model` and gives its metrics: thresholds from the dev split, figures from the test split.
+    """Writes the directory of `model` and gives its metrics: temperatures and thresholds from the dev split, figures from
+    the test split.
 
     Both in the languages of `described`; "test_other_languages" has the figures of the others. "dev_float32" stands
     beside "dev", which is that of 8 bits, at the same thresholds. At most `most` windows of each source are read.
     """
     directory.mkdir(parents=True, exist_ok=True)
+
+    def chosen(split: str, *, own: bool = True) -> NDArray[np.int64]:
+        windows = sample_of(corpus, split, most=most)
+        spoken = np.isin(np.array(corpus.language_names)[corpus.languages[windows]], described.languages)
+        return np.asarray(windows[spoken == own])
+
+    model, temperature, topic_temperatures = tempered(model, corpus, chosen("dev"))
     exact = to_onnx(model)
     small = quantised(exact, measured_ranges(exact, calibration(corpus)))
     content = small.SerializeToString()
@@ -107,9 +116,7 @@ def write_model(
     run = onnx_run(content, threads=torch.get_num_threads())
 
     def answered(split: str, by: Callable[[Batch], Any], *, own: bool = True) -> Answers:
-        windows = sample_of(corpus, split, most=most)
-        spoken = np.isin(np.array(corpus.language_names)[corpus.languages[windows]], described.languages)
-        return answers_of(by, corpus, windows[spoken == own], continues)
+        return answers_of(by, corpus, chosen(split, own=own), continues)
 
     dev = answered("dev", batch_run(run))
     thresholds, topic_thresholds = tuned(dev)
@@ -118,6 +125,7 @@ def write_model(
         "dev_float32": measured(answered("dev", torch_run(model, "cpu")), thresholds, topic_thresholds),
         "test": measured(answered("test", batch_run(run)), thresholds, topic_thresholds),
         "test_other_languages": measured(answered("test", batch_run(run), own=False), thresholds, topic_thresholds),
+        "temperature": {"tokens": temperature, **topic_temperatures},
         # Weights that each piece is multiplied with, without those that are looked up.
         "multiplied": sum(each.weight.numel() for each in model.modules() if isinstance(each, torch.nn.Linear)),
     }

@@ -9,7 +9,6 @@ from typing import Final
 
 from tokenizers import Tokenizer
 
-import classifiers.model.case
 from classifiers.training.corpus import WINDOW, Corpus, corpus_of, digest_of, joined, load, save
 from classifiers.training.rows import Row
 
@@ -76,7 +75,7 @@ def _sources(
 
 def _code() -> list[Path]:
     files = [file for file in sorted(_HERE.glob("*.py")) if file.stem not in _READERS]
-    return [*files, Path(classifiers.model.case.__file__)]
+    return [*files, *(_HERE.parent / "model" / name for name in ("case.py", "pieces.py"))]
 
 
 def _line(name: str, corpus: Corpus, seconds: float) -> str:
