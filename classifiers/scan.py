@@ -33,7 +33,7 @@ from classifiers.compiled import PHONE, load_compiled
 from classifiers.detector import PatternDetector
 from classifiers.extra import ImmediateDetector, OwnRecognizers, load_own
 from classifiers.jurisdiction import regions_in_play
-from classifiers.model.choice import chosen_model, composed
+from classifiers.model.choice import chosen_models, composed
 from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
 from classifiers.rules import CONTEXT_FLOOR, Rule
@@ -158,9 +158,8 @@ def _detector(
     floor = CONTEXT_FLOOR if options.min_score is None else min(CONTEXT_FLOOR, round(options.min_score * 1000))
     regions = regions_in_play((options.jurisdiction,), DEFAULT_REGIONS)
     reader = Reader(compiled=compiled, floor_permille=floor, regions=regions)
-    detector = composed(
-        PatternDetector(reader=reader, max_entries=_CACHED), own, chosen_model(options.classifiers), held
-    )
+    rules, chosen = PatternDetector(reader=reader, max_entries=_CACHED), options.classifiers
+    detector = composed(rules, own, chosen_models(chosen), held)[chosen.model]
     return detector, {rule.id: rule for rule in compiled.rules}
 
 

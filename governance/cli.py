@@ -162,7 +162,7 @@ def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson
     Exit code 1 when something is wrong, 2 when the file cannot be read.
     """
     from classifiers.extra import load_own
-    from classifiers.model.choice import verify_model
+    from classifiers.model.choice import verify_models
     from governance.config import load
     from governance.policy.bundle import configured
     from governance.policy.distribution.feed import local_tree
@@ -172,7 +172,7 @@ def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson
     try:
         settings = load(config)
         load_own(settings.classifiers.recognizers)
-        verify_model(settings.classifiers)
+        verify_models(settings.classifiers)
         watched = local_tree(settings.policy.bundle)
         # A server's bundle is fetched by those who run it.
         trees = () if watched is None else (watched,)

@@ -237,6 +237,9 @@ def _settled(settings: Settings, base: Path, file: Path) -> Config:
                     for name in settings.classifiers.recognizers
                 ),
                 model=_model(settings.classifiers.model, base),
+                tenants=types.MappingProxyType(
+                    {tenant: _model(name, base) for tenant, name in settings.classifiers.tenants.items()}
+                ),
             ),
             "policy": dataclasses.replace(
                 policy,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from governance.claims import SINGLE, UNKNOWN_PURPOSE, Identity
 from governance.nodes.node import Node
 from governance.residency import COUNTRIES
-from governance.settings import BUILTIN, REGISTRY_FILES, Config, PolicyBundle
+from governance.settings import BUILTIN, MODEL_OFF, REGISTRY_FILES, Config, PolicyBundle
 from governance.yaml_source import Place, quoted
 
 # Bytes of a socket's whole path: Linux takes 107 (unix(7), sun_path less its NUL); some room is left.
@@ -99,6 +99,12 @@ def _classifiers(config: Config) -> Iterator[Problem]:
                 place,
                 f"must be a file `.yaml`, a class `package.module:Class` or a pipeline `spacy:NAME`, not {quoted(name)}",
             )
+    for tenant, name in config.classifiers.tenants.items():
+        if config.classifiers.server is not None and name not in {MODEL_OFF, config.classifiers.model}:
+            what = (
+                f"must be `{MODEL_OFF}` or the `model` beside a `server`, which has that one alone, not {quoted(name)}"
+            )
+            yield ("classifiers", "tenants", tenant), what
 
 
 def _policy(config: Config) -> Iterator[Problem]:

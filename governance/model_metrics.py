@@ -1,12 +1,13 @@
-"""What a worker says of the model that reads beside the rules."""
+"""What a worker says of the models that read beside the rules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+_OF_MODEL = ("version",)
 _RESULTS = ("answered", "refused", "expired", "failed")
 
 
@@ -29,32 +30,48 @@ class ModelCounts(Protocol):
     def waiting(self) -> int: ...  # noqa: D102
 
 
+class Followed(Protocol):
+    """A model: its version, and what runs it in what numbers."""
+
+    @property
+    def version(self) -> str: ...  # noqa: D102 - said above, as are the others
+    @property
+    def provider(self) -> str: ...  # noqa: D102
+    @property
+    def precision(self) -> str: ...  # noqa: D102
+    @property
+    def counts(self) -> ModelCounts: ...  # noqa: D102
+
+
 class ModelMetrics:
     """Families without a sample until there is a model to follow."""
 
     def __init__(self) -> None:
-        self._counts: Callable[[], ModelCounts] | None = None
-        self._info: tuple[str, ...] = ()
+        self._followed: list[Followed] = []
 
-    def follow(self, counts: Callable[[], ModelCounts], *, version: str, provider: str, precision: str) -> None:
-        """From now on what `counts` says when asked, of the model in this version and what it runs on."""
-        self._counts, self._info = counts, (version, provider, precision)
+    def follow(self, model: Followed) -> None:
+        """From now on what `model` says when asked."""
+        self._followed.append(model)
 
     def collect(self) -> Iterator[Metric]:
         """All families."""
         info = GaugeMetricFamily("ringfence_model_info", "The model.", labels=("version", "provider", "precision"))
         windows = CounterMetricFamily(
-            "ringfence_model_windows_total", "Windows of text by what became of them.", labels=("result",)
+            "ringfence_model_windows_total", "Windows of text by what became of them.", labels=("version", "result")
         )
-        batches = CounterMetricFamily("ringfence_model_batches_total", "Runs of the model.")
-        pieces = CounterMetricFamily("ringfence_model_pieces_total", "Pieces of text that were run, padding included.")
-        waiting = GaugeMetricFamily("ringfence_model_windows_waiting", "Windows of text that wait for the model.")
-        if self._counts is not None:
-            counts = self._counts()
-            info.add_metric(self._info, 1)
+        batches = CounterMetricFamily("ringfence_model_batches_total", "Runs of the model.", labels=_OF_MODEL)
+        pieces = CounterMetricFamily(
+            "ringfence_model_pieces_total", "Pieces of text that were run, padding included.", labels=_OF_MODEL
+        )
+        waiting = GaugeMetricFamily(
+            "ringfence_model_windows_waiting", "Windows of text that wait for the model.", labels=_OF_MODEL
+        )
+        for model in self._followed:
+            counts, own = model.counts, (model.version,)
+            info.add_metric((model.version, model.provider, model.precision), 1)
             for result in _RESULTS:
-                windows.add_metric((result,), getattr(counts, result))
-            batches.add_metric((), counts.batches)
-            pieces.add_metric((), counts.pieces)
-            waiting.add_metric((), counts.waiting)
+                windows.add_metric((*own, result), getattr(counts, result))
+            batches.add_metric(own, counts.batches)
+            pieces.add_metric(own, counts.pieces)
+            waiting.add_metric(own, counts.waiting)
         yield from (info, windows, batches, pieces, waiting)

@@ -32,6 +32,7 @@ class Runtime:
     """One consistent set of parts and settings. An exchange takes it once, at its start; a reload swaps it whole."""
 
     version: str
+    # Of most requests; a tenant may have another.
     detector: Detector
     policy: PolicyEngine
     audit: AuditSink
@@ -43,6 +44,7 @@ class Runtime:
     commitment_key: bytes = field(repr=False)
     # The provider of a model, where all its nodes have the same one.
     providers: Mapping[str, str] = field(default_factory=dict)
+    tenant_detectors: Mapping[str, Detector] = field(default_factory=dict)
 
 
 async def admit(arrival: Arrival, runtime: Runtime) -> Admission | Unrecorded:
@@ -100,7 +102,8 @@ async def _judge(arrival: Arrival, runtime: Runtime) -> Judgement:
         caller = runtime.identify(arrival.head)
         request = _read(arrival, runtime.limits)
         started = time.perf_counter_ns()
-        detection = await runtime.detector.detect(request.segments, deadline_ms=runtime.detection_deadline_ms)
+        detector = runtime.tenant_detectors.get(caller.principal.tenant, runtime.detector)
+        detection = await detector.detect(request.segments, deadline_ms=runtime.detection_deadline_ms)
         us_detect = _us_since(started)
         provider = runtime.providers.get(request.model, "")
         facts = gather(request, detection, caller, runtime.policy.levels, time.time_ns() // 1_000, provider=provider)

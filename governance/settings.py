@@ -72,21 +72,30 @@ class Limits:
     detection_deadline_ms: Milliseconds = 2_000
 
 
+Model = Annotated[str, MaxLen(4096)]
+
+
 @frozen
 class Classifiers:
     """What reads text beside the catalogue of rules.
 
     `recognizers` are of one's own: registry files of Presidio (`.yaml`), classes, `module:Class`, and installed spaCy
     pipelines, `spacy:NAME`. `model` is `off`, one that comes with Ringfence, or the directory of one; it runs on `threads`
-    of the CPU or on the GPU numbered `device`, or where `server` says.
+    of the CPU or on the GPU numbered `device`, or where `server` says. Requests of a tenant in `tenants` have that model.
     """
 
     recognizers: Annotated[tuple[str, ...], MaxLen(64)] = ()
-    model: Annotated[str, MaxLen(4096)] = "student"
+    model: Model = "student"
+    tenants: Annotated[Mapping[str, Model], MaxLen(256)] = field(default_factory=dict)
     provider: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     threads: Annotated[int, Ge(1), Le(256)] = 1
     device: Annotated[int, Ge(0), Le(255)] = 0
     server: Annotated[str, MaxLen(512)] | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model that a request may have, that of most first."""
+        return tuple(dict.fromkeys((self.model, *self.tenants.values())))
 
 
 @frozen

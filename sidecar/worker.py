@@ -20,7 +20,7 @@ from classifiers.compiled import load_compiled
 from classifiers.detector import PatternDetector
 from classifiers.extra import load_own
 from classifiers.jurisdiction import regions_in_play
-from classifiers.model.choice import chosen_model, composed
+from classifiers.model.choice import chosen_models, composed
 from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
 from governance import state, telemetry
@@ -92,13 +92,13 @@ async def _serve(config: Config, index: int) -> None:
         )
         metrics.open_intents.follow(lambda: audit.open_decisions)
         fleet = await stack.enter_async_context(Placement(config.nodes, str(sockets.control(config.state_directory))))
-        detector = _detector(config, metrics, stack)
+        detectors = _detectors(config, metrics, stack)
         metrics.bundle.follow(lambda: policy.bundle, lambda: policies.status)
         reload = _Reload(policies, policy, audit)
         follower = asyncio.create_task(policies.follow(reload.swap))
         stack.callback(follower.cancel)
         processor = ExternalProcessor(
-            _runtime(config, detector=detector, policy=policy, audit=audit, fleet=fleet),
+            _runtime(config, detectors, policy=policy, audit=audit, fleet=fleet),
             worker=str(index),
             max_body_bytes=config.limits.max_body_bytes,
             max_streamed_bytes=config.limits.streamed_body_bytes,
@@ -145,25 +145,37 @@ class _Reload:
             _LOG.info("policy_reloaded", revision=bundle.revision, policies=len(bundle.policies))
 
 
-def _detector(config: Config, metrics: telemetry.WorkerMetrics, stack: AsyncExitStack) -> Detector:
-    """The rules, and beside them the operator's own recognisers and the model."""
+def _detectors(
+    config: Config, metrics: telemetry.WorkerMetrics, stack: AsyncExitStack
+) -> tuple[Detector, dict[str, Detector]]:
+    """The rules, and beside them the operator's own recognisers and the model; the same by tenant, where it is another model."""
     own = load_own(config.classifiers.recognizers)
     # National telephone numbers are read as people write them where callers are.
     regions = regions_in_play((config.origin.jurisdiction,), DEFAULT_REGIONS)
     reader = Reader(compiled=load_compiled(more=own.rules), regions=regions)
-    model = chosen_model(config.classifiers)
-    if model is not None:
-        ran = {"version": model.version, "provider": model.provider, "precision": model.precision}
-        metrics.model.follow(lambda: model.counts, **ran)
-        _LOG.info("model_ready", **ran)
-    return composed(PatternDetector(reader=reader), own, model, stack.enter_context(ExitStack()))
+    models = chosen_models(config.classifiers)
+    for model in dict.fromkeys(models.values()):
+        if model is not None:
+            metrics.model.follow(model)
+            _LOG.info("model_ready", version=model.version, provider=model.provider, precision=model.precision)
+    by_name = composed(PatternDetector(reader=reader), own, models, stack.enter_context(ExitStack()))
+    chosen = config.classifiers
+    return by_name[chosen.model], {tenant: by_name[name] for tenant, name in chosen.tenants.items()}
 
 
-def _runtime(config: Config, *, detector: Detector, policy: Decider, audit: AuditLog, fleet: Placement) -> Runtime:
+def _runtime(
+    config: Config,
+    detectors: tuple[Detector, dict[str, Detector]],
+    *,
+    policy: Decider,
+    audit: AuditLog,
+    fleet: Placement,
+) -> Runtime:
     redaction = state.key(config, state.Key.REDACTION)
     return Runtime(
         version=config.config_digest,
-        detector=detector,
+        detector=detectors[0],
+        tenant_detectors=detectors[1],
         policy=policy,
         audit=audit,
         fleet=fleet,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from classifiers.detector import PatternDetector
 from classifiers.extra import ExtendedDetector, OwnRecognizers, extended
@@ -15,6 +17,7 @@ from governance.settings import MODEL_OFF, SHIPPED_MODELS, Classifiers
 if TYPE_CHECKING:
     from classifiers.ensemble import Ensemble
     from classifiers.model.detector import ModelDetector
+    from classifiers.model.manifest import ModelFiles
     from classifiers.model.session import Execution
 
 # Of one worker to its server: while some run, others go there.
@@ -22,16 +25,20 @@ _CALLS_AT_ONCE: Final = 4
 SHIPPED: Final = Path(__file__).parents[1] / "models"
 
 
+Composed: TypeAlias = "PatternDetector | ExtendedDetector | Ensemble"
+
+
 def composed(
-    rules: PatternDetector, own: OwnRecognizers, model: ModelDetector | None, held: ExitStack
-) -> PatternDetector | ExtendedDetector | Ensemble:
-    """`rules`, and beside them what is left of `own` and `model`, until `held` ends. Raises ConfigInvalid."""
+    rules: PatternDetector, own: OwnRecognizers, models: Mapping[str, ModelDetector | None], held: ExitStack
+) -> Mapping[str, Composed]:
+    """`rules` and what is left of `own`, and beside them each of `models`, by its name, until `held` ends. Raises ConfigInvalid."""
     detector = extended(rules, own)
     if isinstance(detector, ExtendedDetector):
         held.callback(detector.close)
-    if model is None:
-        return detector
-    # Slow to import, and not everyone has a model.
+    return {name: detector if model is None else _beside(detector, model, held) for name, model in models.items()}
+
+
+def _beside(detector: PatternDetector | ExtendedDetector, model: ModelDetector, held: ExitStack) -> Ensemble:
     from classifiers.ensemble import Ensemble  # noqa: PLC0415
 
     both = Ensemble(detector, model)
@@ -39,31 +46,52 @@ def composed(
     return both
 
 
-def chosen_model(settings: Classifiers) -> ModelDetector | None:
-    """The model that `settings` choose, here or on their server, loaded and tried. Raises ConfigInvalid."""
-    if settings.model == MODEL_OFF:
-        return None
-    from classifiers.model.detector import ModelDetector, load_model  # noqa: PLC0415
-    from classifiers.model.manifest import read_model  # noqa: PLC0415
-    from classifiers.model.pieces import piece_reader  # noqa: PLC0415
+def chosen_models(settings: Classifiers) -> Mapping[str, ModelDetector | None]:
+    """Every model that requests may have, here or on the server of `settings`, loaded and tried; None for `off`.
 
-    directory = model_directory(settings.model)
+    By its name in `settings`; directories that hold the same are one model. Raises ConfigInvalid.
+    """
+    from classifiers.model.manifest import read_model  # noqa: PLC0415
+
+    loaded: dict[str, ModelDetector] = {}
+    chosen: dict[str, ModelDetector | None] = {}
+    for name in settings.models:
+        if name == MODEL_OFF:
+            chosen[name] = None
+            continue
+        files = read_model(model_directory(name))
+        if files.version not in loaded:
+            loaded[files.version] = _loaded(files, settings)
+        chosen[name] = loaded[files.version]
+    return chosen
+
+
+def chosen_model(settings: Classifiers) -> ModelDetector | None:
+    """The `model` of `settings`, as `chosen_models` has it. Raises ConfigInvalid."""
+    return chosen_models(replace(settings, tenants={}))[settings.model]
+
+
+def _loaded(files: ModelFiles, settings: Classifiers) -> ModelDetector:
+    # Slow to import, and not everyone has a model.
+    from classifiers.model.detector import ModelDetector, tried  # noqa: PLC0415
+
     if settings.server is None:
-        return load_model(directory, execution=execution(settings))
+        return tried(files, execution=execution(settings))
     from classifiers.model.batching import BatchLimits  # noqa: PLC0415
+    from classifiers.model.pieces import piece_reader  # noqa: PLC0415
     from classifiers.model.remote import RemoteModel  # noqa: PLC0415
 
-    files = read_model(directory)
     limits = BatchLimits(workers=_CALLS_AT_ONCE)
     return ModelDetector(files, piece_reader(files), RemoteModel(settings.server, files), limits=limits)
 
 
-def verify_model(settings: Classifiers) -> None:
-    """Returns where the files of the model that `settings` choose are what its manifest says. Raises ConfigInvalid."""
+def verify_models(settings: Classifiers) -> None:
+    """Returns where the files of all models in `settings` are what their manifests say. Raises ConfigInvalid."""
     from classifiers.model.manifest import read_model  # noqa: PLC0415
 
-    if settings.model != MODEL_OFF:
-        read_model(model_directory(settings.model))
+    for name in settings.models:
+        if name != MODEL_OFF:
+            read_model(model_directory(name))
 
 
 def execution(settings: Classifiers) -> Execution:
@@ -78,7 +106,7 @@ def model_directory(name: str) -> Path:
     directory = SHIPPED / name if name in SHIPPED_MODELS else Path(name)
     if not directory.is_dir():
         known = ", ".join((MODEL_OFF, *SHIPPED_MODELS))
-        raise ConfigInvalid(f"`classifiers.model`: there is no directory `{directory}`; it is {known} or a directory")
+        raise ConfigInvalid(f"`classifiers`: there is no model `{directory}`; it is {known} or a directory")
     return directory
 
 

@@ -54,7 +54,11 @@ def load_model(
     directory: Path, *, execution: Execution | None = None, limits: BatchLimits | None = None
 ) -> ModelDetector:
     """The detector of the model in `directory`, verified and tried. Raises ModelUnusable."""
-    files = read_model(directory)
+    return tried(read_model(directory), execution=execution, limits=limits)
+
+
+def tried(files: ModelFiles, *, execution: Execution | None = None, limits: BatchLimits | None = None) -> ModelDetector:
+    """The detector of a verified model, tried. Raises ModelUnusable."""
     reader = piece_reader(files)
     session = ModelSession(files, reader, execution)
     return ModelDetector(files, reader, session, limits=limits or limits_for(session.report), report=session.report)

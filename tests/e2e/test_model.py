@@ -40,11 +40,24 @@ async def test_what_a_model_finds_is_pinned_and_redacted(tmp_path: Path) -> None
         assert "Kowalski" not in str(s.records()) + s.log()
         assert "model_ready" in s.log()
         metrics = await s.metrics()
-        assert 'ringfence_model_windows_total{result="failed"' in metrics
+        assert 'ringfence_model_windows_total{result="failed",version=' in metrics
         assert 'provider="cpu"' in metrics
 
     async with stack(tmp_path / "without") as s:
         assert 200 == (await s.say(HEALTH, "us-only")).status
+
+
+async def test_a_tenant_has_the_model_that_its_settings_name(tmp_path: Path) -> None:
+    """Who is of the tenant, as a trusted proxy says, is read by the model; the others by rules alone."""
+    model = write(tmp_path / "tiny")
+    identity = {"trusted_proxies": ["127.0.0.1/32"], "tenant_header": "x-tenant"}
+    classifiers = {"model": "off", "tenants": {"clinic": str(model)}}
+
+    async with stack(tmp_path, classifiers=classifiers, identity=identity) as s:
+        answers = [await s.say(NAMED, **headers) for headers in ({"x-tenant": "clinic"}, {"x-tenant": "school"}, {})]
+        seen = [[run["id"] for run in s.decision(each)["facts"]["classification"]["detectors"]] for each in answers]
+
+    assert [["patterns", "model"], ["patterns"], ["patterns"]] == seen
 
 
 @asynccontextmanager

@@ -247,6 +247,10 @@ REFUSED = [
         "limits: {request_timeout_ms: 9}\n",
         "ringfence.yaml:8: limits.request_timeout_ms: must be at least message_timeout",
     ),
+    (
+        "classifiers: {server: 'unix:/x', tenants: {clinic: teacher}}\n",
+        "ringfence.yaml:8: classifiers.tenants.clinic: must be `off` or the `model` beside a `server`",
+    ),
     ("policy: {engine: opa}\n", "ringfence.yaml:8: policy.opa_url: is required with engine `opa`; add `opa_url:"),
     (
         "policy: {on_unavailable: embedded}\n",

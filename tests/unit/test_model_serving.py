@@ -31,7 +31,7 @@ from open_inference.grpc.service import (
 from classifiers.detector import PatternDetector
 from classifiers.extra import OwnRecognizers
 from classifiers.model.batching import BatchLimits
-from classifiers.model.choice import chosen_model, composed, model_directory
+from classifiers.model.choice import chosen_model, chosen_models, composed, model_directory
 from classifiers.model.detector import ModelDetector, load_model
 from classifiers.model.manifest import read_model
 from classifiers.model.pieces import piece_reader
@@ -99,7 +99,8 @@ def test_the_rules_and_a_model_become_one_detector(tmp_path: Path) -> None:
     directory = write(tmp_path / "tiny")
 
     with ExitStack() as held:
-        both = composed(PatternDetector(), OwnRecognizers(), chosen_model(Classifiers(model=str(directory))), held)
+        models = chosen_models(Classifiers(model=str(directory)))
+        both = composed(PatternDetector(), OwnRecognizers(), models, held)[str(directory)]
         found = both.detect_now([segment(f"{TEXT}, jane@example.com")], deadline_ms=10_000)
 
     assert {"PERSON", "MEDICAL", "LOCATION", "EMAIL_ADDRESS"} == {each.entity_type for each in found.findings}
@@ -107,10 +108,27 @@ def test_the_rules_and_a_model_become_one_detector(tmp_path: Path) -> None:
     assert "health" in {label.name for label in found.labels}
 
 
+def test_tenants_have_models_of_their_own(tmp_path: Path) -> None:
+    """Each name is there once; two directories with the same files are one model; `off` leaves the rules alone."""
+    first, copy = str(write(tmp_path / "tiny")), str(write(tmp_path / "copy"))
+    settings = Classifiers(model="off", tenants={"clinic": first, "surgery": copy, "archive": "off"})
+
+    with ExitStack() as held:
+        models = chosen_models(settings)
+        detectors = composed(PatternDetector(), OwnRecognizers(), models, held)
+        runs = {
+            name: [run.id for run in each.detect_now([segment(TEXT)], deadline_ms=10_000).detectors]
+            for name, each in detectors.items()
+        }
+
+    assert {"off": ["patterns"], first: ["patterns", "model"], copy: ["patterns", "model"]} == runs
+    assert models[first] is models[copy] is not None
+
+
 def test_a_model_that_is_not_there_is_told_by_name() -> None:
     """With what may stand instead."""
     with pytest.raises(
-        ConfigInvalid, match=r"`classifiers\.model`: there is no directory `nowhere`; it is off, student, teacher or"
+        ConfigInvalid, match=r"`classifiers`: there is no model `nowhere`; it is off, student, teacher or"
     ):
         model_directory("nowhere")
 

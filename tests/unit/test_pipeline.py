@@ -71,6 +71,21 @@ async def test_a_clean_request_is_recorded_and_forwarded_as_it_came() -> None:
     assert (record.id, record.action, record.route.allowed) == (verdict.record.id, Action.ALLOW, ("a",))
 
 
+async def test_a_tenant_may_have_a_detector_of_its_own() -> None:
+    """The tenant that a caller is of decides who reads; every other request is read by the usual one."""
+    ours = FakeDetector(detection(finding("EMAIL_ADDRESS", 5, 21)))
+    seen = {}
+    for tenant in ("t", "north"):
+        audit = FakeAudit()
+        await admit(arrival(), runtime(audit=audit, tenant_detectors={tenant: ours}))
+        [record] = audit.records
+        assert isinstance(record, DecisionRecord)
+        assert record.facts is not None
+        seen[tenant] = [entity.type for entity in record.facts.classification.entities]
+
+    assert {"t": ["EMAIL_ADDRESS"], "north": []} == seen
+
+
 async def test_a_redaction_changes_the_body_and_is_counted_in_the_record() -> None:
     """The node gets the placeholder, the record gets counts and two commitments, nobody gets the value."""
     audit = FakeAudit()
