@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -43,6 +44,10 @@ _ABBREVIATED = re.compile(
 )
 _UNABBREVIATED: Final = frozenset({"ID", "USERNAME", "MEDICAL"})
 _NAME_CHARS: Final = 256
+# What is known by name, how likely a word of that name has to be to be it again, and how long.
+_NAMED: Final = frozenset({"PERSON"})
+_AGAIN: Final = 0.1
+_NAME_LEAST: Final = 3
 _CLOSING: Final[Mapping[str, str]] = MappingProxyType({")": "(", "]": "["})
 
 
@@ -74,6 +79,7 @@ class Decoder:
         reported = [number for number, each in enumerate(types) if each in self._entities]
         self._lowest = self._floors[reported]
         self._reported = reported
+        self._named = {number for number in reported if self._entities[types[number]] in _NAMED}
 
     @property
     def entities(self) -> frozenset[str]:
@@ -136,19 +142,58 @@ class Decoder:
         best = votes[np.arange(len(votes)), kinds]
         begins = scores[firsts, number + kinds] * 2 > scores[firsts, kinds]
         starts, ends = pieces.starts[firsts], pieces.ends[np.append(firsts[1:], len(pieces)) - 1]
-        members = np.flatnonzero(best >= self._floors[kinds])
-        rows = zip(
-            members.tolist(),
-            kinds[members].tolist(),
-            best[members].tolist(),
-            begins[members].tolist(),
-            starts[members].tolist(),
-            ends[members].tolist(),
-            strict=True,
-        )
-        for kind, start, end, score in _runs(text, rows, [each == "ADDRESS" for each in self._types]):
-            if score >= self._thresholds[kind]:
-                yield self._types[kind], start, end, score
+        words = _Words(kinds=kinds, best=best, begins=begins, starts=starts, ends=ends)
+        found = self._reaching(text, words)
+        again = self._named_again(text, words, votes, found)
+        for kind, start, end, score in found if again is None else self._reaching(text, again):
+            yield self._types[kind], start, end, score
+
+    def _reaching(self, text: str, words: _Words) -> list[tuple[int, int, int, float]]:
+        """(number of the type, start, end, score) of each run of `words` that reaches its threshold."""
+        members = np.flatnonzero(words.best >= self._floors[words.kinds])
+        columns = (words.kinds, words.best, words.begins, words.starts, words.ends)
+        rows = zip(members.tolist(), *(column[members].tolist() for column in columns), strict=True)
+        runs = _runs(text, rows, [each == "ADDRESS" for each in self._types])
+        return [run for run in runs if run[3] >= self._thresholds[run[0]]]
+
+    def _named_again(
+        self, text: str, words: _Words, votes: NDArray[np.float32], found: Sequence[tuple[int, int, int, float]]
+    ) -> _Words | None:
+        """`words` in which a name of `found` is that name wherever the model half thought so. None where none is.
+
+        What is replaced in one sentence of a text must not stand in the next.
+        """
+        names: dict[tuple[int, str], float] = {}
+        inside = np.zeros(len(words.starts), dtype=np.bool_)
+        for kind, start, end, score in found:
+            first, last = np.searchsorted(words.starts, (start, end)).tolist()
+            inside[first:last] = True
+            for name in words.texts(text, range(first, last)) if kind in self._named else ():
+                if len(name) >= _NAME_LEAST:
+                    names[kind, name] = max(score, names.get((kind, name), 0.0))
+        kinds, best = words.kinds.copy(), words.best.copy()
+        for kind in {kind for kind, _ in names}:
+            likely = np.flatnonzero((votes[:, kind] >= _AGAIN) & ~inside).tolist()
+            for at, name in zip(likely, words.texts(text, likely), strict=True):
+                if (kind, name) in names:
+                    kinds[at], best[at] = kind, names[kind, name]
+                    inside[at] = True
+        return replace(words, kinds=kinds, best=best) if (best != words.best).any() else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Words:
+    """The words of one text, a row each: likeliest type and how likely, whether it begins there, and where it stands."""
+
+    kinds: NDArray[np.int64]
+    best: NDArray[np.float32]
+    begins: NDArray[np.bool_]
+    starts: NDArray[np.int32]
+    ends: NDArray[np.int32]
+
+    def texts(self, text: str, rows: Iterable[int]) -> list[str]:
+        """What stands in `rows` of `text`, without its case."""
+        return [text[self.starts[at] : self.ends[at]].casefold() for at in rows]
 
 
 def _category(entity: str) -> Category:

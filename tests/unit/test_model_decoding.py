@@ -103,6 +103,38 @@ def test_the_category_is_by_type(label: str, category: Category) -> None:
     assert (label, category) == (finding.entity_type, finding.category)
 
 
+SURE, HALF = {"B-PERSON": 0.9}, {"B-PERSON": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "again"),
+    [
+        ("tomasz lives , tomasz lives", [SURE, {}, {}, HALF, {}], [("PERSON", "tomasz", 900)] * 2),
+        (
+            "Tomasz lives , tomasz lives",
+            [SURE, {}, {}, HALF, {}],
+            [("PERSON", "Tomasz", 900), ("PERSON", "tomasz", 900)],
+        ),
+        ("tomasz lives , tomasz lives", [SURE, {}, {}, {"B-PERSON": 0.05}, {}], [("PERSON", "tomasz", 900)]),
+        ("tomasz lives , lives at", [SURE, {}, {}, HALF, {}], [("PERSON", "tomasz", 900)]),
+        ("tomasz lives , tomasz lives", [HALF, {}, {}, HALF, {}], []),
+        (
+            "tomasz lives , tomasz street",
+            [SURE, {}, {}, HALF | {"B-ADDRESS": 0.7}, {"I-ADDRESS": 0.7}],
+            [("PERSON", "tomasz", 900), ("STREET_ADDRESS", "tomasz street", 700)],
+        ),
+        (
+            "tomasz kowalski , kowalski",
+            [SURE, *[{"I-PERSON": 0.8}] * 2, {}, HALF, {"I-PERSON": 0.2}],
+            [("PERSON", "tomasz kowalski", 900), ("PERSON", "kowalski", 900)],
+        ),
+    ],
+)
+def test_a_name_that_was_found_is_found_again(text: str, rows: list[dict[str, float]], again: list[object]) -> None:
+    """Where the model half thinks so: in any case, a part of it alone, but never against what else was found there."""
+    assert again == found(text, rows)
+
+
 def test_the_pieces_of_a_word_vote() -> None:
     """One piece that a coarse weight has turned does not tear a name apart; two against one outvote it."""
     assert [("PERSON", "kowalski", 600)] == found("kowalski", [{"B-PERSON": 0.9}, {"I-PERSON": 0.3}])
