@@ -213,11 +213,17 @@ def added(counts: Iterable[Count]) -> Count:
 
 def alarms_per_thousand(answers: Answers, gold: Spans, found: Spans) -> float:
     """Of 1,000 windows in which nothing is marked and every type would be, how many have a span found. 0 without any."""
+    alarms = alarmed(answers, gold, found)
+    return 1000 * float(alarms.mean()) if len(alarms) else 0.0
+
+
+def alarmed(answers: Answers, gold: Spans, found: Spans) -> NDArray[np.bool_]:
+    """Of the windows in which nothing is marked and every type would be, in order, which have a span found."""
     clean = answers.corpus.unmarked[answers.windows] == 0
     clean[answers.words.windows[gold.first]] = False
-    alarmed = np.zeros(len(clean), np.bool_)
-    alarmed[answers.words.windows[found.first]] = True
-    return 1000 * float(alarmed[clean].mean()) if clean.any() else 0.0
+    hit = np.zeros(len(clean), np.bool_)
+    hit[answers.words.windows[found.first]] = True
+    return np.asarray(hit[clean])
 
 
 def covered(gold: Spans, found: Spans, total: int) -> float:

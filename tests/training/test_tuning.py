@@ -18,6 +18,20 @@ def test_a_threshold_stands_where_the_type_is_best() -> None:
     assert 0.7 < thresholds["PERSON"] <= 0.9
 
 
+def test_what_costs_hardly_anything_is_found() -> None:
+    """One wrong span in a thousand is no reason to miss right ones; one in ten is."""
+    names = [row("Anna", (0, 4, "PERSON")) for _ in range(300)]
+
+    def threshold(wrong: int) -> float:
+        made = corpus([*names, *(row("Paris", (0, 5, "LOCATION")) for _ in range(wrong))])
+        sure = {at * 3 + 1: ("B-PERSON", 0.9) for at in range(300)}
+        return tuned_types(
+            answers(made, sure | {at * 3 + 1: ("B-PERSON", 0.6) for at in range(300, 300 + wrong)}), most_alarms=1000
+        )["PERSON"]
+
+    assert threshold(1) < 0.6 < threshold(30) <= 0.9
+
+
 def test_a_type_without_examples_keeps_half() -> None:
     """There is nothing to choose by; so do topics that are known of no text."""
     said = answers(corpus([row("Anna", (0, 4, "PERSON"))]), {1: ("B-PERSON", 0.9)})
