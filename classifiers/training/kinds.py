@@ -7,10 +7,12 @@ from typing import Final
 
 _OF_TYPE = {
     "PERSON": "person person.first person.last person.formal person.lower signature celebrity",
-    "LOCATION": "city country region",
+    "LOCATION": "city country region place",
     "ADDRESS": "street_address full_address",
-    "ORGANIZATION": "org org.hospital org.school org.bank org.law org.agency",
-    "DATE_TIME": "date date.short date.words time datetime weekday",
+    "ORGANIZATION": (
+        "org org.hospital org.school org.bank org.law org.agency org.company org.university org.club org.band org.media org.ngo"
+    ),
+    "DATE_TIME": "date date.short date.words time datetime weekday year",
     "AGE": "age age.number",
     "NRP": "nationality religion politics",
     "USERNAME": "username handle",

@@ -29,6 +29,7 @@ _DATES: Final[Mapping[str, Sequence[str]]] = {
     "en": [
         "d N y", "N d, y", "d N", "N d", "N O", "O N", "O of N", "N O, y", "O N y", "d B y", "B d, y", "B d", "d B", "N y",
         "y-M-D", "D/M/y", "m/d/y", "m/d/Y", "D.M.y", "d-B-y", "y/M/D", "N d y", "d. B y", "M/D/y", "d/m/Y", "B d y",
+        "D/M", "d/m", "d-m-y", "O B", "B O", "N", "B y",
     ],
     "de": ["d. N y", "d. N", "D.M.y", "d.m.Y", "d.m.", "N y", "d. B y", "y-M-D", "D.M.Y"],
     "fr": ["d N y", "d N", "D/M/y", "d/m/Y", "N y", "D.M.y", "y-M-D"],
@@ -50,7 +51,20 @@ _WORDED = [
     "early N y",
     "W N O",
     "the O",
+    "late N",
+    "last N",
+    "next N",
+    "W morning",
+    "W afternoon",
+    "W evening",
+    "W night",
+    "W noon",
+    "next W morning",
+    "W, O N",
+    "W d B",
 ]
+# Words of a form that stand for themselves.
+_KEPT: Final = frozenset("de of the last next this early late morning afternoon evening night noon".split())
 _AGES: Final[Mapping[str, Sequence[str]]] = {
     "en": [
         "# years old",
@@ -124,6 +138,11 @@ def time(chance: random.Random, language: str) -> str:
     )
 
 
+def year(chance: random.Random, _: str) -> str:
+    """A year in four digits, most of them of this age."""
+    return str(chance.choice((chance.randint(1700, 2030), chance.randint(1940, 2026), chance.randint(2005, 2026))))
+
+
 def date_and_time(chance: random.Random, language: str) -> str:
     """A date and a time in one."""
     day, clock = _dated(chance, language, "y-M-D"), f"{chance.randrange(24):02}:{chance.randrange(60):02}"
@@ -174,7 +193,7 @@ def _dated(chance: random.Random, language: str, form: str) -> str:
     parts |= {"N": name, "B": name[:3], "O": _ordinal(day), "W": week}
     words = []
     for word in form.split(" "):
-        kept = word in {"de", "of", "the", "last", "next", "this", "early"}
+        kept = word in _KEPT
         words.append(word if kept else "".join(parts.get(letter, letter) for letter in word))
     return " ".join(words)
 

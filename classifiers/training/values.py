@@ -1,4 +1,4 @@
-"""What stands in a slot: one text's values, all of one place, and each the same wherever the template numbers it so."""
+"""What stands in a slot: one text's values, most of one place, and each the same wherever the template numbers it so."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from typing import Final
 
 from classifiers.training import material, moments
 from classifiers.training.kinds import KINDS
-from classifiers.training.pools import Place, Pool, locales_of, place, pool, words
+from classifiers.training.pools import Place, Pool, locales_of, named_words, place, pool, words
 from classifiers.training.rows import Span
 from governance.frozen import frozen
 
+_RARE_TITLES: Final = (
+    "Captain Sergeant Detective Constable PC Officer Colonel Major Lieutenant Father Rev. Reverend Pastor Rabbi Imam Sister Lord "
+    "Lady Dame Baroness Justice President Senator Mayor Minister Councillor Coach Uncle Auntie Grandma Grandpa Sheikh Mx Madam Master"
+).split()
 _TITLES: Final[Mapping[str, tuple[str, ...]]] = {
     "en": (
-        *("Dr. ", "Mr. ", "Mrs. ", "Ms. ", "Mr ", "Mrs ", "Ms ") * 3,
+        *("Dr. ", "Mr. ", "Mrs. ", "Ms. ", "Mr ", "Mrs ", "Ms ") * 6,
         "Dr. ",
         "Dr ",
         "Mr. ",
@@ -32,6 +36,7 @@ _TITLES: Final[Mapping[str, tuple[str, ...]]] = {
         "Sir ",
         "Judge ",
         "Nurse ",
+        *(f"{title} " for title in _RARE_TITLES),
     ),
     "de": ("Herr ", "Frau ", "Dr. ", "Herr Dr. ", "Frau Dr. ", "Prof. "),
     "fr": ("M. ", "Mme ", "Monsieur ", "Madame ", "Dr ", "Me ", "Docteur "),
@@ -40,10 +45,30 @@ _TITLES: Final[Mapping[str, tuple[str, ...]]] = {
     "nl": ("dhr. ", "mevr. ", "meneer ", "mevrouw ", "dr. "),
     "pt": ("Sr. ", "Sra. ", "Dr. ", "Dra. ", "Dona "),
 }
+# How many people are called by a word, how many by a short name; how many organisations are of our list, how many of Faker's.
+_WORD_NAMED: Final = 0.025
+_NICKNAMED: Final = 0.045
+_KNOWN: Final = 0.4
+# How many people and towns of a text in English are of other places than the rest of it.
+_ABROAD: Final = 0.25
+_OF_FAKER: Final = 0.2
 _NICKNAMES = (
     "Bob Rob Liz Beth Mike Mick Dave Steve Jen Jenny Kate Katie Tom Tommy Jim Jimmy Joe Dan Danny Matt Chris Alex Sam Nick Tony Ed "
     "Eddie Andy Pete Greg Jeff Tim Ben Becky Vicky Maggie Sue Debbie Cathy Abby Gabe Zach Josh Nate Max Leo Lena Toni Kathi Hansi "
+    "Kev Baz Gaz Daz Shaz Tez Jez Ozzy Robbie Charlie Archie Alfie Freddie Bertie Billy Sammy Timmy Johnny Ronnie Vinnie Frankie "
+    "Mandy Kim Jess Meg Ellie Millie Evie Tilly Poppy Izzy Lottie Hattie Bex Fi Trish Pam Deb Cat Ali Mo Jo Flo Bo Lou Dee Kel Shan "
+    "Gil Ash Cas Zee Ty Dre Jay Manny Chuy Kiki Lulu Mimi Momo Nana Coco Yaya Bibi Titi Kofi Yaw Ade Tunde Temi Ngo Obi Uche Kwame "
     "Paco Pepe Lupe Nacho Chema Beto Gigi Pippo Kasia Gosia Asia Tomek Ania Jirka Honza Sasha Misha Natasha Kolya Raj Vicky Xiao"
+).split()
+# First names that are ordinary words, places or days as well.
+_WORD_NAMES: Final = (
+    "Will Mark Rose Grace Hope Faith Joy April June May August Summer Autumn Dawn Eve Bill Frank Chase Chuck Drew Art Ray Max Sunny "
+    "Rusty Sandy Penny Melody Harmony Carol Noel Iris Ivy Lily Daisy Violet Olive Amber Ruby Pearl Jade Crystal Dean Earl Duke Grant "
+    "Hunter Mason Cooper Paris Florence Sydney Austin Jordan India Chelsea Brooklyn Dallas Phoenix Savannah Georgia Carolina Virginia "
+    "Kenya Asia Cairo Milan London Angel Jesus Christian Victor Destiny Heaven Star Storm River Sky Ash Jasper Basil Ginger Rosemary "
+    "Sage Robin Jay Martin Wren Clay Cliff Glen Heath Forest Miles Lance Rich Gene Guy Norm Pat Sue Rob Nick Jack Wade Ward Chance "
+    "Major King Prince Precious Blessing Patience Prudence Charity Comfort Mercy Goodluck Sunday Friday Monday Innocent Gift Lovely "
+    "Bright Justice Honesty Constance Temperance Felicity Verity Trinity Genesis Nevaeh Ocean Rain Willow Hazel Holly Heather Fern Bear"
 ).split()
 _PARTICLES: Final[Mapping[str, tuple[str, ...]]] = {
     "nl": ("van der ", "van den ", "van ", "de ", "ter ", "van de ", "'t "),
@@ -86,26 +111,68 @@ _ORG_FORMS: Final[Mapping[str, tuple[str, ...]]] = {
         "{c} City Council", "{c} Police Department", "Department of Health", "{c} County Court", "{r} Department of Revenue", "HMRC", "IRS",
         "Jobcenter {c}", "{c} Housing Authority", "Finanzamt {c}", "Home Office", "Social Services {c}", "Child Protective Services", "DMV",
         "Ministry of Justice", "Jugendamt {c}", "{c} School Board", "USCIS", "Préfecture de {c}", "Ayuntamiento de {c}", "{c} District Court",
-        "Medicaid Office {c}", "Department for Work and Pensions", "Amtsgericht {c}", "CAF", "Pôle emploi", "Agencia Tributaria",
+        "Medicaid Office {c}", "City of {c}", "{c} Town Council", "{c} Magistrates' Court", "{c} Crown Court", "{c} Planning Department",
+        "Embassy of {n}", "{n} Consulate", "{c} Fire Department", "{r} Highway Patrol", "{c} Sheriff's Office", "{r} State Police",
+        "Ministry of Agriculture", "Ministry of Transport", "{c} Port Authority", "{c} Transit", "{c} Public Library", "Polizei {c}", "Department for Work and Pensions", "Amtsgericht {c}", "CAF", "Pôle emploi", "Agencia Tributaria",
     ),
     "org": (
         "{f} Inc", "{f} Ltd", "{f} GmbH", "{f} & Sons", "{f} Group", "{c} Logistics", "{f} Consulting", "{f} Technologies", "{f} Foods",
         "{f}tech", "{f} Labs", "{c} Energy", "{f} Systems", "{f} Design Studio", "{f} Bakery", "Café {f}", "{c} Football Club", "{f} AG",
         "{f} Motors", "{c} Airlines", "{f} S.A.", "{f} Holdings", "{c} Times", "{f} Construction", "{g}'s Garage", "Hotel {c}", "{f} BV",
+        "{f} {f2}", "{f}-{f2}", "{f}", "{f} Brothers", "{f} Partners", "{f} Capital", "{f} Media", "{f} Properties", "{f} Plumbing",
+        "{f} Translations", "{f} Homes", "{c} Steel", "{c} Water", "{c} Cleaning Services", "Bank of {c}", "{f} Real Estate", "{f} Dental",
+        "{g}'s", "{g} & {f}", "Studio {f}", "{f} Robotics", "{f} Pharma", "{c} Textiles", "{c} Housing Association", "{c} Gazette",
+        "The {f} Foundation", "{f} Auctions", "{f} Freight", "Friends of {c}", "{c} Chamber of Commerce", "{r} Dairy", "Radio {c}",
+    ),
+    "org.university": (
+        "University of {c}", "{c} University", "University of {r}", "{c} State University", "University College {c}", "{c} Polytechnic",
+        "Technical University of {c}", "TU {c}", "Universität {c}", "Université de {c}", "Universidad de {c}", "{f} University",
+        "{c} Business School", "{c} Law School", "{f} School of Medicine", "{c} Institute of Technology", "National University of {n}",
+        "{f} College", "{c} Conservatory", "{c} Academy of Arts", "{c} Medical School", "{n} Academy of Sciences",
+    ),
+    "org.club": (
+        "{c} United", "{c} City", "{c} FC", "FC {c}", "AC {c}", "SV {c}", "{c} Rovers", "{c} Wanderers", "{c} Athletic", "Real {c}",
+        "Dynamo {c}", "Sporting {c}", "{c} Tigers", "{c} Warriors", "{c} Bulls", "{c} Eagles", "{c} Sharks", "{c} Knights", "{c} RFC",
+        "{c} Hockey Club", "{c} Cricket Club", "{c} Rowing Club", "{c} Harriers", "{c} Swimming Club", "{c} Town", "{c} Rangers",
+        "Racing {c}", "{c} Chess Club", "{c} Lions", "Atlético {c}", "Inter {c}", "{c} Giants", "{c} Wolves", "{c}",
+    ),
+    "org.band": (
+        "The {f}s", "The {c} Brothers", "{c} Philharmonic", "{c} Symphony Orchestra", "{f} Quartet", "{g} and the {f}s", "{f} Trio",
+        "The {f} Band", "{c} Choir", "{c} Opera", "{c} Ballet", "{c} Theatre Company",
+    ),
+    "org.media": (
+        "{c} Times", "{c} Post", "{c} Herald", "{c} Gazette", "{c} Tribune", "{c} Evening News", "The {c} Chronicle", "Radio {c}",
+        "{c} Today", "{f} Press", "{f} Books", "{f} Pictures", "{c} Daily", "Le {c} Libre", "{c} Courier", "{c} Observer",
+    ),
+    "org.ngo": (
+        "The {f} Foundation", "{f} Trust", "{c} Food Bank", "{n} Red Cross", "Friends of {c}", "{c} Animal Shelter", "{c} Refugee Council",
+        "Save {c}", "{n} Medical Association", "{c} Women's Aid", "{c} Youth Club", "National Union of Teachers", "{r} Farmers' Union",
+        "{n} Football Association", "{n} Olympic Committee", "{c} Historical Society", "{c} Mosque", "St. {g}'s Church", "{c} Synagogue",
+    ),
+    "org.company": (
+        "{f}", "{f} Inc", "{f} Ltd", "{f} Group", "{f} & Co", "{c} Airways", "{f} Pharmaceuticals", "{f} Electric", "{c} Steel", "{f} Oil",
+        "{f} Telecom", "{c} Motors", "{f} Semiconductor", "{f} Energy", "{f} Retail", "{f} plc", "{f} NV", "{f} SpA", "{c} Mining", "{f}soft",
     ),
 }  # fmt: skip
-_ORGS = (
-    "Google Microsoft Apple Amazon Facebook Meta Netflix IBM Oracle SAP Siemens BMW Volkswagen Toyota Samsung Sony Tesla Walmart Tesco "
-    "Aldi Lidl IKEA Starbucks Nike Adidas Pfizer Bayer Novartis Nestlé Unilever Shell BP Boeing Airbus Ryanair Lufthansa Vodafone "
-    "Verizon Comcast Uber Airbnb Spotify PayPal Stripe Visa Mastercard Barclays HSBC Santander Deloitte KPMG Accenture NASA NATO WHO "
-    "UNICEF FBI NHS BBC CNN Reuters FIFA UEFA Greenpeace Harvard MIT Stanford Oxfam Infosys Tata Wipro Huawei Alibaba Tencent LinkedIn "
-    "Twitter Reddit GitHub OpenAI Nvidia Intel Cisco Costco Target FedEx UPS DHL Zara Carrefour Renault Bosch Philips Shopify Etsy"
-).split()
+# The lines of `words/organisations.txt` that a kind draws from; for any firm or office none that is called as its town is.
+_KNOWN_ORGS: Final[Mapping[str, str]] = {
+    "org": "technology retail industry finance transport media university agency ngo care",
+    "org.company": "technology retail industry finance transport",
+    "org.hospital": "care",
+    "org.school": "university",
+    "org.bank": "finance",
+    "org.agency": "agency",
+    "org.university": "university",
+    "org.club": "club",
+    "org.band": "band",
+    "org.media": "media",
+    "org.ngo": "ngo",
+}
 _OWN_WORDS: Final[Mapping[str, str]] = {
     "disease": "diseases", "drug": "drugs", "treatment": "treatments", "test": "tests", "symptom": "symptoms",
     "nationality": "nationalities", "religion": "religions", "politics": "politics", "celebrity": "celebrities",
     "product": "products", "job": "jobs", "relation": "relations", "month_name_word": "name_words", "lang": "langs",
-    "country": "countries",
+    "country": "countries", "place": "places",
 }  # fmt: skip
 _FOLDED = str.maketrans(
     {
@@ -166,6 +233,8 @@ class Values:
         self._young = young
         names, sums = locales_of(language)
         self.locale = locale or chance.choices(names, cum_weights=sums)[0]
+        # A text in English may speak of people and towns of several countries, unless it is told of which.
+        self._abroad = _ABROAD if language == "en" and not locale else 0.0
         self._place: Place = place(self.locale)
         self._people: dict[int, Person] = {}
         self._numbered: dict[tuple[str, int], Value] = {}
@@ -208,7 +277,7 @@ class Values:
             return material.code(chance, kind[5:])
         match kind:
             case "city":
-                return self._of(self._place.city)
+                return self._of(_towns() if chance.random() < self._abroad else self._place.city)
             case "region":
                 return self._of(self._place.region)
             case "street_address":
@@ -244,15 +313,18 @@ class Values:
         if person := self._people.get(number):
             return person
         chance = self._chance
-        given, family = self._of(self._place.given), self._family()
-        if chance.random() < 0.03:
+        home = self._home()
+        given, family = self._of(home.given), self._family(home)
+        if (roll := chance.random()) < _WORD_NAMED and self._language == "en":
+            given = self._of(_word_names())
+        elif roll < _WORD_NAMED + _NICKNAMED:
             given = self._of(_nicknames())
         elif chance.random() < 0.02:
-            given = f"{given}-{self._of(self._place.given)}" if " " not in given else given
+            given = f"{given}-{self._of(home.given)}" if " " not in given else given
         made = Person(
             given=given,
             family=family,
-            full=self._full_name(given, family),
+            full=self._full_name(home, given, family),
             username=self._username(given, family),
             domain=self._domain(),
             title=chance.choice(_TITLES.get(self._language, _TITLES["en"])),
@@ -261,21 +333,28 @@ class Values:
             self._people[number] = made
         return made
 
-    def _family(self) -> str:
-        chance, locale = self._chance, self._place.locale
-        family, roll = self._of(self._place.family), chance.random()
+    def _home(self) -> Place:
+        """Where somebody's name is from."""
+        if self._chance.random() >= self._abroad:
+            return self._place
+        names, sums = locales_of(self._language)
+        return place(self._chance.choices(names, cum_weights=sums)[0])
+
+    def _family(self, home: Place) -> str:
+        chance, locale = self._chance, home.locale
+        family, roll = self._of(home.family), chance.random()
         language = locale.partition("_")[0]
         if language in {"es", "pt"} and roll < 0.35:
-            return f"{family} {self._of(self._place.family)}"
+            return f"{family} {self._of(home.family)}"
         if roll < 0.04 and " " not in family:
-            return f"{family}-{self._of(self._place.family)}"
+            return f"{family}-{self._of(home.family)}"
         if roll < (0.15 if language == "nl" else 0.06) and " " not in family and "'" not in family:
             return chance.choice(_PARTICLES.get(language, _PARTICLES["en"])) + family
         return family
 
-    def _full_name(self, given: str, family: str) -> str:
+    def _full_name(self, home: Place, given: str, family: str) -> str:
         chance, roll = self._chance, self._chance.random()
-        if self._place.locale in _FAMILY_FIRST and roll < 0.35:
+        if home.locale in _FAMILY_FIRST and roll < 0.35:
             return f"{family} {given}"
         if roll < 0.72:
             return f"{given} {family}"
@@ -284,7 +363,7 @@ class Values:
             f"{given} {initial}. {family}",
             f"{given[0]}. {family}",
             f"{given[0]}. {initial}. {family}",
-            f"{given} {self._of(self._place.given)} {family}",
+            f"{given} {self._of(home.given)} {family}",
             f"{family}, {given}",
             f"{given} {family}".lower(),
             f"{given} {family}".upper(),
@@ -293,6 +372,9 @@ class Values:
             f"{given[0]}{initial} {family}",
             given,
             f"{given} {family}",
+            f"{family.upper()}, {given}",
+            f"{family.upper()}/{given.upper()}",
+            f"{family.upper()} {given}",
         )
         return chance.choices(forms, cum_weights=_FORM_SUMS)[0]
 
@@ -306,6 +388,9 @@ class Values:
                 f"{word}_{first}", f"{first}_{word}{year}", f"{word}{year}", f"x{first}x{year}", f"{last}{first[0]}", f"the_{last}",
                 f"{first.title()}{last.title()}", f"{word.title()}{chance.choice(_USERNAME_WORDS).title()}{year}", f"{first}-{last}",
                 f"{word}_{chance.choice(_USERNAME_WORDS)}_{year}", f"{last}.{first[0]}", f"{first}{last}", f"real{first.title()}{last.title()}",
+                f"{word}{first}", f"{first}{word}", f"{word}{chance.choice(_USERNAME_WORDS)}", f"its.{first}", f"{first}.{word}.{year}",
+                f"{first}{last[0]}_", f"{word}_{last}#{chance.randint(1000, 9999)}", f"xX_{first}_Xx", f"{first[0]}.{last}",
+                f"throwaway_{word}{year}", f"{first}_{last[0]}{year}", f"{last}{year}", f"{first}{first[-1] * 2}_{word[0]}",
             )
         )  # fmt: skip
 
@@ -344,14 +429,17 @@ class Values:
 
     def _org(self, kind: str) -> str:
         roll = self._chance.random()
-        if kind == "org" and roll < 0.6:
-            return self._chance.choice(_ORGS) if roll < 0.2 else self._of(self._place.company)
+        if kind in _KNOWN_ORGS and roll < _KNOWN:
+            return self._of(_known_orgs(kind))
+        if kind == "org" and roll < _KNOWN + _OF_FAKER:
+            return self._of(self._place.company)
         form = self._chance.choice(_ORG_FORMS[kind])
         names = {
             mark: self._of(values)
             for mark, values in (("g", self._place.given), ("c", self._place.city), ("r", self._place.region))
         }
-        return form.format(f=self._of(self._place.family), f2=self._of(self._place.family), **names)
+        country = self._chance.choice(words("countries", self._language))
+        return form.format(n=country, f=self._of(self._place.family), f2=self._of(self._place.family), **names)
 
     def _formal(self, person: Person) -> Value:
         name = person.family if self._chance.random() < 0.7 else f"{person.given} {person.family}"
@@ -381,7 +469,7 @@ class Values:
         return _marked(f"{street}{gap}{city}{between}{self._chance.choice((' ', ', '))}{code}", "ADDRESS")
 
 
-_FORM_SUMS = tuple(accumulate((5, 4, 1, 5, 3, 4, 1, 3, 1, 1, 3, 2)))
+_FORM_SUMS = tuple(accumulate((5, 4, 1, 5, 3, 4, 2, 3, 1, 1, 3, 2, 1, 1, 1)))
 _BY_CHANCE: Final[Mapping[str, Callable[[random.Random, str], str]]] = {
     "date": moments.date,
     "date.short": moments.short_date,
@@ -389,6 +477,7 @@ _BY_CHANCE: Final[Mapping[str, Callable[[random.Random, str], str]]] = {
     "time": moments.time,
     "datetime": moments.date_and_time,
     "weekday": moments.weekday,
+    "year": moments.year,
     "secret": lambda chance, _: material.secret(chance),
     "money": lambda chance, _: material.money(chance),
     **{
@@ -401,6 +490,22 @@ _BY_CHANCE: Final[Mapping[str, Callable[[random.Random, str], str]]] = {
 @cache
 def _nicknames() -> Pool:
     return pool(_NICKNAMES)
+
+
+@cache
+def _towns() -> Pool:
+    return pool(words("towns"))
+
+
+@cache
+def _word_names() -> Pool:
+    return pool(_WORD_NAMES)
+
+
+@cache
+def _known_orgs(kind: str) -> Pool:
+    lists = named_words("organisations")
+    return pool(name for line in _KNOWN_ORGS[kind].split() for name in lists[line])
 
 
 def _marked(text: str, type_: str) -> Value:
