@@ -86,7 +86,7 @@ hu+ self: <élek|<lakom|<lakunk|<élünk|<származom|<születtem
 hu+ others: <lakik|<él|<élő|<lakos|<lakó|<laknak
 hu+ origin: <született|<származik
 hu+ label: lakcím:|cím:|lakcíme:|lakóhely:|lakhely:
-ro self: locuiesc în|locuiesc in|locuim în|stau în|trăiesc în|sunt din|vin din|m-am născut în
+ro self: locuiesc la|locuiesc în|locuiesc in|locuim în|stau în|trăiesc în|sunt din|vin din|m-am născut în
 ro others: locuiește în|locuieste in|domiciliat în|domiciliată în|domiciliat in|domiciliată in|trăiește în|locuind în|cu domiciliul în|cu domiciliul in
 ro origin: născut în|născută în|născut la|născută la|provine din|pacient din|pacientă din
 ro label: adresa:|domiciliu:|oraș:|localitate:
@@ -148,6 +148,7 @@ he label: כתובת:
 _UNSPACED_CUES = """
 self: <に住んでいます|<に住んでる|<に住んでおり|<に住んでいる|<在住です|<出身です|<に住所が|我住在|我家在|我来自|我來自|我是|我在|我们住在|我們住在|现住|<에 살고|<에 살아|<에서 살고|<에 거주|<에 삽니다|<에서 왔|<में रहता हूं|<में रहती हूं|<में रहता हूँ|<में रहती हूँ|<में रहते हैं|ผมอยู่|ฉันอยู่|ฉันอาศัยอยู่ที่|ผมอาศัยอยู่ที่|อาศัยอยู่ที่|อาศัยอยู่ใน|বাস করি|<তে থাকি|<এ থাকি
 others: <在住|<出身|<に在住|<生まれ|<在住の|住所は|住所:|住所：|本籍|住在|居住在|居住于|居住於|家住|户籍|戶籍|来自|來自|籍贯|出生于|出生於|地址:|地址：|住址|<에 사는|<에 거주하는|<거주|<출신|주소:|주소는|<में रहता है|<में रहती है|<निवासी|ที่อยู่:|ที่อยู่
+label: 〒
 """
 
 

@@ -19,7 +19,7 @@ from typing import TypeVar, final
 
 from classifiers.meter import Exhausted, Meter
 from classifiers.normalisation import fold
-from classifiers.view import Change, Draft, View, changed
+from classifiers.view import Change, Draft, View, changed, disjoint
 from governance.finding import DetectionStatus
 
 MAX_DEPTH = 3
@@ -63,6 +63,10 @@ class Budget:
         if self._attempts % 4 == 0:
             self._meter.spend()
 
+    def charge(self, microseconds: int) -> None:
+        """Counts work of less than a unit."""
+        self._meter.charge(microseconds)
+
     def counted(self, matches: Iterable[T]) -> Iterator[T]:
         """`matches`, eight for a unit of work."""
         for number, match in enumerate(matches):
@@ -75,7 +79,7 @@ class Budget:
 
 _JSON = re.compile(
     rb"[\\%]{1,8}(?:u[0-9A-Fa-f]{4}(?:[\\%]{1,8}u[0-9A-Fa-f]{4})*|x[0-9A-Fa-f]{2}(?:\\{1,8}x[0-9A-Fa-f]{2})*"
-    rb"|u\{([0-9A-Fa-f]{1,6})\}|U([0-9A-Fa-f]{8})|([0-7]{3})|([nrt/])(?=[0-9A-Za-z+/=]))"
+    rb"|u\{([0-9A-Fa-f]{1,6})\}|U([0-9A-Fa-f]{8})|0000([2-7][0-9A-Fa-f])|([0-7]{3})|([nrt/])(?=[0-9A-Za-z+/=]))"
 )
 _ESCAPING = b"\\%ux"
 _SHORTEST_RUN = len(r"\x41\x41")
@@ -96,31 +100,23 @@ def escapes(view: View, budget: Budget) -> View | None:
     names = [via for via, each in changes.items() if each]
     if not names:
         return None
-    ordered = changes[names[0]] if len(names) == 1 else _disjoint(sorted(chain.from_iterable(changes.values())))
+    ordered = changes[names[0]] if len(names) == 1 else disjoint(sorted(chain.from_iterable(changes.values())))
     return changed(view, ordered, "+".join(names))
 
 
-def _disjoint(changes: Iterable[Change]) -> Iterator[Change]:
-    done = 0
-    for change in changes:
-        if change[0] >= done:
-            done = change[1]
-            yield change
-
-
 def _json_changes(scan: bytes) -> Iterator[Change]:
-    r"""`\u0041`, `\x41`, `\u{41}`, `%u0041`, octal, and line ends before a value; however often the backslash was doubled."""
+    r"""`\u0041`, `\x41`, `\u{41}`, `%u0041`, octal, `\000041` of style sheets, and line ends before a value; however often the backslash was doubled."""
     for match in _from(_JSON, scan, scan.replace(b"%", b"\\")):
         start, end = match.span()
-        braced, long, octal, blank = match.groups()
+        braced, long, style, octal, blank = match.groups()
         if end - start < _SHORTEST_RUN and match.lastindex is None:
             yield start, end, _character(int(match[0].lstrip(_ESCAPING), 16)), 0
         elif blank:
             yield start, end, _BLANKS[blank], 0
         elif octal:
             yield start, end, _character(int(octal, 8)), 0
-        elif braced or long:
-            yield start, end, _character(int(braced or long, 16)), 0
+        elif braced or long or style:
+            yield start, end, _character(int(braced or long or style, 16)), 0
         else:
             yield from _coded(match[0], start)
 
@@ -216,7 +212,7 @@ def _octets(octets: bytes, start: int, end: int) -> Change:
     return (start, end, scan, each) if len(scan) == len(octets) and not rest else (start, end, scan or b"\x01", 0)
 
 
-_QUOTED = re.compile(rb"=(?:[2-7][0-9A-F](?:=[2-7][0-9A-F])+|(?:40|2E|2D|5F|20)(?=[0-9A-Za-z])|\r?\n(?=[^\n]))")
+_QUOTED = re.compile(rb"=(?:[2-7][0-9A-F](?:=[2-7][0-9A-F])+|(?:40|2B|2E|2D|5F|20)(?=[0-9A-Za-z])|\r?\n(?=[^\n]))")
 
 
 def _quoted_changes(scan: bytes) -> Iterator[Change]:
@@ -238,7 +234,7 @@ _ENCODED = bytes(
     0x62 if chr(each).isascii() and (chr(each).isalnum() or chr(each) in "+/-_") else 0x20 for each in range(256)
 )
 _NEEDLE = b"b" * FEWEST_ENCODED
-_MORE_LINES = re.compile(rb"(?:\r?\n[ \t]{0,8}[A-Za-z0-9+/_-]{4,}(?=[\r\n=\"'<)\]},;]|\Z))+")
+_MORE_LINES = re.compile(rb"(?:\r?\n[ \t]{0,8}[A-Za-z0-9+/_-]{4,}(?=[\r\n=\"'<)\]},;.]|\Z))+")
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}){8,}")
 _BASE32 = re.compile(rb"[A-Z2-7]{16,}")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
@@ -251,6 +247,17 @@ _PAIR = bytes(
 _PAIR_NEEDLE = b"hhs" * 7 + b"hh"
 _PAIRS = re.compile(rb"[0-9A-Fa-f]{2}(?:([ :,-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){6,}")
 _PREFIXED = re.compile(rb"0x[0-9A-Fa-f]{2}(?:[ ,;]{1,3}0x[0-9A-Fa-f]{2}){5,}")
+# Characters as numbers: in binary, in decimal with one separator, as calls.
+_BITS = re.compile(rb"(?<![0-9])(?:[01]{8}([ ,-]?))[01]{8}(?:\1[01]{8}){4,}(?![0-9])")
+_ORDINAL = rb"(?:[3-9][0-9]|1[0-2][0-9])"
+_CODES = re.compile(rb"(?<![0-9.])%s(,? |,|;|-)%s(?:\1%s){6,}(?!\.?[0-9])" % ((_ORDINAL,) * 3))
+_CALLS = re.compile(rb"(?:[Cc][Hh](?:[Aa])?[Rr]\([0-9]{2,3}\)[ +.|&,]{0,4}){6,}")
+_POINTS = re.compile(rb"(?:U\+00[2-7][0-9A-Fa-f][ ,;]{0,3}){6,}")
+_CALL_CUES = (b"hr(", b"har(", b"HR(", b"HAR(")
+_BINARY = bytes(0x30 if each in b"01" else 0x20 for each in range(256))
+_CODED = bytes(0x30 if chr(each) in "0123456789" else 0x73 if chr(each) in " ,;-" else 0x20 for each in range(256))
+_CODE_NEEDLES = (b"00s00s00s", b"00ss00ss00ss", b"000s000s000s", b"000ss000ss000ss")
+_BASE85 = re.compile(rb"<~([!-uz]{10,4096})~>")
 
 
 def carriers(scan: bytes, budget: Budget) -> Iterator[Carrier]:
@@ -270,10 +277,52 @@ def carriers(scan: bytes, budget: Budget) -> Iterator[Carrier]:
             yield carrier
             done = max(done, carrier[1])
         at = encoded.find(_NEEDLE, done)
+    yield from _numbered(scan, budget)
+    if b"<~" in scan:
+        yield from _base85(scan, budget)
     if b"0x" in scan:
         yield from _hex_pairs(_PREFIXED, scan, budget)
     if _PAIR_NEEDLE in scan.translate(_PAIR):
         yield from _hex_pairs(_PAIRS, scan, budget)
+
+
+def _numbered(scan: bytes, budget: Budget) -> Iterator[Carrier]:
+    """Characters written as numbers."""
+    if b"00000000" in scan.translate(_BINARY):
+        for match in _BITS.finditer(scan):
+            budget.attempt()
+            bits = match[0].translate(None, b" ,-")
+            yield from _told(match, "binary", int(bits, 2).to_bytes(len(bits) // 8, "big"))
+    if b"U+00" in scan:
+        for match in _POINTS.finditer(scan):
+            budget.attempt()
+            yield from _told(match, "codes", bytes.fromhex(re.sub(rb"U\+00|[ ,;]", b"", match[0]).decode()))
+    patterns = [_CALLS] if any(call in scan for call in _CALL_CUES) else []
+    coded = scan.translate(_CODED)
+    if any(needle in coded for needle in _CODE_NEEDLES):
+        patterns.append(_CODES)
+    for pattern in patterns:
+        for match in pattern.finditer(scan):
+            budget.attempt()
+            codes = list(map(int, re.findall(rb"[0-9]+", match[0])))
+            if max(codes) < 0x7F:
+                yield from _told(match, "codes", bytes(codes))
+
+
+def _base85(scan: bytes, budget: Budget) -> Iterator[Carrier]:
+    for match in _BASE85.finditer(scan):
+        budget.attempt()
+        try:
+            octets = base64.a85decode(match[1])
+        except ValueError:
+            continue
+        yield from _told(match, "base85", octets)
+
+
+def _told(match: re.Match[bytes], how: str, octets: bytes) -> Iterator[Carrier]:
+    text = readable(octets)
+    if text is not None:
+        yield match.start(), match.end(), how, text
 
 
 def _hex_pairs(pattern: re.Pattern[bytes], scan: bytes, budget: Budget) -> Iterator[Carrier]:
@@ -287,6 +336,8 @@ def _hex_pairs(pattern: re.Pattern[bytes], scan: bytes, budget: Budget) -> Itera
 
 def _run(scan: bytes, start: int, end: int, block: int, budget: Budget) -> Iterator[Carrier]:
     """What the run `[start:end]` carries: with the lines that follow it up to `block`, as it stands, or in pieces of it."""
+    if scan[start : start + 2] in (b"0x", b"0X"):
+        start += 2
     for last in (block, end) if block > end else (end,):
         budget.attempt()
         found = _decoded(scan, start, last)
@@ -307,10 +358,12 @@ def _run(scan: bytes, start: int, end: int, block: int, budget: Budget) -> Itera
 def _decoded(scan: bytes, start: int, end: int) -> tuple[str, str] | None:
     """How `scan[start:end]` is encoded and what it says, if it says anything. Rejects random bytes by the first of them."""
     head = b"".join(scan[start : min(end, start + 2 * _HEAD)].split())
+    # What is in small letters alone is a word.
+    lettered = head.upper() if head.islower() and not head.isalpha() else head
     octets = _base64(head.translate(_URL_SAFE)[: _HEAD + _HEAD // 3])
     in_base64 = readable(octets) is not None or _inflatable(octets)
     in_hex = _HEX.fullmatch(head, 0, len(head) & ~1) is not None and readable(_octets_of(head)) is not None
-    in_base32 = _BASE32.fullmatch(head) is not None and readable(_base32(head[: len(head) & ~7])) is not None
+    in_base32 = _BASE32.fullmatch(lettered) is not None and readable(_base32(lettered[: len(head) & ~7])) is not None
     if not (in_base64 or in_hex or in_base32):
         return None
     run = scan[start:end]
@@ -328,8 +381,8 @@ def _decoded(scan: bytes, start: int, end: int) -> tuple[str, str] | None:
         text = _inflated(octets)
         if text is not None:
             return "base64>gzip", text
-    if in_base32 and _BASE32.fullmatch(run):
-        text = readable(_base32(run))
+    if in_base32 and _BASE32.fullmatch(run.upper()):
+        text = readable(_base32(run.upper()))
         if text is not None:
             return "base32", text
     return None

@@ -489,6 +489,8 @@ def _candidates(scan: bytes, lead: int | None, groups: Sequence[tuple[int, int]]
     if (_BEFORE_PLUS if plus else _BEFORE).search(scan, max(0, start - 2), start) is not None:
         return
     last = min(len(groups), first + _MAX_GROUPS)
+    # All of the number stands in brackets.
+    start += scan[start] == _OPENING and b")" not in scan[start : groups[last - 1][1]]
     for stop in range(last, max(first, last - _MAX_TRIMS), -1):
         end = groups[stop - 1][1]
         written = scan[start:end]

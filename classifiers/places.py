@@ -249,7 +249,7 @@ class Places:
         for count in range(len(words), 0, -1):
             first, last = words[0].start(), words[count - 1].end()
             found = self.named(text[first:last], declined=declined)
-            if found is not None:
+            if found is not None and text[first:last] not in _STATE_CODES:
                 countries, whole, ambiguous = found
                 return Place(start=first, end=last, countries=countries, whole=whole, ambiguous=ambiguous)
         return None
@@ -262,6 +262,8 @@ class Places:
         for count in range(len(words), 0, -1):
             name = plain(text[words[0].start() : words[count - 1].end()])
             if (code := self._countries.get(name)) is not None:
+                if code not in place.countries:
+                    code = _STATES_NAMED_ALIKE.get(name, code)
                 return Place(start=place.start, end=words[count - 1].end(), countries=(code,), whole=True)
         return place
 
@@ -303,13 +305,18 @@ class Places:
         for length in range(min(_LONGEST_UNSPACED, end - start), 1, -1):
             first = end - length if backwards else start
             name = text[first : first + length]
-            found = None if name.isascii() else self._exactly(plain(name))
+            # Alphabets with blanks between words come before Devanagari.
+            found = None if name[0] < "\u0900" else self._exactly(plain(name))
             if found is not None:
                 countries, whole, ambiguous = found
                 return Place(start=first, end=first + length, countries=countries, whole=whole, ambiguous=ambiguous)
         return None
 
 
+# States of Australia as addresses write them; Vic is a city of Spain as well.
+_STATE_CODES = frozenset(("ACT", "NSW", "QLD", "TAS", "VIC"))
+# Countries that are states of another as well: behind a city that is not theirs.
+_STATES_NAMED_ALIKE = {"georgia": "US"}
 _BEHIND = re.compile(r",? ?\(?")
 _GAP = re.compile(r"\n[ \t]*\n")
 # `Berlin Street 5`, `Leeds Rd`: what follows makes it the name of a street.

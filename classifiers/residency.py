@@ -42,11 +42,22 @@ class Scheme:
     caseless: bool = False
 
 
+_REGION = (
+    r"eu|eea|us|usa|uk|ch|germany|france|switzerland|austria|canada|australia|india|japan|brazil|china|russia|deutschland|schweiz"
+    r"|europe|european union|united states|united kingdom"
+)
+_REGION_STATED = (
+    r"(?<![^\n])(?:x-)?(?:(?:data[ _-])?(?:residency|locali[sz]ation)|datenresidenz|datenstandort)(?:[ _-]requirement)?[\"']?\s?[:=]\s?[\"']?"
+    rf"(?:(?:data )?(?:must|has to|may only) (?:remain|stay|be (?:kept|stored|processed)) (?:with)?in (?:the )?(?P<name>{_REGION})"
+    rf"|(?P<mark>{_REGION}|[a-z]{{2}})[ _-]only)"
+)
+
 SCHEMES: tuple[Scheme, ...] = (
     Scheme(
         source="FIRST, Traffic Light Protocol 2.0 (2022): `TLP:` and the colour without a blank, in capitals; 1.0 has WHITE",
         words="tlp",
-        anywhere=r"TLP:(?:RED|AMBER\+STRICT|AMBER|GREEN|CLEAR|WHITE)",
+        prefix="TLP:",
+        anywhere=r"TLP: ?(?P<name>RED|AMBER\+STRICT|AMBER|GREEN|CLEAR|WHITE)",
     ),
     Scheme(
         source="EU GDPR chapter V; customary marking of documents that may not leave the EU or EEA",
@@ -68,11 +79,28 @@ SCHEMES: tuple[Scheme, ...] = (
         marked=r"(?:data residency|data localization|data localisation|datenresidenz|datenstandort|résidence des données|residencia de datos)(?: requirement)?: ?(?P<name>[A-Za-z]{2,24}(?: [A-Z][a-z]{2,16})?)",
     ),
     Scheme(
+        source="Customary statement of residency in a header or at the beginning of a line: `x-data-residency: eu-only`",
+        words="residency localization localisation datenresidenz datenstandort",
+        prefix="RESIDENCY-",
+        caseless=True,
+        anywhere=_REGION_STATED,
+    ),
+    Scheme(
         source="22 CFR 120-130, International Traffic in Arms Regulations; case counts, `itar` is a word of other languages",
         words="itar",
         anywhere=r"ITAR[ -](?:controlled|CONTROLLED|restricted|RESTRICTED|data|DATA)",
         marked=r"ITAR(?:[ -](?:CONTROLLED|RESTRICTED))?",
         fixed="ITAR",
+    ),
+    Scheme(
+        source="22 CFR 123.9 and 15 CFR 758.6: the statement that goes with technical data and its exports",
+        words="itar ear",
+        anywhere=r"(?:contains?|containing|documents?|information|data|drawings?|files?|materials?|[Ee]xport|EXPORT)[^.?!\n]{0,40}?(?:subject to|[Cc]ontrolled (?:under|by)|CONTROLLED (?:UNDER|BY)) (?:the )?(?P<name>ITAR|EAR)",
+    ),
+    Scheme(
+        source="15 CFR 758.6; customary marking of what needs a licence to leave the country",
+        words="export",
+        anywhere=r"EXPORT[ -]CONTROLLED",
     ),
     Scheme(
         source="15 CFR 734-774, Export Administration Regulations: EAR99, ECCN of the Commerce Control List (15 CFR 774)",
@@ -90,6 +118,12 @@ SCHEMES: tuple[Scheme, ...] = (
         words="cui",
         anywhere=r"CUI//[A-Z][A-Z0-9-]{1,16}(?:/{1,2}[A-Z][A-Z0-9 ,-]{1,40})?",
         marked=r"CUI",
+    ),
+    Scheme(
+        source="32 CFR 2002; NARA CUI Marking Handbook 1.1 (2016): the words in full, in capitals",
+        words="unclassified",
+        anywhere=r"CONTROLLED UNCLASSIFIED INFORMATION",
+        fixed="CUI",
     ),
     Scheme(
         source="32 CFR 2002; older marking of the US government",
@@ -144,8 +178,8 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     Scheme(
         source="IGI 1300 (France, 2021): Diffusion Restreinte, Secret, Très Secret; Spécial France",
-        words="diffusion france secret",
-        anywhere=r"DIFFUSION RESTREINTE|SPÉCIAL FRANCE|TR[ÈE]S SECRET(?: DÉFENSE)?",
+        words="diffusion france secret confidentiel",
+        anywhere=r"DIFFUSION RESTREINTE|SP[ÉE]CIAL FRANCE|(?:CONFIDENTIEL|SECRET)[ -]D[ÉE]FENSE|TR[ÈE]S SECRET(?:[ -]D[ÉE]FENSE)?",
         marked=r"Diffusion [Rr]estreinte|Spécial France",
     ),
     Scheme(
@@ -231,7 +265,7 @@ SCHEMES: tuple[Scheme, ...] = (
 
 _EDGE = r"(?<![A-Za-z0-9_\-])(?:{})(?![A-Za-z0-9_+]|-[A-Za-z0-9_])"
 _BEHIND_A_LABEL = re.compile(
-    r"(?:classification|classification level|protective marking|marking|markings|handling|distribution|sensitivity|sensitivity label|caveats?|"
+    r"(?:classification|classification level|banner|protective marking|marking|markings|handling|distribution|sensitivity|sensitivity label|caveats?|"
     r"export control|releasability|einstufung|verschlusssachengrad|klassifizierung|clasificación|classificazione|classificação|密级|機密区分)"
     r"[\"']?\s{0,3}[:=：]\s{0,3}[\"'\[(]?\Z",
     re.IGNORECASE,
@@ -282,8 +316,15 @@ class Markings:
     def _found(self, number: int, text: str, meter: Meter) -> Iterator[str]:
         scheme, anywhere, marked = self._patterns[number]
         if anywhere is not None:
+            told: set[str] = set()
             for match in sweep(anywhere, text, meter):
-                yield _name(scheme, match)
+                name = _name(scheme, match)
+                if name in told:
+                    continue
+                meter.charge(_ASKED_MICROS)
+                if not _is_asked_about(text, match.start(), match.end()):
+                    told.add(name)
+                    yield name
         if marked is not None:
             for match in sweep(marked, text, meter):
                 if _in_place(text, match.start(), match.end(), law=scheme.law):
@@ -300,6 +341,34 @@ def _name(scheme: Scheme, match: re.Match[str]) -> str:
     named = match.groupdict()
     written = re.sub(r"\s+", "-", (named.get("name") or named.get("mark") or match[0]).strip())
     return scheme.prefix + (written if written == "VS-NfD" else written.upper())
+
+
+# Who asks what a marking means has none. A document named beside it has: "what is the TLP:RED report about".
+_ASKED_BEFORE = re.compile(
+    r"(?:\b(?:what(?: is|'s| are| does| do)|define|explain|(?:meaning|definition) of|was (?:bedeutet|ist|heißt)|que (?:signifie|veut dire)"
+    r"|versus|vs\.?|how (?:do|does|can|should|to)\b[^.?!\n]{0,32}\bmark\b[^.?!\n]{0,24}|qu'est-ce que|qué (?:significa|es)|cosa significa|wat betekent)\s(?P<article>(?:the|a|an|der|die|das|le|la|el|il|de|het)\s)?"
+    r"|(?P<compared>\b(?:is|are|ist|est|es)\s))[\"'“„(]?\Z",
+    re.IGNORECASE,
+)
+_ASKED_BEHIND = re.compile(
+    r"[\"'”“)]?\s(?:caveats?|markings?|labels?|levels?|colou?rs?|classifications?|designations?|categor(?:y|ies)|schemes?|grades?)\b",
+    re.IGNORECASE,
+)
+_COMPARED_BEHIND = re.compile(
+    r"[\"'”“)]?\s(?:lower|higher|stricter|weaker|above|below|the same|niedriger|höher)\b", re.IGNORECASE
+)
+_ASKED = 72
+_ASKED_MICROS = 6
+
+
+def _is_asked_about(text: str, start: int, end: int) -> bool:
+    """Whether a question or a request for an explanation names the marking itself."""
+    before = _ASKED_BEFORE.search(text, max(0, start - _ASKED), start)
+    if before is None:
+        return False
+    if before["compared"]:
+        return _COMPARED_BEHIND.match(text, end) is not None
+    return not before["article"] or _ASKED_BEHIND.match(text, end) is not None
 
 
 def _in_place(text: str, start: int, end: int, *, law: bool) -> bool:

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import zip_longest
 
 from classifiers.decoding import Budget
-from classifiers.view import BEFORE, BEHIND, Change, Draft, View, changed
+from classifiers.registries import iban_structures
+from classifiers.view import BEFORE, BEHIND, Change, Draft, View, changed, disjoint
 
 # ------------------------------------------------------------------------------------------------------ letter by letter
 
@@ -137,41 +138,124 @@ def _broken_addresses(scan: bytes) -> Iterator[Change]:
 # ------------------------------------------------------------------------------------------------- odd separators
 
 # Over the shape, in which every digit is 0.
-_ODD = rb"(?P<odd>_|[ ]{2,3}|\t|[ ][-./][ ]|[ ]?[|,*~:;][ ]?|--)"
+_ODD = rb"(?P<odd>_|[ ]{2,3}|\t|[ ][-./][ ]|[ ]?[|,*~:;#][ ]?|--|[ ]?\x01{1,3}[ ]?)"
+# What no table and no thousands have between their numbers.
+_ODDER = _ODD.replace(b",", b"").replace(b"\\t|", b"")
+_ANY = rb"(?:[ ]?(?:[._/:*~|,;#+=-]|->|=>|//|__|--)[ ]?|[ \t\x0b\x0c]{1,3}|[ ]?\x01{1,3}[ ]?)"
+_APART = rb"[^0A-Za-z\n\"'`]{1,4}"
 _GROUPS = (
     re.compile(rb"0000%s0000(?P=odd)0000(?P=odd)0{1,7}(?!0)" % _ODD),
     re.compile(rb"000%s00(?P=odd)0000(?!0)" % _ODD.replace(b",", b"")),
+    re.compile(rb"0000%s0000%s0000%s0{4,7}(?!0)" % ((_APART,) * 3)),
+    re.compile(rb"00%s000(?P=odd)000(?P=odd)000(?!0)" % _ODDER),
     re.compile(rb"0000[)\]][ -]?[(\[]0000[)\]][ -]?[(\[]0000[)\]][ -]?[(\[]0000(?!0)"),
 )
+# These count beside a word for them alone, and so are written without separators.
+_GLUED = (
+    re.compile(rb"000(?P<odd>, ?|\t)00(?P=odd)0000(?!0)"),
+    re.compile(rb"000%s000%s000%s00(?!0)" % ((_ANY,) * 3)),
+)
+# Over the shape in which every capital is A as well.
+_CAPITALS = bytes(0x30 if chr(each) in "0123456789" else 0x41 if 65 <= each <= 90 else each for each in range(256))
+_IBAN = re.compile(rb"AA00(?<![A-Za-z0]AA00)%s[0A]{4}(?:%s[0A]{4}){2,6}(?:%s[0A]{1,3})?(?![0A-Za-z])" % ((_APART,) * 3))
+_E164 = re.compile(rb"\+0{1,3}%s0{1,9}(?:%s0{1,9}){1,5}(?![0A-Za-z])" % ((_ANY,) * 2))
+# With the plus before it.
+_LONGEST_E164 = 16
+_LONGEST_IBAN = 34
+# What stands in any number.
+_USUAL = frozenset((b" ", b"-", b".", b"/"))
 _SEPARATION = re.compile(rb"[^0]+")
-_ROW_END = re.compile(rb"0[^0A-Za-z]{0,3}\Z")
-_ROW_GOES_ON = re.compile(rb"[^0A-Za-z]{0,3}0")
+_LETTERED_SEPARATION = re.compile(rb"[^0A+]+")
+_ROW_END = re.compile(rb"0[^0A-Za-z]{0,4}\Z")
+_ROW_GOES_ON = re.compile(rb"[^0A-Za-z]{0,4}0")
 
 
 def grouped(view: View, budget: Budget) -> View | None:
     """Card numbers and the like with underscores, bars, double blanks or brackets between their groups."""
     shape = view.scan.translate(_SHAPE)
-    if b"0000" not in shape:
-        return None
-    found = {change for pattern in _GROUPS for change in _group_changes(pattern, shape, budget)}
-    return changed(view, sorted(found), "grouped") if found else None
+    found: set[Change] = set()
+    if b"000" in shape:
+        found.update(change for pattern in _GROUPS for change in _group_changes(pattern, shape, budget))
+        found.update(change for pattern in _GLUED for change in _group_changes(pattern, shape, budget, b""))
+    capitals = view.scan.translate(_CAPITALS)
+    if b"AA00" in capitals:
+        found.update(_lettered_changes(_IBAN, capitals, budget))
+    if b"+0" in shape:
+        found.update(_lettered_changes(_E164, shape, budget, most=_LONGEST_E164))
+    return changed(view, disjoint(sorted(found)), "grouped") if found else None
+
+
+def _lettered_changes(
+    pattern: re.Pattern[bytes], shape: bytes, budget: Budget, most: int = _LONGEST_IBAN
+) -> Iterator[Change]:
+    """Blanks for the separators of what has at most so many characters beside them: more is no number, but a row of some."""
+    for group in budget.counted(pattern.finditer(shape)):
+        separations = list(_LETTERED_SEPARATION.finditer(shape, *group.span()))
+        length = len(group[0]) - sum(len(each[0]) for each in separations)
+        if length <= most and any(each[0] not in _USUAL for each in separations):
+            for match in separations:
+                yield *match.span(), b" ", 0
 
 
 def _in_a_row(shape: bytes, start: int, end: int) -> bool:
     """Whether further digits stand beside a group, separated like its own: a row of a table is no card number."""
-    before, behind = shape[max(0, start - 4) : start], shape[end : end + 4]
+    before, behind = shape[max(0, start - 5) : start], shape[end : end + 5]
     return _ROW_END.search(before) is not None or _ROW_GOES_ON.match(behind) is not None
 
 
-def _group_changes(pattern: re.Pattern[bytes], shape: bytes, budget: Budget) -> Iterator[Change]:
+def _group_changes(pattern: re.Pattern[bytes], shape: bytes, budget: Budget, between: bytes = b"-") -> Iterator[Change]:
     for group in budget.counted(pattern.finditer(shape)):
         start, end = group.span()
         if _in_a_row(shape, start, end):
             continue
         for match in _SEPARATION.finditer(shape, start, end):
             inner = start < match.start() and match.end() < end
-            if match[0] not in (b" ", b"-"):
-                yield *match.span(), b"-" if inner else b" ", 0
+            if match[0] not in (b" ", b"-") or not between:
+                yield *match.span(), between if inner else b" ", 0
+
+
+# ----------------------------------------------------------------------------------------------- letters for digits
+
+_POSING = bytes(
+    0x30 if chr(each) in "0123456789" else 0x6F if chr(each) in "OoIl" else 0x20 if chr(each) in " .-" else 0x78
+    for each in range(256)
+)
+_POSED = {each: b"0" if chr(each) in "Oo" else b"1" for each in b"OoIl"}
+_POSING_RUN = re.compile(rb"[0o ]{1,48}")
+_POSING_BEFORE = b"0o "
+_POSING_CUE = re.compile(rb"0o|o0")
+FEWEST_POSING = 9
+LONGEST_POSING = 48
+
+
+def posing(view: View, budget: Budget) -> View | None:
+    """`4lll 1lll ...`, `O49 171 ...`: a number of which some digits are letters that look like them."""
+    scan = view.scan
+    classes = scan.translate(_POSING)
+    if b"o0" not in classes and b"0o" not in classes:
+        return None
+    return changed(view, _posing_changes(scan, classes, budget), "look-alikes")
+
+
+def _posing_changes(scan: bytes, classes: bytes, budget: Budget) -> Iterator[Change]:
+    done = 0
+    for cue in budget.counted(_POSING_CUE.finditer(classes)):
+        at = cue.start()
+        if at < done:
+            continue
+        head = classes[max(done, at - LONGEST_POSING) : at]
+        start = at - len(head) + len(head.rstrip(_POSING_BEFORE))
+        end = done = _POSING_RUN.match(classes, at).end()  # type: ignore[union-attr]  # the cue stands there
+        if classes[end : end + 1] == b"x":
+            # What stands beside it is a word, of which the run took a letter.
+            end = start + classes[start:end].rfind(b" ") + 1
+        if classes[start - 1 : start] == b"x":
+            start = max(start, classes.find(b" ", start, end))
+        letters, digits = classes.count(b"o", start, end), classes.count(b"0", start, end)
+        if digits > 2 * letters and digits + letters >= FEWEST_POSING:
+            for place in range(start, end):
+                if classes[place] == 0x6F:
+                    yield place, place + 1, _POSED[scan[place]], 1
 
 
 # ------------------------------------------------------------------------------------------------- `[at]`, `dot`
@@ -181,12 +265,19 @@ _DOT_WORDS = "dot punkt punto point ponto punt piste kropka tecka".split()
 _OR_AT, _OR_DOT = "|".join(_AT_WORDS).encode(), "|".join(_DOT_WORDS).encode()
 _BRACKETED = {
     opening: re.compile(
-        rb"%s%s? ?(?:[Aa@]|[Aa][Tt]|%s) ?%s{1,2}" % (re.escape(opening), re.escape(opening), _OR_AT, re.escape(closing))
+        rb"%s%s? ?(?:[Aa@]|[Aa][Tt](?:[ -][Ss]ign)?|%s) ?%s{1,2}"
+        % (re.escape(opening), re.escape(opening), _OR_AT, re.escape(closing))
     )
     for opening, closing in ((b"[", b"]"), (b"(", b")"), (b"{", b"}"), (b"<", b">"))
 }
-_BARE = re.compile(rb"[ _-](?:%s)[ _-]" % _OR_AT, re.IGNORECASE)
-_DOT = rb"(?: {0,2}[\[({<]{1,2} ?(?:\.|%s) ?[\])}>]{1,2} {0,2}|[ _-]{1,2}(?:%s)[ _-]{1,2}| ?\. ?)" % (_OR_DOT, _OR_DOT)
+_BARE = re.compile(rb" ?[ _*/|~-](?:at[ -]sign|%s)[ _*/|~-] ?" % _OR_AT, re.IGNORECASE)
+_DOT = (
+    rb"(?: {0,2}[\[({<]{1,2} ?(?:\.|period|full stop|%s) ?[\])}>]{1,2} {0,2}|[ _*/|~-]{1,2}(?:%s)[ _*/|~-]{1,2}| ?\. ?)"
+    % (
+        _OR_DOT,
+        _OR_DOT,
+    )
+)
 _LABEL = rb"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,40}?"
 _HOST = re.compile(rb"[ _-]{0,2}(%s(?:%s%s){1,4})(?![A-Za-z0-9])" % (_LABEL, _DOT, _LABEL), re.IGNORECASE)
 _DOTS = re.compile(_DOT, re.IGNORECASE)
@@ -219,7 +310,7 @@ def dotted(view: View, hints: Collection[str], budget: Budget) -> View | None:
 
 def _is_prose(sign: bytes, dots: Iterable[re.Match[bytes]]) -> bool:
     """Whether `at` stands before a word that is no dot beside it: "at that point in time"."""
-    return sign.lower() == b"at" and any(each[0].strip(b" _-.").lower() in _NOT_BESIDE_AT for each in dots)
+    return sign.lower() == b"at" and any(each[0].strip(b" _*/|~-.").lower() in _NOT_BESIDE_AT for each in dots)
 
 
 def _dot_changes(scan: bytes, signs: Iterable[tuple[int, int]]) -> Iterator[Change]:
@@ -235,7 +326,7 @@ def _dot_changes(scan: bytes, signs: Iterable[tuple[int, int]]) -> Iterator[Chan
             continue
         first = max(done, start - BEFORE) + before.rfind(local) + len(local)
         dots = [each for each in _DOTS.finditer(scan, host.start(1), host.end()) if each[0] != b"."]
-        sign = scan[start:end].strip(b" _-")
+        sign = scan[start:end].strip(b" _*/|~-")
         if sign == b"@":
             # An ordinary address, or a blank in the wrong place at one side only.
             if not dots and (first == start or host.start(1) == end):
@@ -251,16 +342,16 @@ def _dot_changes(scan: bytes, signs: Iterable[tuple[int, int]]) -> Iterator[Chan
 # ------------------------------------------------------------------------------------------------- digits in words
 
 _DIGIT_WORDS = (
-    "zero oh nought null nul cero nula",
-    "one eins een un une uno uma um",
-    "two zwei zwo twee deux dos due dois duas",
-    "three drei drie trois tres tre",
-    "four vier quatre cuatro quattro quatro",
-    "five funf fuenf vijf cinq cinco cinque",
-    "six sechs zes seis sei",
-    "seven sieben zeven sept siete sette sete",
-    "eight acht huit ocho otto oito",
-    "nine neun negen neuf nueve nove niner",
+    "zero oh nought null nul cero nula noll",
+    "one eins een un une uno uma um ett jeden",
+    "two zwei zwo twee deux dos due dois duas tva dwa",
+    "three drei drie trois tres tre trzy",
+    "four vier quatre cuatro quattro quatro fyra cztery",
+    "five funf fuenf vijf cinq cinco cinque fem piec",
+    "six sechs zes seis sei sex szesc",
+    "seven sieben zeven sept siete sette sete sju siedem",
+    "eight acht huit ocho otto oito atta osiem",
+    "nine neun negen neuf nueve nove niner nio dziewiec",
 )
 _DIGIT = {word.encode(): b"%d" % digit for digit, words in enumerate(_DIGIT_WORDS) for word in words.split()}
 _TIMES = {b"double": 2, b"triple": 3, b"doppel": 2, b"doble": 2, b"dubbel": 2}
@@ -271,7 +362,8 @@ _SIGN = {
 }  # fmt: skip
 SPOKEN_WORDS = frozenset((*_DIGIT, *_TIMES, *_SIGN))
 FEWEST_SPOKEN = 7
-_WORD = re.compile(rb"[a-z]+")
+_FEWEST_WORDS = 4
+_WORD = re.compile(rb"[a-z]+|[0-9]{1,8}")
 _LOWERED = bytes(
     ord(chr(each).lower()) if chr(each).isascii() and chr(each).isalpha() else 32 if each < 0x80 else each
     for each in range(256)
@@ -297,43 +389,57 @@ def hints_in(scan: bytes) -> frozenset[str]:
 
 
 def spelled(view: View, hints: Collection[str], budget: Budget) -> View | None:
-    """Runs of seven digits and more in words: English, German, French, Spanish, Italian, Portuguese, Dutch."""
+    """Runs of seven digits and more in words: English, German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Polish."""
     if "spoken" not in hints:
         return None
-    return changed(view, _spoken_changes(view.scan.lower(), budget), "words")
+    return changed(view, _spoken_changes(view.scan, budget), "words")
 
 
-def _spoken_changes(lowered: bytes, budget: Budget) -> Iterator[Change]:
+def _spoken_changes(scan: bytes, budget: Budget) -> Iterator[Change]:
+    lowered = scan.lower()
     run: list[tuple[int, int, bytes]] = []
     reach = -1
     for match in budget.counted(_WORD.finditer(lowered)):
         word = match[0]
-        if word not in SPOKEN_WORDS:
+        if word not in SPOKEN_WORDS and not word.isdigit():
             continue
         if run and lowered[reach : match.start()] not in _BETWEEN:
-            yield from _number(run)
+            yield from _number(scan, run)
             run = []
         run.append((match.start(), match.end(), word))
         reach = match.end()
-    yield from _number(run)
+    yield from _number(scan, run)
 
 
-def _number(run: list[tuple[int, int, bytes]]) -> Iterator[Change]:
+# The country of an account, spelled before its digits.
+_SPELLED_LETTERS = re.compile(rb"(?<![A-Za-z0-9])([A-Z])([ ,.-]{1,2})([A-Z])([ ,.-]{1,2})\Z")
+_LETTERS = re.compile(rb"(?<![A-Za-z0-9])([A-Z]{2})([ ,.-]{1,2})\Z")
+
+
+def _number(scan: bytes, run: list[tuple[int, int, bytes]]) -> Iterator[Change]:
     pieces: list[tuple[int, int, bytes]] = []
     times, since = 1, -1
     for start, end, word in run:
         if word in _TIMES:
             times, since = _TIMES[word], start
             continue
-        digit = _DIGIT.get(word)
+        digit = word if word.isdigit() else _DIGIT.get(word)
         pieces.append((since if since >= 0 else start, end, digit * times if digit else _SIGN[word]))
         times, since = 1, -1
-    if sum(len(piece) for _, _, piece in pieces if piece.isdigit()) < FEWEST_SPOKEN:
+    spoken = sum(not word.isdigit() for _, _, word in run)
+    if spoken < _FEWEST_WORDS or sum(len(piece) for _, _, piece in pieces if piece.isdigit()) < FEWEST_SPOKEN:
         return
+    first = pieces[0][0]
+    before = scan[max(0, first - 8) : first]
+    letters = _SPELLED_LETTERS.search(before) or _LETTERS.search(before)
+    if letters is not None and letters[0].translate(None, b" ,.-").decode() in iban_structures():
+        for group in range(2, len(letters.groups()) + 1, 2):
+            yield first - len(before) + letters.start(group), first - len(before) + letters.end(group), b"", 0
     for number, (start, end, piece) in enumerate(pieces):
         if number and start > pieces[number - 1][1]:
             yield pieces[number - 1][1], start, b"", 0
-        yield start, end, piece, 0
+        if scan[start:end] != piece:
+            yield start, end, piece, 0
 
 
 # ----------------------------------------------------------------------------------------------------------- rot13

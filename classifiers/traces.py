@@ -134,7 +134,7 @@ class Tracer:
             place = (
                 self._places.unspaced(text, max(0, start - 12), start, backwards=True)
                 if cue.before
-                else self._unspaced(text, end, 14 if cue.text.endswith((":", "\uff1a")) else 3)
+                else self._unspaced(text, end, 14 if cue.text.endswith((":", "\uff1a", "\u3012")) else 3)
             )
         elif cue.said is Said.LABEL:
             place = self._places.last(text, end, end + _ADDRESS, declined=cue.declined)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import final
 
 from governance.frozen import frozen
@@ -190,6 +190,15 @@ def changed(base: View, changes: Iterable[Change], via: str) -> View | None:
     draft.keep(done, right)
     draft.context(right, min(len(scan), right + BEHIND))
     return draft.view(via)
+
+
+def disjoint(changes: Iterable[Change]) -> Iterator[Change]:
+    """Those of `changes` (ascending) that begin behind the end of the last one taken."""
+    done = 0
+    for change in changes:
+        if change[0] >= done:
+            done = change[1]
+            yield change
 
 
 def _left(scan: bytes, low: int, at: int) -> int:

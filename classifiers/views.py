@@ -10,9 +10,10 @@ import re
 from collections.abc import Collection, Iterator
 
 from classifiers.decoding import MAX_DEPTH, Budget, decoded, escapes
+from classifiers.fragments import rejoined
 from classifiers.meter import Meter
 from classifiers.normalisation import fold
-from classifiers.spelling import broken, dotted, grouped, hints_in, rotated, spaced, spelled
+from classifiers.spelling import broken, dotted, grouped, hints_in, posing, rotated, spaced, spelled
 from classifiers.view import Draft, View
 
 
@@ -39,6 +40,7 @@ def _derived(view: View, budget: Budget, depth: int, hints: Collection[str] | No
         spaced(view, budget),
         broken(view, budget),
         grouped(view, budget),
+        posing(view, budget),
         dotted(view, hints, budget),
         spelled(view, hints, budget),
         rotated(view, hints, budget),
@@ -48,6 +50,13 @@ def _derived(view: View, budget: Budget, depth: int, hints: Collection[str] | No
             yield made
     if depth > MAX_DEPTH:
         return
+    joined = rejoined(view, budget)
+    if joined is not None:
+        budget.derive(len(joined.scan))
+        yield joined
+        for made in decoded(joined, budget):
+            yield made
+            yield from _derived(made, budget, depth + 1)
     unescaped = escapes(view, budget)
     if unescaped is not None:
         budget.derive(len(unescaped.scan))

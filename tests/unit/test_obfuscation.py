@@ -75,6 +75,18 @@ def halves(value: str, separator: str) -> str:
     return value[:middle] + separator + value[middle:]
 
 
+def thirds(value: str) -> list[str]:
+    value = value if "@" in value else compact(value)
+    third = -(-len(value) // 3)
+    return [value[at : at + third] for at in range(0, len(value), third)]
+
+
+def mixed(value: str, signs: str) -> str:
+    """The groups of `value`, with one of `signs` after another between them."""
+    first, *others = value.replace("-", " ").split()
+    return first + "".join(signs[at % len(signs)] + group for at, group in enumerate(others))
+
+
 def encoded(value: str) -> str:
     return base64.b64encode(value.encode()).decode()
 
@@ -156,6 +168,19 @@ ANY: dict[str, Form] = {
     "quoted-printable": lambda value: each(value, lambda one: f"={ord(one):02X}"),
     "quoted-printable line": lambda value: halves(value, "=\n"),
     "mixed escapes": lambda value: f"\\u{ord(value[0]):04x}&#{ord(value[1])};%{ord(value[2]):02X}" + value[3:],
+    "strings put together": lambda value: " + ".join(f'"{part}"' for part in thirds(value)),
+    "fields put together": lambda value: json.dumps({f"v{at}": part for at, part in enumerate(thirds(value))}),
+    "tags inside": lambda value: "<b>" + "</b><b>".join(thirds(value)) + "</b>",
+    "binary": lambda value: " ".join(f"{ord(one):08b}" for one in value),
+    "binary without blanks": lambda value: each(value, lambda one: f"{ord(one):08b}"),
+    "character codes": lambda value: " ".join(str(ord(one)) for one in value),
+    "character codes with commas": lambda value: ", ".join(str(ord(one)) for one in value),
+    "calls of chr": lambda value: "+".join(f"chr({ord(one)})" for one in value),
+    "code points": lambda value: " ".join(f"U+{ord(one):04X}" for one in value),
+    "style sheet escapes": lambda value: each(value, lambda one: f"\\{ord(one):06x}"),
+    "ASCII85": lambda value: base64.a85encode(value.encode(), adobe=True).decode(),
+    "hex with one 0x": lambda value: "0x" + value.encode().hex(),
+    "base32 in small letters": lambda value: base64.b32encode(value.encode()).decode().lower(),
     "rot13": lambda value: f"rot13: {codecs.encode(value, 'rot13')}",
 }  # fmt: skip
 NUMBERS: dict[str, Form] = {
@@ -173,6 +198,8 @@ NUMBERS: dict[str, Form] = {
     "line end at a group": lambda value: halves(value, "\n") if "-" in value else "\n".join(value.rsplit(" ", 2)),
     "line end": lambda value: halves(compact(value), "\n"),
     "indented lines": lambda value: halves(compact(value), "\r\n    "),
+    "mixed separators": lambda value: mixed(value, "./_"),
+    "odd separators": lambda value: mixed(value, "#=~"),
     "glued to a label": lambda value: f"acct_{compact(value)}" if value == CARD else f"nr:{value}",
 }
 CARDS: dict[str, Form] = {
@@ -186,6 +213,14 @@ CARDS: dict[str, Form] = {
     "in a URL": lambda value: f"https://example.com/pay?card={compact(value)}&x=1",
     "in code": lambda value: f'charge(card="{compact(value)}",amount=3)',
     **{f"words ({language})": lambda value, language=language: spoken(value, language) for language in WORDS},
+    "words and digits": lambda value: " ".join(
+        WORDS["en"].split()[int(one)] if at % 2 else one for at, one in enumerate(compact(value))
+    ),
+    "words (sv)": lambda _: "fyra ett ett ett ett ett ett ett ett ett ett ett ett ett ett ett",
+    "words (pl)": lambda _: "cztery jeden jeden jeden jeden jeden jeden jeden jeden jeden jeden jeden jeden jeden jeden jeden",
+    "arrows": lambda value: value.replace(" ", " -> "),
+    "pictures": lambda value: value.replace(" ", " \U0001f449 "),
+    "emphasis": lambda value: " ".join(f"**{part}**" if at % 2 else part for at, part in enumerate(value.split())),
     "words with double": lambda _: "four double one one double one double one triple one double one triple one",
     "words with hyphens": lambda value: spoken(value, "en").replace(" ", "-"),
     "words with commas": lambda value: spoken(value, "en").replace(" ", ", "),
@@ -205,6 +240,10 @@ ADDRESSES: dict[str, Form] = {
     "at dot": lambda value: value.replace("@", " at ").replace(".com", " dot com"),
     "defanged": lambda value: value.replace("@", "[@]").replace(".com", "[.]com"),
     "(ät) (punkt)": lambda value: value.replace("@", "(at)").replace(".com", "(punkt)com"),
+    "at between stars": lambda value: value.replace("@", " *at* ").replace(".com", " *dot* com"),
+    "at between slashes": lambda value: value.replace("@", "/at/").replace(".com", "/dot/com"),
+    "at sign": lambda value: value.replace("@", " at sign ").replace(".com", " dot com"),
+    "[at-sign] [period]": lambda value: value.replace("@", "[at-sign]").replace(".com", "[period]com"),
     "arroba punto": lambda value: value.replace("@", " arroba ").replace(".com", " punto com"),
     "arobase point": lambda value: value.replace("@", " arobase ").replace(".com", " point com"),
     "blanks around at": lambda value: value.replace("@", " @ "),
@@ -270,6 +309,44 @@ def test_what_is_reported_covers_the_value_and_little_else(reader: Reader) -> No
             kept.append((name, f"{entity}: {rest!r}"))
 
     assert [] == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "via"),
+    [
+        ("card 4OOO O566 5566 5556 please", "CREDIT_CARD", "look-alikes"),
+        ("ring +44 2O 7946 O958 today", "PHONE_NUMBER", "look-alikes"),
+        ("IBAN D E eight nine three seven zero four zero zero four four zero five three two zero one three zero zero zero", "IBAN_CODE", "words"),
+        ("IBAN DE eight nine 3704 zero zero four four 0532 zero one three zero 00", "IBAN_CODE", "words"),
+        ("IBAN DE89_3704/0044.0532~0130#00", "IBAN_CODE", "grouped"),
+        ("phone +44|20|7946|0958", "PHONE_NUMBER", "grouped"),
+        ("phone +44\t20\t79460958", "PHONE_NUMBER", "grouped"),
+        ("SSN: 536, 90, 4399", "US_SSN", "grouped"),
+        ("base64 over two strings: 'NDAwMCAwNTY2' + 'IDU1NjYgNTU1Ng=='", "CREDIT_CARD", "fragments>base64"),
+        ("phone: =2B44=2020=207946=200958", "PHONE_NUMBER", "quoted-printable"),
+        ("mail cm9zYS5saW5kQG1haWxi\nb3guY29t. Thanks", "EMAIL_ADDRESS", "base64"),
+    ],
+)  # fmt: skip
+def test_a_form_is_named_by_what_was_undone(reader: Reader, text: str, entity: str, via: str) -> None:
+    """Values in forms that mix ways of writing, each by itself."""
+    assert (entity, via) in {(each.entity_type, each.via) for each in found(reader, text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model IO12 l5 O4711 lo22",
+        "the ID one two three",
+        "rows 12, 345, 678, 901 and 1001, 2002, 3003",
+        "samples 45 52 67 101 99 87 70 65 90 44 38 41",
+        "flags 11111111 00000000 11110000 10101010 00001111 11001100",
+        "two of three say one to 2 at four 5",
+        "see U+0041 and U+00E9, or <~ this ~>",
+    ],
+)
+def test_what_only_looks_hidden_raises_nothing(reader: Reader, text: str) -> None:
+    """Names of models, tables of numbers, code points of an alphabet."""
+    assert [] == [each.entity_type for each in found(reader, text) if each.via]
 
 
 def benign() -> list[str]:

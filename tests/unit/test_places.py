@@ -18,6 +18,8 @@ from tests.unit.jurisdiction_cases import places
         ("Göteborg.", False, (("SE",), False, False)),
         ("Den Haag", False, (("NL",), False, False)),
         ("London, Ontario", False, (("CA",), True, False)),
+        ("Augusta, Georgia", False, (("US",), True, False)),
+        ("Batumi, Georgia", False, (("GE",), True, False)),
         ("Nice", False, (("FR",), False, True)),
         ("Krakowie", True, (("PL",), False, False)),
         ("Praze", True, (("CZ",), False, False)),
@@ -43,7 +45,9 @@ def test_a_name_of_many_cities_is_ambiguous():
     assert (True, {"ES", "VE"}) == (place.ambiguous, {"ES", "VE"} & set(place.countries))
 
 
-@pytest.mark.parametrize("text", ["leeds", "a small house", "Xyzzy Plugh", "", "12345", ", Leeds", "Via Garibaldi"])
+@pytest.mark.parametrize(
+    "text", ["leeds", "a small house", "Xyzzy Plugh", "", "12345", ", Leeds", "Via Garibaldi", "VIC 3056"]
+)
 def test_other_words_are_no_place(text: str):
     """No capital, no such name, or something else before it."""
     assert None is places().first(text, 0, len(text))
@@ -65,6 +69,11 @@ def test_names_in_scripts_without_blanks_are_cut_out():
 
     assert place is not None
     assert (("JP",), "東京都") == (place.countries, text[place.start : place.end])
+
+
+def test_the_end_of_a_word_is_no_name_of_a_script_without_blanks():
+    """`ünchen` is what a value that ends too early leaves of a city."""
+    assert None is places().unspaced("München", 1, 7, backwards=False)
 
 
 def test_the_table_in_the_tree_is_what_the_data_gives() -> None:
