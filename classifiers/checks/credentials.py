@@ -259,7 +259,8 @@ def _pem_block(value: str) -> bool:
 
 
 _CODE = re.compile(
-    r"[({\[]|\$\{|::|->|=>|<[A-Za-z]|^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+$|^[$%@&][A-Za-z_{(]|%s|%\(|^env[.:]|^!"
+    r"[({\[]|\$\{|::|->|=>|<[A-Za-z]|^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+$|^[$%@&][A-Za-z_{(]|%s|%\(|^env[.:]|^!|"
+    r"^[a-z]+(?:\|[a-z_]+(?::[0-9,]+)?)+$"
 )
 _NOT_A_PASSWORD = frozenset(
     """
@@ -270,8 +271,26 @@ _NOT_A_PASSWORD = frozenset(
     bool bytes object any varchar255 varchar2 sha1 sha256 sha512 md5 base64 utf8 bcrypt argon2 pbkdf2 oauth2 scram-sha-256
     """.split()
 )
+# People do choose `qwerty12` and `Password123!`; what documents write in their place is a name or a request.
+_PASSWORD_PLACEHOLDERS = re.compile(
+    r"example|placeholder|change_?me|redacted|replace|insert|xxxxx|\*\*\*|\.\.\.|foobar|lorem|"
+    r"^[a-z_.-]*(?:password|passwd|secret_?key|api_?key|access_?token)[a-z_.-]*[0-9]?$"
+)
 _MASKED = re.compile(r"[*xX.#?_\u2022\x01-]+|<.*>?|\[.*\]?|\{.*\}?")
 _DATE_OR_VERSION = re.compile(r"[0-9]+(?:[-./:][0-9]+)+")
+
+
+# What prose says of passwords with digits in it: methods, versions of products, lengths and times.
+_METHOD = re.compile(
+    r"(?:aes|argon|base|bcrypt|blake|des|fido|hmac|http|iso|ldap|md|nist|ntlm|oauth|pbkdf|pci|pkcs|rc|rfc|rsa|saml|scram|"
+    r"scrypt|sha|soc|ssl|tls|totp|utf|wpa|x)[-_]?[0-9].*|[0-9]{1,4}-?(?:bits?|bytes?|char(?:acter)?s?|days?|digits?|hours?|"
+    r"letters?|minutes?|months?|steps?|times?|weeks?|words?|years?|zeichen|tage[n]?|caract.res|caratteri|karakters|tekens|"
+    r"znak.w|[a-z]+-[a-z-]+)|[0-9]{1,3}-[a-z]+|v?[0-9]+(?:\.[0-9]+)+.*"
+)
+_TRAILING_NUMBER = re.compile(r"[0-9][0-9.]*\Z")
+_BARE_SHORTEST = 8
+_STRONG_SIGNS = frozenset("!@#$%^&*+=?~")
+_MIXED_SHORTEST = 12
 
 
 def _plausible_password(value: str) -> bool:
@@ -279,20 +298,37 @@ def _plausible_password(value: str) -> bool:
     lower = value.lower().strip("*_.")
     if _MASKED.fullmatch(value) or _CODE.search(value) or lower in _NOT_A_PASSWORD:
         return False
-    return not (_PLACEHOLDERS.search(lower) or lower.startswith(("your", "http:", "https:", "/", "./", "<", "--")))
+    return not (
+        _PASSWORD_PLACEHOLDERS.search(lower) or lower.startswith(("your", "http:", "https:", "/", "./", "<", "--"))
+    )
 
 
 def _password_value(value: str) -> bool:
-    """Whether an unquoted value is a password rather than prose or a name: a digit or a sign among the letters."""
+    """Whether an unquoted value is a password rather than prose or a name: a digit or a sign among the letters, or chance."""
     core = value.strip(".,;:!?-_")
     if not _plausible_password(value) or _DATE_OR_VERSION.fullmatch(core):
         return False
-    return any(map(str.isdigit, core)) or any(not each.isalnum() and each not in "._-/'" for each in core)
+    if any(map(str.isdigit, core)) or any(not each.isalnum() and each not in "._-/'" for each in core):
+        return True
+    return len(core) >= _MIXED_SHORTEST and not core.islower() and random_looking(core)
 
 
 def _told_password(value: str) -> bool:
-    """Whether a value after `password is` is one: a digit or a sign, and a letter."""
-    return _password_value(value) and any(map(str.isalpha, value)) and len(value) >= 6
+    """Whether a value after `password is` is one: a digit or a sign, and a letter; not the name of a method nor a length."""
+    if not _password_value(value) or len(value) < 6 or _METHOD.fullmatch(value.lower()):
+        return False
+    return any(map(str.isalpha, value))
+
+
+def _bare_password(value: str) -> bool:
+    """Whether a word right after `password` is one: letters and digits as no name, version or product mixes them."""
+    if not _told_password(value) or len(value) < _BARE_SHORTEST or not any(map(str.isdigit, value)):
+        return False
+    if not _STRONG_SIGNS.isdisjoint(value):
+        return True
+    core = _TRAILING_NUMBER.sub("", value)
+    kinds = (str.isupper, str.islower, str.isdigit)
+    return all(any(map(kind, core)) for kind in kinds) and not any(each in "./" for each in core)
 
 
 def _quoted_password(value: str) -> bool:
@@ -306,10 +342,21 @@ def _userinfo(value: str) -> tuple[str, str]:
     return user, password
 
 
+_HERE = re.compile(
+    r"localhost\b|127\.|\[::1\]|host\.docker\.internal\b|(?:[a-z0-9-]+\.)*example(?:\.[a-z]{2,4})?(?![a-z0-9.-])"
+)
+
+
 def _connection_url(value: str) -> bool:
-    """Whether the password of a URL's user information (RFC 3986, 3.2.1) is one."""
-    password = _userinfo(value)[1]
-    return len(password) >= 3 and _plausible_password(password)
+    """Whether the password of a URL's user information (RFC 3986, 3.2.1) is one.
+
+    That of a server as it comes, on the machine itself (`guest:guest@localhost`), keeps nobody out.
+    """
+    user, password = _userinfo(value)
+    if user == password and _HERE.match(value.rpartition("@")[2]):
+        return False
+    # A name of code with dots in it (`settings.password`) does not stand in a URL without braces.
+    return len(password) >= 3 and _plausible_password(password.replace(".", "-"))
 
 
 def _basic_credentials(value: str) -> bool:
@@ -333,15 +380,19 @@ def _base32_secret(value: str) -> bool:
     return len(compact) >= 16 and len(set(compact)) >= 7 and not _is_placeholder(value)
 
 
-_SENTENCE = frozenset("the and you your this that with for are not never from will have must can all any who".split())
+# Words of sentences that are not on the list of BIP 39, which has `all`, `any`, `that`, `will` and `you`.
+_SENTENCE = frozenset(
+    "and are been but did does for from had has her his its not our she the their them was were who with would your".split()
+)
+_WORDS = re.compile(r"[a-z]+")
 
 
 def _mnemonic_words(value: str) -> bool:
     """Whether there are as many words as BIP 39 has, and none that a sentence would have. The word list is not used."""
-    words = value.lower().split()
+    words = _WORDS.findall(value.lower())
     if not all(3 <= len(word) <= 8 for word in words):
         return False
-    return len(words) in (12, 15, 18, 21, 24) and _SENTENCE.isdisjoint(words) and len(set(words)) >= len(words) - 2
+    return len(words) in (12, 15, 18, 21, 24) and _SENTENCE.isdisjoint(words) and len(set(words)) >= len(words) - 4
 
 
 def _recovery_code(value: str) -> bool:
@@ -373,6 +424,7 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "pem_block": _pem_block,
     "password_value": _password_value,
     "told_password": _told_password,
+    "bare_password": _bare_password,
     "quoted_password": _quoted_password,
     "connection_url": _connection_url,
     "plausible_password": _plausible_password,

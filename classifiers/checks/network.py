@@ -15,7 +15,7 @@ _PRIVATE_CLASS_A = 10
 _NO_VERSION = 64
 _MAX_LOCAL = 64
 # Top-level domains that hardly ever follow a dot for another reason. Others are words, file names or members in code.
-_PLAIN_DOMAINS = frozenset(
+PLAIN_DOMAINS = frozenset(
     "com org net edu gov mil biz eu de fr uk nl ch se dk fi cz hu ro gr pt ie lu sk bg lv ee jp cn kr tw hk nz au br mx ru "
     "ua za il ae sa ke vn sg".split()
 )
@@ -58,7 +58,7 @@ def _plain_domain(value: str) -> bool:
     """A host without scheme under a top-level domain that is no usual word, and not all numbers before it."""
     host = _host_of(value).lower()
     first, _, rest = host.partition(".")
-    plain = first == "www" or (host.rpartition(".")[2] in _PLAIN_DOMAINS and ("." in rest or _is_site(first)))
+    plain = first == "www" or (host.rpartition(".")[2] in PLAIN_DOMAINS and ("." in rest or _is_site(first)))
     return plain and _any_domain(host)
 
 
@@ -127,6 +127,12 @@ def _mac(value: str) -> bool:
     return "." not in separators or not digits.isdigit()
 
 
+def _mac_bare(value: str) -> bool:
+    """Twelve digits in hex with letters and decimal digits among them, so that neither numbers nor words are addresses."""
+    digits = value.lower()
+    return not digits.isdigit() and not digits.isalpha() and len(set(digits)) > 4
+
+
 def _username(value: str) -> bool:
     """With a digit in it: a word alone behind `login:` is a type, a value of an option or prose."""
     return any(each.isdigit() for each in value)
@@ -176,6 +182,7 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "ipv4_number": _ipv4_number,
     "ipv6": _ipv6,
     "mac": _mac,
+    "mac_bare": _mac_bare,
     "plain_domain": _plain_domain,
     "url": _url,
     "username": _username,

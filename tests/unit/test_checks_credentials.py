@@ -158,6 +158,45 @@ def test_hashes_pictures_lock_files_and_code_are_no_secrets() -> None:
     assert [] == [(text[:80], reported(text)) for text in benign() if reported(text)]
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("b4Xn!8sQv", True), ("q8V2xLm7Rt", True), ("hunter2x", False), ("Windows11", False), ("OAuth2.0-flow", False), ("Ab1!", False),
+    ],
+)  # fmt: skip
+def test_a_word_right_after_the_name_has_to_look_like_no_product_or_method(value: str, expected: bool) -> None:
+    """Without a verb or a colon between them only a strong mixture is a password."""
+    assert expected == CHECKS["bare_password"](value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("lamp orbit any all pudding sphere gentle harbor mimic trophy elbow wagon", True),
+        ("1. lamp 2. orbit 3. velvet 4. casual 5. pudding 6. sphere 7. gentle 8. harbor 9. mimic 10. trophy 11. elbow 12. wagon", True),
+        ("keep these words safe and show them nobody else ever once more", False),
+        ("lamp orbit velvet casual", False),
+    ],
+)  # fmt: skip
+def test_a_recovery_phrase_has_no_words_that_its_list_lacks(value: str, expected: bool) -> None:
+    """Numbered or not; `any` and `all` are words of the list, `and` is not."""
+    assert expected == CHECKS["mnemonic_words"](value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("amqp://guest:guest@localhost:5672/", False),
+        ("amqp://guest:guest@mq.corp.test/", True),
+        ("mysql://app:q8V2.xLmRt@db/x", True),
+        ("mysql://app:settings.password@db/x", False),
+    ],
+)
+def test_the_password_of_a_server_as_it_comes_is_none_on_the_machine_itself(value: str, expected: bool) -> None:
+    """Elsewhere it is one, with dots in it or without."""
+    assert expected == CHECKS["connection_url"](value)
+
+
 PASSWORDS = [
     ("password: hunter2!x", "hunter2!x"),
     ("DB_PASSWORD=q8V2xLm7Rt", "q8V2xLm7Rt"),
@@ -171,6 +210,22 @@ PASSWORDS = [
     ("the password is hunter2x.", "hunter2x"),
     ("mysql -u root -pq8V2xLm7Rt shop", "q8V2xLm7Rt"),
     ('passwd="sunflower"', "sunflower"),
+    ("password: salt&pepper9 works", "salt&pepper9"),
+    ("/login?password=q8V2xLm7Rt&next=home", "q8V2xLm7Rt"),
+    ("cache:6380,password=q8V2xLm7Rt,ssl=True", "q8V2xLm7Rt"),
+    ("my password is Qwerty!2345, help", "Qwerty!2345"),
+    ("The password for the old printer is Papier_2020.", "Papier_2020"),
+    ("Das Kennwort vom Drucker lautet Papier_2020", "Papier_2020"),
+    ("le mot de passe du serveur : ete#2021", "ete#2021"),
+    ("la contrasena del servidor: Gat0Negro", "Gat0Negro"),
+    ("haslo do serwera: Kwiat88", "Kwiat88"),
+    ("Zugangsdaten: gast / Papier2020", "Papier2020"),
+    ("a temporary password b4Xn!8sQv was set", "b4Xn!8sQv"),
+    ("redis-cli -h cache -p 6380 -a q8V2xLm7Rt ping", "q8V2xLm7Rt"),
+    ("docker login -u ops -p q8V2xLm7Rt registry.example.com", "q8V2xLm7Rt"),
+    ("<db.password>blue-whale</db.password>", "blue-whale"),
+    ("- name: DB_PASSWORD\n  value: q8V2xLm7Rt\n", "q8V2xLm7Rt"),
+    ("ALTER ROLE app WITH PASSWORD 'blue-whale';", "blue-whale"),
 ]
 
 
@@ -192,6 +247,9 @@ def test_passwords_are_found_after_their_names(text: str, value: str) -> None:
         "tests: 12 pass: 12 fail: 0", "api_key = os.environ['API_KEY']", "token: identifier", "secret: see the vault",
         "Authorization: Bearer <token>", "Authorization: Bearer $TOKEN", "Basic knowledge of Python", "password_hash: Mapped[str]",
         "https://example.com:8080/a@b", "postgres://user:password@localhost/db", "mysql://root:${PASS}@db/app", "public_key=abc",
+        "password: required|string|min:8", "the password for the archive is AES-256 encrypted", "The password is 12-characters long",
+        "Passwort Windows11 vergessen", "reset the password v2.4.1-rc1", "docker run -p 8080:80 web1", "<password></password>",
+        "- name: DB_PASSWORD\n  valueFrom:\n    secretKeyRef: db", "amqp://guest:guest@localhost:5672/", "pass: test_login_v2",
         "the secret is to practise every day", "api_key: YOUR_API_KEY", "docker run -u 1000:1000 image",
     ],
 )  # fmt: skip
@@ -200,7 +258,7 @@ def test_placeholders_code_and_prose_are_no_passwords(text: str) -> None:
     assert [] == reported(text)
 
 
-@pytest.mark.parametrize("unit", ["sk-proj-", "password=", "password:a1", "token=", "eyJ.", "-----BEGIN RSA PRIVATE KEY-----", "://a:b@", "api_key is ", "s-", "glpat-", "xoxp-1", "curl -u a:b ", "PuTTY-User-Key-File-2: "])  # fmt: skip
+@pytest.mark.parametrize("unit", ["sk-proj-", "password=", "password:a1", "token=", "eyJ.", "-----BEGIN RSA PRIVATE KEY-----", "://a:b@", "api_key is ", "s-", "glpat-", "xoxp-1", "curl -u a:b ", "PuTTY-User-Key-File-2: ", "mysql -u a ", " -aaaaaaaa", "net user a ", "host=a port=1 ", '"kty":"EC",', "password for a ", "seed phrase abc "])  # fmt: skip
 def test_reading_takes_time_in_proportion(unit: str) -> None:
     """Four times the text costs about four times the work, so that no input can hang the reader."""
     import time

@@ -16,7 +16,7 @@ from presidio_analyzer.predefined_recognizers.generic.mac_recognizer import MacA
 from presidio_analyzer.predefined_recognizers.generic.uuid_recognizer import UuidRecognizer
 from stdnum import imei, imsi
 
-from classifiers.checks.network import CHECKS, COUNTRIES
+from classifiers.checks.network import CHECKS, COUNTRIES, PLAIN_DOMAINS
 from classifiers.rules import CATALOGUE, Rule, load_rules
 
 HEX = "0123456789abcdef"
@@ -127,7 +127,11 @@ def test_uuids_are_those_of_presidio() -> None:
         ("family.domain", "on shop.example.co.uk/cart now", ["shop.example.co.uk/cart"]),
         ("family.domain", "self.net(x); torch.com; ASP.NET; foo.rs", []),
         ("family.domain", "1.2.3.de and 10.com", []),
+        ("family.domain", "john.smith@example.com", []),
+        ("family.domain", "WWW.Example.MUSEUM/a and EXAMPLE.DE.", ["WWW.Example.MUSEUM/a", "EXAMPLE.DE"]),
         ("family.domain_any", "at example.io today", ["example.io"]),
+        ("family.domain_any", "my-shop.berlin/angebot?x=1, jane.io@example.com", ["my-shop.berlin/angebot?x=1,"]),
+        ("family.mac_bare", "MAC address: 001A2B3C4D5E, mac deadbeefcafe, sha1 001a2b3c4d5e", ["001A2B3C4D5E"]),
         ("family.ipv4_number", "http://3232235777/admin", ["3232235777"]),
         ("family.ipv4_number", "http://3232235777.example.com", []),
         ("family.ipv6", "std::vector a[1::2] b[::2] 12:34:56 ::1 ::", []),
@@ -136,6 +140,12 @@ def test_uuids_are_those_of_presidio() -> None:
 def test_hosts_are_read_as_a_whole(rule_id: str, text: str, expected: list[str]) -> None:
     """Code, versions and mail addresses hold no hosts."""
     assert expected == matches(rule_id, text)
+
+
+@pytest.mark.parametrize("top", sorted(PLAIN_DOMAINS))
+def test_the_expression_for_hosts_knows_the_domains_of_its_check(top: str) -> None:
+    """The list stands in both: in the expression so that the engine passes over other dots."""
+    assert [f"shop.{top}"] == matches("family.domain", f"on shop.{top} now")
 
 
 def test_equipment_numbers_equal_the_oracle() -> None:
