@@ -57,6 +57,12 @@ def _za_company_registration(value: str) -> bool:
     return 1800 <= int(year) <= 2099
 
 
+def _mz_nuit(value: str) -> bool:
+    """Weights 8 9 4 5 6 7 8 9 modulo 11; a remainder of 10 gives 1."""
+    expected = weighted(value, (8, 9, 4, 5, 6, 7, 8, 9)) % 11
+    return not one_digit_repeated(value) and (1 if expected == 10 else expected) == int(value[8])
+
+
 def _mu_national_id(value: str) -> bool:
     """Date of birth, and weights 14 to 2 modulo 17 to a digit or a letter up to G."""
     number = value.upper()
@@ -234,6 +240,7 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "jo_national_number": _jo_national_number,
     "kw_civil_id": _kw_civil_id,
     "ma_ice": _ma_ice,
+    "mz_nuit": _mz_nuit,
     "mu_national_id": _mu_national_id,
     "ng_nin": _ng_nin,
     "ng_vehicle": _ng_vehicle,

@@ -206,7 +206,6 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "mx_curp": _mx_curp,
     "mx_nss": _mx_nss,
     "mx_rfc": _mx_rfc,
-    "mx_rfc_date": _mx_rfc_date,
     "us_aba": _us_aba,
     "us_atin": _us_atin,
     "us_dea": _us_dea,

@@ -165,8 +165,9 @@ _JP_COMMISSIONS = frozenset(
 
 
 def _jp_driver_license(value: str) -> bool:
-    """The code of the public safety commission that issued the first licence."""
-    return int(value[:2]) in _JP_COMMISSIONS
+    """The commission that issued the first licence, and the eleventh digit: weights 5 4 3 2 7 6 5 4 3 2 modulo 11."""
+    expected = (11 - weighted(value, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11) % 10
+    return int(value[:2]) in _JP_COMMISSIONS and expected == int(value[10])
 
 
 # --- China, Hong Kong, Macao, Taiwan -------------------------------------------------------------------------------

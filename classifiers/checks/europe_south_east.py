@@ -363,9 +363,11 @@ def _az_voen(number: str) -> bool:
 
 
 def _uz_pinfl(number: str) -> bool:
-    """Sex and century (1 to 6) and the day of birth."""
+    """Sex and century (1 to 6), the day of birth, and the last digit: weights 7, 3, 1 modulo 10."""
+    control = weighted(number, (7, 3, 1) * 4 + (7,)) % 10
     century = (1800, 1900, 2000)[(int(number[0]) - 1) // 2] if number[0] in "123456" else 0
-    return century > 0 and is_date(century + int(number[5:7]), int(number[3:5]), int(number[1:3]))
+    born = century > 0 and is_date(century + int(number[5:7]), int(number[3:5]), int(number[1:3]))
+    return born and control == int(number[13])
 
 
 def _tr_national_id(number: str) -> bool:

@@ -94,6 +94,12 @@ def _be_id_card(value: str) -> bool:
     return int(value[:10]) > 0 and (int(value[:10]) % 97 or 97) == int(value[10:])
 
 
+def _be_structured_communication(value: str) -> bool:
+    """Ten digits and their remainder modulo 97; 97 stands for 0."""
+    number = _compact(value)
+    return not one_digit_repeated(number) and (int(number[:10]) % 97 or 97) == int(number[10:])
+
+
 # Luxembourg
 
 
@@ -139,6 +145,16 @@ def _fr_nir_provisional(value: str) -> bool:
 
 def _fr_nir_without_key(value: str) -> bool:
     return value[0] in "12" and _fr_nir_structure(value)
+
+
+# Letters as digits: A and J are 1, B, K and S are 2, ..., I, R and Z are 9.
+_FR_RIB_LETTERS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "12345678912345678923456789")
+
+
+def _fr_rib(value: str) -> bool:
+    """Bank, branch, account and a key that makes the whole divisible by 97."""
+    number = _compact(value).translate(_FR_RIB_LETTERS)
+    return not one_digit_repeated(number) and int(number) % 97 == 0
 
 
 def _fr_siren(value: str) -> bool:
@@ -199,8 +215,9 @@ def _de_tax_number(value: str) -> bool:
 
 def _icao_9303(value: str) -> bool:
     """The last digit: weights 7, 3, 1 over the rest, letters from A = 10, modulo 10."""
-    total = sum(ALPHABET.index(each) * (7, 3, 1)[at % 3] for at, each in enumerate(value[:-1]))
-    return total % 10 == int(value[-1])
+    number = _compact(value)
+    total = sum(ALPHABET.index(each) * (7, 3, 1)[at % 3] for at, each in enumerate(number[:-1]))
+    return total % 10 == int(number[-1])
 
 
 def _de_social_security(value: str) -> bool:
@@ -215,8 +232,9 @@ def _de_social_security(value: str) -> bool:
 
 def _de_health_insurance(value: str) -> bool:
     """Weights 1 and 2 with cross sums, the letter as two digits from A = 01."""
-    expanded = f"{ord(value[0].upper()) - 64:02}{value[1:9]}"
-    return _cross_sum(expanded, (1, 2) * 5) % 10 == int(value[9])
+    number = _compact(value)
+    expanded = f"{ord(number[0]) - 64:02}{number[1:9]}"
+    return _cross_sum(expanded, (1, 2) * 5) % 10 == int(number[9])
 
 
 def _de_vat(value: str) -> bool:
@@ -281,6 +299,7 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "be_enterprise": _be_enterprise,
     "be_id_card": _be_id_card,
     "be_national_number": _be_national_number,
+    "be_structured_communication": _be_structured_communication,
     "ch_ahv": _ch_ahv,
     "ch_uid": _ch_uid,
     "de_document": _icao_9303,
@@ -295,6 +314,7 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "fr_nir": _fr_nir,
     "fr_nir_provisional": _fr_nir_provisional,
     "fr_nir_without_key": _fr_nir_without_key,
+    "fr_rib": _fr_rib,
     "fr_siren": _fr_siren,
     "fr_siret": _fr_siret,
     "fr_tax_number": _fr_tax_number,

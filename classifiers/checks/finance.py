@@ -9,6 +9,7 @@ from classifiers.registries import card_schemes, countries, iban_structures
 
 # Of numbering agencies without a state: ISO 6166 annex, ANNA (2023).
 _ISIN_PREFIXES = frozenset({"EU", "EZ", "XA", "XB", "XC", "XD", "XF", "XS", "XT"})
+_ISIN_LENGTH = 12
 # Where the national number is shorter than nine characters it is filled with zeros.
 _ISIN_FILLED = ("AT0000", "CH00", "DE000", "ES01", "FR000", "NL00", "SE000")
 # ISO 17442 (2012): the fifth and sixth character were reserved, as zeros.
@@ -55,7 +56,8 @@ def _isin(value: str) -> bool:
 def _isin_with_national_number(value: str) -> bool:
     """An ISIN whose national number proves itself: a check digit of its own, or the zeros that fill it."""
     code = value.upper()
-    if not _isin(code):
+    # The shapes of the countries leave room for shorter words.
+    if len(code) != _ISIN_LENGTH or not _isin(code):
         return False
     number = code[2:11]
     if code[:2] in ("US", "CA"):

@@ -15,6 +15,7 @@ from stdnum.gh import tin as gh_tin
 from stdnum.il import hp, idnr
 from stdnum.ma import ice
 from stdnum.mu import nid
+from stdnum.mz import nuit
 from stdnum.sn import ninea
 from stdnum.tn import mf
 from stdnum.za import idnr as za_idnr
@@ -88,6 +89,7 @@ RANDOM: list[tuple[str, Oracle, str]] = [
     ("sn_ninea", never_issued(ninea.is_valid), "0000000|000000000"),
     ("il_identity_number", never_issued(idnr.is_valid), "00000000|000000000"),
     ("il_company", never_issued(hp.is_valid), "000000000"),
+    ("mz_nuit", never_issued(nuit.is_valid), "000000000"),
     ("mu_national_id", nid.is_valid, "A13" + "1200000000A|A010100000000" + "0"),
     ("sa_national_id", never_issued(lambda value: value[0] == "1" and luhn.is_valid(value)), "0000000000"),
     ("sa_iqama", never_issued(lambda value: value[0] == "2" and luhn.is_valid(value)), "0000000000"),

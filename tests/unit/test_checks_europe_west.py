@@ -87,6 +87,7 @@ ORACLES = (
         differs=lambda value: value[-2:] in {"98", "99", "00"},
     ),
     Oracle(check="be_id_card", module="be.eid", shapes=("############",)),
+    Oracle(check="be_structured_communication", module="be.ogm_vcs", shapes=("############",)),
     Oracle(check="lu_vat", module="lu.tva", shapes=("LU########",), differs=lambda value: value[2:8] == "000000"),
     Oracle(check="fr_nir", module="fr.nir", shapes=("[12]##[01]###########",), differs=nir_out_of_range),
     Oracle(check="fr_siren", module="fr.siren", shapes=("#########",)),
@@ -236,3 +237,24 @@ def test_a_check_never_raises(rule) -> None:
                 match = re.fullmatch(text, changed, re.IGNORECASE if rule.caseless else 0)
                 if match is not None:
                     assert check(match[match.re.groups]) in {True, False}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("20041 01005 0500013M026 06", True),
+        ("2004101005 0500013m026 06", True),
+        ("30006-00001-12345678901-89", True),
+        ("20041 01005 0500013M026 07", False),
+        ("20041 01005 0500013N026 06", False),
+    ],
+)
+def test_a_rib_is_proven_by_its_key(value: str, expected: bool) -> None:
+    """Letters of the account count as digits, in either case and in any grouping."""
+    assert expected == CHECKS["fr_rib"](value)
+
+
+@pytest.mark.parametrize("value", ["K 717 185 455", "K717185455", "k717185455"])
+def test_a_health_insurance_number_counts_without_its_blanks(value: str) -> None:
+    """As it is printed on the card, as it is stored, and as it is typed."""
+    assert CHECKS["de_health_insurance"](value)

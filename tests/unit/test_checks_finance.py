@@ -224,3 +224,9 @@ def test_what_is_no_number_at_all_is_no_iban(value: str) -> None:
 def test_a_track_needs_a_card_number_and_a_month(track: str, expected: bool) -> None:
     """Luhn over the number, year and month behind the last separator."""
     assert expected == CHECKS["card_track"](track)
+
+
+@pytest.mark.parametrize("value", ["CAD0405", "US12345", "GB0012345", "IE00AAAA1"])
+def test_a_word_shorter_than_an_isin_is_none(value: str) -> None:
+    """The shapes by country let shorter words through, which the check answers without raising."""
+    assert not CHECKS["isin_with_national_number"](value)
