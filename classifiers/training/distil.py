@@ -10,15 +10,21 @@ from classifiers.training.fit import TOPIC_WEIGHT, Loss, hard_loss
 from classifiers.training.loss import distilled_token_loss, distilled_topic_loss
 
 TEMPERATURE: Final = 2.0
-# Of the loss, how much is the teacher's.
+# Of the loss, how much is the teacher's, and of the steps, in how many it is asked: an answer costs as much as three steps.
 TAUGHT: Final = 0.6
+ASKED: Final = 0.25
 
 
-def distilled_loss(teacher: Any, *, device: str) -> Loss:
-    """The loss of a step beside `teacher`, which sees the same pieces, hidden ones hidden for it too."""
+def distilled_loss(teacher: Any, *, device: str, asked: float = ASKED) -> Loss:
+    """The loss of a step beside `teacher`, which sees the same pieces, hidden ones hidden for it too.
+
+    It is asked in the share `asked` of the steps; which those are is drawn by lot, by torch's own generator, whose state the checkpoint keeps.
+    """
     teacher = teacher.to(device).eval().requires_grad_(False)
 
     def loss(tensors: dict[str, Any], tokens: Any, topics: Any) -> Any:
+        if float(torch.rand(())) >= asked:
+            return hard_loss(tensors, tokens, topics)
         with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
             taught_tokens, taught_topics = teacher(tensors["ids"], tensors["mask"], tensors["cases"])
         soft = distilled_token_loss(tokens, taught_tokens, tensors["labels"], temperature=TEMPERATURE)

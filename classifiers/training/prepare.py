@@ -18,7 +18,7 @@ _HERE: Final = Path(__file__).parent
 _READERS: Final = frozenset(
     {
         *("__main__", "batches", "distil", "encoder", "export", "fit"),
-        *("loss", "prepare", "quantise", "scoring", "student", "tuning"),
+        *("loss", "prepare", "quantise", "scoring", "student", "temperature", "tuning"),
     }
 )
 
