@@ -206,9 +206,10 @@ def _in_a_row(shape: bytes, start: int, end: int) -> bool:
 def _group_changes(pattern: re.Pattern[bytes], shape: bytes, budget: Budget, between: bytes = b"-") -> Iterator[Change]:
     for group in budget.counted(pattern.finditer(shape)):
         start, end = group.span()
-        if _in_a_row(shape, start, end):
+        separations = list(_SEPARATION.finditer(shape, start, end))
+        if _in_a_row(shape, start, end) or all(each[0] in _USUAL for each in separations):
             continue
-        for match in _SEPARATION.finditer(shape, start, end):
+        for match in separations:
             inner = start < match.start() and match.end() < end
             if match[0] not in (b" ", b"-") or not between:
                 yield *match.span(), between if inner else b" ", 0

@@ -106,7 +106,7 @@ def model_directory(name: str) -> Path:
     directory = SHIPPED / name if name in SHIPPED_MODELS else Path(name)
     if not directory.is_dir():
         known = ", ".join((MODEL_OFF, *SHIPPED_MODELS))
-        raise ConfigInvalid(f"`classifiers`: there is no model `{directory}`; it is {known} or a directory")
+        raise ConfigInvalid(f"`classifiers`: there is no directory `{directory}`; a model is {known} or a directory")
     return directory
 
 

@@ -60,6 +60,7 @@ ACCEPTED_ELSEWHERE: Mapping[str, str] = {
     "family.age": "half of the languages' words do not stand directly before a number",
     "family.url": "a web address with an address of a person in it is that address",
     "credential.password_elsewhere": "mutation makes words without the digit that it asks for",
+    "credential.npm_auth": "a name and a password in base64 are BASIC_AUTH",
     "us.itin_grouped": "a TIN of the Philippines is grouped alike",
     "lu.matricule": "`numéro de sécurité sociale` names the French number as well, and 13 digits are both",
     "se.personnummer": "ten digits with a day of birth are a CPR number of Denmark as well",

@@ -128,7 +128,7 @@ def test_tenants_have_models_of_their_own(tmp_path: Path) -> None:
 def test_a_model_that_is_not_there_is_told_by_name() -> None:
     """With what may stand instead."""
     with pytest.raises(
-        ConfigInvalid, match=r"`classifiers`: there is no model `nowhere`; it is off, student, teacher or"
+        ConfigInvalid, match=r"`classifiers`: there is no directory `nowhere`; a model is off, student, teacher or"
     ):
         model_directory("nowhere")
 
