@@ -12,6 +12,8 @@ from governance.policy.distribution.bundle_commands import build
 from governance.policy.distribution.signing import read_key
 from tests.e2e.stack import Stack, stack, until
 
+# The own cases of forty policies run first, each time.
+_ACTIVATION_S = 75.0
 SECRET = "k" * 48
 REMEDY = r'Say "open", {door}, 100 % \u0022 of %REQ(:PATH)% and Größe.'
 CLOSED = """# METADATA
@@ -53,14 +55,14 @@ async def test_a_newer_bundle_takes_effect_and_one_without_its_signature_does_no
 
         build(["builtin", closed], made, key=key, revision="second")
         shutil.move(made, watched)
-        await until(lambda: _is(s, (403, "second")))
+        await until(lambda: _is(s, (403, "second")), _ACTIVATION_S)
         said = json.loads((await s.say("hello")).body)["error"]["message"]
         assert "This request is refused by policy" in said
         assert said.endswith(f". {REMEDY}")
 
         build(["builtin"], made, revision="third")
         shutil.move(made, watched)
-        await until(lambda: _told(s, "bundle_refused"))
+        await until(lambda: _told(s, "bundle_refused"), _ACTIVATION_S)
         assert (403, "second") == await _decided(s)
 
         seen = await _status(s)
