@@ -128,7 +128,7 @@ class Stack:
             if {name.encode() for name in names} <= set(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
         ]
 
-    async def ready(self, timeout_s: float = 60.0) -> None:
+    async def ready(self, timeout_s: float = 120.0) -> None:
         """Returns when the readiness endpoint says yes."""
         await until(self.is_ready, timeout_s)
 
