@@ -92,13 +92,14 @@ async def _serve(config: Config, index: int) -> None:
         )
         metrics.open_intents.follow(lambda: audit.open_decisions)
         fleet = await stack.enter_async_context(Placement(config.nodes, str(sockets.control(config.state_directory))))
-        detectors = _detectors(config, metrics, stack)
+        detector, tenant_detectors = _detectors(config, metrics, stack)
+        runtime = _runtime(config, detector, tenant_detectors, policy=policy, audit=audit, fleet=fleet)
         metrics.bundle.follow(lambda: policy.bundle, lambda: policies.status)
         reload = _Reload(policies, policy, audit)
         follower = asyncio.create_task(policies.follow(reload.swap))
         stack.callback(follower.cancel)
         processor = ExternalProcessor(
-            _runtime(config, detectors, policy=policy, audit=audit, fleet=fleet),
+            runtime,
             worker=str(index),
             max_body_bytes=config.limits.max_body_bytes,
             max_streamed_bytes=config.limits.streamed_body_bytes,
@@ -165,7 +166,8 @@ def _detectors(
 
 def _runtime(
     config: Config,
-    detectors: tuple[Detector, dict[str, Detector]],
+    detector: Detector,
+    tenant_detectors: dict[str, Detector],
     *,
     policy: Decider,
     audit: AuditLog,
@@ -174,8 +176,8 @@ def _runtime(
     redaction = state.key(config, state.Key.REDACTION)
     return Runtime(
         version=config.config_digest,
-        detector=detectors[0],
-        tenant_detectors=detectors[1],
+        detector=detector,
+        tenant_detectors=tenant_detectors,
         policy=policy,
         audit=audit,
         fleet=fleet,

@@ -171,6 +171,8 @@ class Decoder:
             for name in words.texts(text, range(first, last)) if kind in self._named else ():
                 if len(name) >= _NAME_LEAST:
                     names[kind, name] = max(score, names.get((kind, name), 0.0))
+        if not names:
+            return None
         kinds, best = words.kinds.copy(), words.best.copy()
         for kind in {kind for kind, _ in names}:
             likely = np.flatnonzero((votes[:, kind] >= _AGAIN) & ~inside).tolist()
