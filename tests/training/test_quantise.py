@@ -112,6 +112,64 @@ def test_a_text_has_the_same_answer_beside_any_other() -> None:
     assert np.array_equal(alone[0], beside[0])
 
 
+def _beside(*, filling: float = 0.0) -> onnx.ModelProto:
+    """A product with each row and the one after it, padded with `filling`; the rows alone are an output too."""
+    chance = np.random.default_rng(0)
+    constants = {
+        "table": chance.normal(size=(ROWS, WIDTH)).astype(np.float32),
+        "large": chance.normal(size=(2 * WIDTH, INNER)).astype(np.float32) / 16,
+        "filling": np.array(filling, np.float32),
+    }
+    numbers = {"behind": [0, 0, 0, 0, 1, 0], "zero": [0], "one": [1], "last": [-1], "beyond": [1 << 30], "pieces": [1]}
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
+        helper.make_node("Pad", ["rows", "behind", "filling"], ["padded"]),
+        helper.make_node("Slice", ["padded", "zero", "last", "pieces"], ["own"]),
+        helper.make_node("Slice", ["padded", "one", "beyond", "pieces"], ["next"]),
+        helper.make_node("Concat", ["own", "next"], ["both"], axis=2),
+        helper.make_node("MatMul", ["both", "large"], ["tokens"]),
+        helper.make_node("ReduceMean", ["padded", "pieces"], ["topics"], keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "beside",
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "pieces"])],
+        [
+            helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["texts", "pieces", INNER]),
+            helper.make_tensor_value_info("topics", TensorProto.FLOAT, ["texts", WIDTH]),
+        ],
+        [numpy_helper.from_array(values, name) for name, values in constants.items()]
+        + [numpy_helper.from_array(np.array(values, np.int64), name) for name, values in numbers.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def test_rows_are_put_side_by_side_as_whole_numbers() -> None:
+    """The padding too, and what else reads them still gets what it read before."""
+    exact = _beside()
+    small = quantised(exact, measured_ranges(exact, [_feeds(40, seed=2)]))
+    tokens, topics = onnx_run(exact.SerializeToString())(_feeds())
+    our_tokens, our_topics = onnx_run(small.SerializeToString())(_feeds())
+    order = [node.op_type for node in small.graph.node]
+
+    assert order.index("QuantizeLinear") < order.index("Concat") < order.index("MatMulIntegerToFloat")
+    assert 1 == order.count("QuantizeLinear")
+    assert np.abs(tokens - our_tokens).max() < 0.06 * np.abs(tokens).max()
+    assert np.abs(topics - our_topics).max() < 0.06 * np.abs(topics).max()
+
+
+def test_a_padding_of_something_else_is_padded_before() -> None:
+    """Its value is no whole number's zero."""
+    exact = _beside(filling=2.0)
+    small = quantised(exact, measured_ranges(exact, [_feeds(40, seed=2)]))
+    tokens, _ = onnx_run(exact.SerializeToString())(_feeds())
+    our_tokens, _ = onnx_run(small.SerializeToString())(_feeds())
+    order = [node.op_type for node in small.graph.node]
+
+    assert order.index("Pad") < order.index("QuantizeLinear") < order.index("Concat")
+    assert np.abs(tokens - our_tokens).max() < 0.06 * np.abs(tokens).max()
+
+
 def test_ranges_hold_zero_and_the_values_that_were_seen() -> None:
     """Of exactly the activations that are needed."""
     exact = _model()
