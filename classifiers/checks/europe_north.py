@@ -73,9 +73,10 @@ def _gb_plate(value: str) -> bool:
 
 def _gb_upn(value: str) -> bool:
     """The first letter: weights 2 to 13 over the rest modulo 23; a temporary number ends in a letter."""
+    first, last = value[0].upper(), value[12].upper()
     total = weighted(value[1:12], range(2, 13))
-    total += (int(value[12]) if value[12].isdigit() else _GB_UPN.index(value[12])) * 13
-    return _GB_UPN[total % 23] == value[0]
+    total += (int(last) if last.isdigit() else _GB_UPN.index(last)) * 13
+    return _GB_UPN[total % 23] == first
 
 
 def _gb_postcode_country(value: str) -> str | None:

@@ -253,8 +253,9 @@ def _de_ik(value: str) -> bool:
 
 def _de_driving_licence(value: str) -> bool:
     """The tenth character: weights 9 to 1, letters from A = 10, modulo 11, X for 10."""
-    total = sum(ALPHABET.index(each) * weight for each, weight in zip(value, range(9, 0, -1), strict=False))
-    return "0123456789X"[total % 11] == value[9]
+    characters = value.upper()
+    total = sum(ALPHABET.index(each) * weight for each, weight in zip(characters, range(9, 0, -1), strict=False))
+    return "0123456789X"[total % 11] == characters[9]
 
 
 # Austria
