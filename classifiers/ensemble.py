@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import accumulate
@@ -13,8 +13,8 @@ from typing import Final, Protocol, final
 
 from classifiers.extra import ImmediateDetector
 from classifiers.labels import joined
-from classifiers.model.decoding import DETECTOR_ID, trimmed
-from classifiers.overlap import Claim, is_bare_shape, settle
+from classifiers.model.decoding import DETECTOR_ID, STREET_ADDRESS, trimmed
+from classifiers.overlap import WORDS, Claim, is_bare_shape, settle
 from classifiers.recognizer_client import SEVERITY
 from governance.errors import DetectorUnavailable
 from governance.finding import Detection, DetectionStatus, DetectorRun, Finding
@@ -24,6 +24,8 @@ from governance.segment import Span, TextSegment
 # What is left of a finding is worth reporting from this many letters and digits on.
 _LEAST: Final = 2
 _THREADS: Final = 8
+# Between two parts of a street address: a comma and a space, a stroke.
+_BETWEEN_CHARS: Final = 3
 # Above this the event loop would notice: about 5 ms of work.
 _INLINE_FINDINGS: Final = 512
 
@@ -150,7 +152,31 @@ def settled(found: Sequence[Finding], added: Sequence[Finding], text: str) -> tu
     for finding in added:
         near = rules[bisect_right(reached, finding.span.start) : bisect_left(starts, finding.span.end)]
         kept += _uncovered(finding, [each.span for each in near if _stands_against(each, finding)], text)
-    return settle(Claim(finding=each) for each in (*found, *kept))
+    return tuple(_whole_addresses(settle(Claim(finding=each) for each in (*found, *kept)), text))
+
+
+def _whole_addresses(findings: Iterable[Finding], text: str) -> Iterator[Finding]:
+    """`findings`, sorted by start, with parts of one street address as one: rules know the street, models the rest."""
+    last: Finding | None = None
+    for finding in findings:
+        if last is None or not _goes_on(last, finding, text):
+            if last is not None:
+                yield last
+            last = finding
+        else:
+            last = replace(last, span=Span(start=last.span.start, end=finding.span.end))
+    if last is not None:
+        yield last
+
+
+def _goes_on(last: Finding, finding: Finding, text: str) -> bool:
+    between = text[last.span.end : finding.span.start][: _BETWEEN_CHARS + 1]
+    return (
+        last.entity_type == finding.entity_type == STREET_ADDRESS
+        and not (last.via or finding.via)
+        and len(between) <= _BETWEEN_CHARS
+        and not any(each.isalnum() or each == "\n" for each in between)
+    )
 
 
 def _stands_against(rule: Finding, finding: Finding) -> bool:
@@ -158,7 +184,7 @@ def _stands_against(rule: Finding, finding: Finding) -> bool:
     if rule.span.end <= finding.span.start or rule.span.start >= finding.span.end:
         return False
     if rule.entity_type == finding.entity_type:
-        return rule.validated
+        return rule.validated and rule.entity_type not in WORDS
     inside = finding.span.start <= rule.span.start and rule.span.end <= finding.span.end
     return not (inside and is_bare_shape(rule))
 

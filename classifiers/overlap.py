@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from enum import IntEnum
 from itertools import takewhile
+from typing import Final
 
+from classifiers.entity_names import MODEL_NAMES
 from governance.finding import Finding
 from governance.frozen import frozen
 from governance.segment import Span
@@ -17,6 +19,8 @@ FAR = 1 << 20
 # A shape that scores this much without a word beside it counts like one with.
 DISTINCTIVE = 850
 _CARRIER = "URL"
+# Values that are words: what speaks for one says that it is there, and not where it ends.
+WORDS: Final = frozenset(MODEL_NAMES)
 # Parts of addresses that say nothing of their own.
 _PARTS_OF_ADDRESSES = frozenset({"DATE_TIME", "UUID"})
 
@@ -72,7 +76,7 @@ def _rank(claim: Claim) -> tuple[object, ...]:
 def merge_same_type(claims: Iterable[Claim]) -> list[Claim]:
     """`claims` with overlapping ones of one type and strength joined: the union of the spans, the rest of the best.
 
-    A validated one is not joined with one that is not: a checksum says where its value begins and ends.
+    A validated one is not joined with one that is not, but for WORDS: a checksum says where its value begins and ends.
     """
     merged: list[Claim] = []
     for claim in sorted(claims, key=_in_order_of_type):
@@ -82,7 +86,7 @@ def merge_same_type(claims: Iterable[Claim]) -> list[Claim]:
             continue
         best = min(last, claim, key=_rank)
         union = Span(start=last.finding.span.start, end=max(last.finding.span.end, claim.finding.span.end))
-        if best.finding.validated or best.finding.span == union:
+        if (best.finding.validated and best.finding.entity_type not in WORDS) or best.finding.span == union:
             merged[-1] = best
         else:
             merged[-1] = replace(best, finding=replace(best.finding, span=union))
@@ -90,7 +94,8 @@ def merge_same_type(claims: Iterable[Claim]) -> list[Claim]:
 
 
 def _kind(claim: Claim) -> tuple[str, bool]:
-    return (claim.finding.entity_type, claim.finding.validated)
+    found = claim.finding
+    return (found.entity_type, found.validated and found.entity_type not in WORDS)
 
 
 def _in_order_of_type(claim: Claim) -> tuple[object, ...]:

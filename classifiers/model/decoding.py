@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 DETECTOR_ID: Final = "model"
 DEFAULT_PERMILLE: Final = 500
-_STREET: Final = "STREET_ADDRESS"
-_ENTITIES: Final[Mapping[str, str]] = MappingProxyType({"ADDRESS": _STREET})
+# How likely a word has to be to go on with a span, where the threshold is not lower.
+GOES_ON: Final = 0.3
+STREET_ADDRESS: Final = "STREET_ADDRESS"
+_ENTITIES: Final[Mapping[str, str]] = MappingProxyType({"ADDRESS": STREET_ADDRESS})
 # What a model of ours can find.
 FOUND: Final = frozenset(_ENTITIES.get(each, each) for each in TYPES)
 _BEGINS: Final = frozenset({"B", "S", "U"})
@@ -44,8 +46,11 @@ _ABBREVIATED = re.compile(
 )
 _UNABBREVIATED: Final = frozenset({"ID", "USERNAME", "MEDICAL"})
 _NAME_CHARS: Final = 256
+# In what of a user name may stand before and behind a part of it.
+_HANDLE_BEFORE = re.compile(rf"(?<![\w.-])[\w.-]{{1,{_NAME_CHARS}}}\Z")
+_HANDLE_BEHIND = re.compile(rf"[\w.-]{{1,{_NAME_CHARS}}}")
 # What is known by name, how likely a word of that name has to be to be it again, and how long.
-_NAMED: Final = frozenset({"PERSON"})
+_NAMED: Final = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
 _AGAIN: Final = 0.1
 _NAME_LEAST: Final = 3
 _CLOSING: Final[Mapping[str, str]] = MappingProxyType({")": "(", "]": "["})
@@ -56,7 +61,7 @@ class Decoder:
     """Reads the answers of one model, as its manifest says. Pure; safe between threads.
 
     A word is of the type that its pieces together find likeliest. A run of words of one type, of which each is as likely
-    as the threshold or as not, is a span where its best word reaches the threshold of the type; that word's probability
+    as GOES_ON or as the threshold, is a span where its best word reaches the threshold of the type; that word's probability
     is the score. Pieces of a word vote with equal weight in a model of ours; the first decides in any other, since such
     models are usually trained on it alone.
     """
@@ -75,7 +80,7 @@ class Decoder:
         stated = [manifest.thresholds.get(each, DEFAULT_PERMILLE) for each in types]
         # Nobody's answer is 0, which is also what pieces without an answer have.
         self._thresholds = np.maximum(np.array(stated, dtype=np.float32) / 1000, np.float32(0.001))
-        self._floors = np.minimum(self._thresholds, np.float32(0.5))
+        self._floors = np.minimum(self._thresholds, np.float32(GOES_ON))
         reported = [number for number, each in enumerate(types) if each in self._entities]
         self._lowest = self._floors[reported]
         self._reported = reported
@@ -105,20 +110,29 @@ class Decoder:
 
     def findings(self, text: str, pieces: Pieces, scores: NDArray[np.float32]) -> tuple[Finding, ...]:
         """What `scores` float32[pieces, width] say of `text`, sorted by start, disjoint; `segment` is 0."""
-        return tuple(
-            Finding(
-                segment=0,
-                entity_type=entity,
-                span=Span(start=start, end=end),
-                permille=min(1000, round(score * 1000)),
-                detector=DETECTOR_ID,
-                category=self._categories[entity],
-            )
-            for kind, first, last, score in self._spans(text, pieces, scores)
-            if (entity := self._entities.get(kind)) is not None
-            for start, end in (trimmed(text, first, last, entity),)
-            if start < end
-        )
+        found: list[Finding] = []
+        for kind, first, last, score in self._spans(text, pieces, scores):
+            entity = self._entities.get(kind)
+            if entity is None:
+                continue
+            start, end = _written(text, first, last, entity)
+            # What was written together takes in what was found of it before.
+            while found and start <= found[-1].span.start:
+                found.pop()
+            start = max(start, found[-1].span.end) if found else start
+            start, end = trimmed(text, start, max(start, end), entity)
+            if start < end:
+                found.append(
+                    Finding(
+                        segment=0,
+                        entity_type=entity,
+                        span=Span(start=start, end=end),
+                        permille=min(1000, round(score * 1000)),
+                        detector=DETECTOR_ID,
+                        category=self._categories[entity],
+                    )
+                )
+        return tuple(found)
 
     def labels(self, topics: NDArray[np.float32]) -> tuple[Label, ...]:
         """The topics whose logit in `topics` float32[topics] reaches the threshold, sorted by name."""
@@ -252,6 +266,14 @@ def _runs(
 def _adjacent(text: str, distance: int, end: int, start: int) -> bool:
     """Whether nothing stands between two words, or one mark that touches both, as in `Smith-Jones`."""
     return distance == 1 or (distance == 2 and start - end == 1 and not text[end].isspace() and not text[end].isalnum())
+
+
+def _written(text: str, start: int, end: int, entity: str) -> tuple[int, int]:
+    """`start` and `end` of all that was written together, where a span of `entity` cannot be a part of that."""
+    if entity != "USERNAME":
+        return start, end
+    before, behind = _HANDLE_BEFORE.search(text, max(0, start - _NAME_CHARS), start), _HANDLE_BEHIND.match(text, end)
+    return start if before is None else before.start(), end if behind is None else behind.end()
 
 
 def trimmed(text: str, start: int, end: int, entity: str) -> tuple[int, int]:

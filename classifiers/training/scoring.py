@@ -1,7 +1,7 @@
 """Spans and topics against what is known of them, on arrays: the same reading of scores as the runtime's, without texts.
 
 A word is of the type that its pieces together find likeliest; a run of words of one type, each at least as likely as the
-floor, is a span where its best word reaches the threshold. The floor is the threshold, 0.5 at most.
+floor, is a span where its best word reaches the threshold. The floor is the threshold, or GOES_ON where that is lower.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from classifiers.model.decoding import GOES_ON
 from classifiers.training.corpus import IGNORED, Corpus
 from classifiers.training.rows import TOPICS, TYPES
 from governance.frozen import frozen
@@ -168,9 +169,8 @@ def found_spans(answers: Answers, floors: NDArray[np.float32]) -> Spans:
 
 
 def floors_of(thresholds: Mapping[str, float]) -> NDArray[np.float32]:
-    """By type; a type without a threshold has 0.5."""
-    stated = np.array([thresholds.get(kind, DEFAULT_THRESHOLD) for kind in TYPES], np.float32)
-    return np.minimum(stated, np.float32(DEFAULT_THRESHOLD))
+    """By type; a type without a threshold has GOES_ON."""
+    return np.array([min(thresholds.get(kind, GOES_ON), GOES_ON) for kind in TYPES], np.float32)
 
 
 def known_spans(spans: Spans, answers: Answers) -> Spans:

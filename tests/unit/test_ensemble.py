@@ -157,6 +157,26 @@ async def test_the_two_are_one_detection() -> None:
             [said("STREET_ADDRESS", 3, 22)],
             [("STREET_ADDRESS", "12 High Street, N1 9GU")],
         ),
+        ("aged 34.", [finding("AGE", 5, 7, 1000, validated=True)], [said("AGE", 0, 7)], [("AGE", "aged 34")]),
+        # Parts of one address are one; those of two lines are two.
+        (
+            "ul. Polna 5/12, 00-950",
+            [finding("STREET_ADDRESS", 0, 14, 700)],
+            [said("STREET_ADDRESS", 16, 22)],
+            [("STREET_ADDRESS", "ul. Polna 5/12, 00-950")],
+        ),
+        (
+            "ul. Polna 5\nul. Polna 7",
+            [finding("STREET_ADDRESS", 0, 11, 700)],
+            [said("STREET_ADDRESS", 12, 23)],
+            [("STREET_ADDRESS", "ul. Polna 5"), ("STREET_ADDRESS", "ul. Polna 7")],
+        ),
+        (
+            "Polna 5 or Polna 7",
+            [finding("STREET_ADDRESS", 0, 7, 700)],
+            [said("STREET_ADDRESS", 11, 18)],
+            [("STREET_ADDRESS", "Polna 5"), ("STREET_ADDRESS", "Polna 7")],
+        ),
         # What lies inside what a rule has found is covered already.
         (
             "Hauptstr. 5, 10115 Berlin",

@@ -119,6 +119,11 @@ SURE, HALF = {"B-PERSON": 0.9}, {"B-PERSON": 0.2}
         ("tomasz lives , lives at", [SURE, {}, {}, HALF, {}], [("PERSON", "tomasz", 900)]),
         ("tomasz lives , tomasz lives", [HALF, {}, {}, HALF, {}], []),
         (
+            "tomasz lives , tomasz lives",
+            [{"B-ORGANIZATION": 0.9}, {}, {}, {"B-ORGANIZATION": 0.2}, {}],
+            [("ORGANIZATION", "tomasz", 900)] * 2,
+        ),
+        (
             "tomasz lives , tomasz street",
             [SURE, {}, {}, HALF | {"B-ADDRESS": 0.7}, {"I-ADDRESS": 0.7}],
             [("PERSON", "tomasz", 900), ("STREET_ADDRESS", "tomasz street", 700)],
@@ -150,10 +155,11 @@ def test_a_name_of_two_words_is_one_span_and_two_names_are_two() -> None:
 
 
 def test_a_weak_word_belongs_to_a_span_that_reaches_its_threshold() -> None:
-    """Half a name is no use: the threshold is for the span, what is likelier than not belongs to it."""
+    """Half a name is no use: the threshold is for the span, what may well go on with it belongs to it."""
     decoder = Decoder(manifest(thresholds={"PERSON": 800}))
 
-    assert [("PERSON", "tomasz kowal", 900)] == found("tomasz kowal", [{"B-PERSON": 0.9}, {"I-PERSON": 0.6}], decoder)
+    assert [("PERSON", "tomasz kowal", 900)] == found("tomasz kowal", [{"B-PERSON": 0.9}, {"I-PERSON": 0.35}], decoder)
+    assert [("PERSON", "tomasz", 900)] == found("tomasz kowal", [{"B-PERSON": 0.9}, {"I-PERSON": 0.25}], decoder)
     assert [] == found("tomasz kowal", [{"B-PERSON": 0.7}, {"I-PERSON": 0.6}], decoder)
 
 
@@ -179,6 +185,28 @@ def test_what_stands_between_words_joins_or_parts_them(
 ) -> None:
     """A mark that touches both joins; a word between, or a line break in what is no address, parts."""
     assert expected == [each for _, each, _ in found(text, rows)]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "expected"),
+    [
+        ("tomasz.kowal", [{}, {}, {"B-USERNAME": 0.9}], [("USERNAME", "tomasz.kowal", 900)]),
+        ("tomasz.kowal.", [{"B-USERNAME": 0.9}, {}, {}, {}], [("USERNAME", "tomasz.kowal", 900)]),
+        ("tomasz.kowal", [{"B-PERSON": 0.8}, {}, {"B-USERNAME": 0.9}], [("USERNAME", "tomasz.kowal", 900)]),
+        ("tomasz.kowal", [{"B-USERNAME": 0.9}, {}, {"B-PERSON": 0.8}], [("USERNAME", "tomasz.kowal", 900)]),
+        (
+            "anna tomasz.kowal",
+            [{"B-PERSON": 0.8}, {"I-PERSON": 0.8}, {}, {"B-USERNAME": 0.9}],
+            [("PERSON", "anna tomasz", 800), ("USERNAME", "kowal", 900)],
+        ),
+        ("tomasz.kowal", [{}, {}, {"B-PERSON": 0.9}], [("PERSON", "kowal", 900)]),
+    ],
+)
+def test_a_user_name_is_all_that_was_written_together(
+    text: str, rows: list[dict[str, float]], expected: list[tuple[str, str, int]]
+) -> None:
+    """And takes in what was found inside of it; what begins before it keeps its place."""
+    assert expected == found(text, rows)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ CARD_IN_URL = claim("CREDIT_CARD", 20, 36, 1000, validated=True)
         ([claim("A", 0, 5), claim("A", 0, 5, 700)], [claim("A", 0, 5, 700)]),
         ([claim("A", 3, 8, 700), claim("A", 0, 5)], [claim("A", 0, 8)]),
         ([claim("A", 0, 8, validated=True), claim("A", 4, 20)], [claim("A", 0, 8, validated=True)]),
+        ([claim("AGE", 5, 7, validated=True), claim("AGE", 0, 7)], [claim("AGE", 0, 7, validated=True)]),
         ([claim("A", 0, 8, validated=True), claim("A", 4, 9, validated=True)], [claim("A", 0, 8, validated=True)]),
     ],
 )
