@@ -20,14 +20,14 @@ from governance.frozen import frozen
 # Of the texts of a step, by source, or source and language: (of the marked half, of the clean half). Weights, not per
 # cent. English first.
 SHARES: Final[Mapping[str, tuple[float, float]]] = {
-    "templates": (40, 40),
+    "templates": (38, 38),
     "lifebench-pii": (12, 6),
     "presidio-synth-v2": (8, 3),
     "hwu64": (6, 10),
-    "broad-twitter-corpus": (8, 4),
-    "wnut17": (5, 4),
-    "wikigold": (4, 1),
-    "universal-ner/en": (4, 2),
+    "broad-twitter-corpus": (12, 5),
+    "wnut17": (8, 5),
+    "wikigold": (7, 2),
+    "universal-ner/en": (6, 3),
     "universal-ner": (3, 1),
     "schema-guided-dialogue": (3, 4),
     "meddocan": (2, 0.5),

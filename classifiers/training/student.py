@@ -31,7 +31,7 @@ class StudentShape:
     attention_after: int = 1
     heads: int = 2
     per_head: int = 32
-    dropout: float = 0.1
+    dropout: float = 0.0
 
 
 class _Neighbours(nn.Module):  # type: ignore[misc]
