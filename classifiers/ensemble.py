@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import accumulate
 from typing import Final, Protocol, final
 
 from classifiers.extra import ImmediateDetector
-from classifiers.labels import joined
+from classifiers.labels import HEALTH, about_somebody, joined
 from classifiers.model.decoding import DETECTOR_ID, STREET_ADDRESS, trimmed
 from classifiers.overlap import WORDS, Claim, is_bare_shape, settle
 from classifiers.recognizer_client import SEVERITY
@@ -31,11 +31,16 @@ _INLINE_FINDINGS: Final = 512
 
 
 class NamedDetector(Detector, Protocol):
-    """A detector that says in which version it runs; ModelDetector is one."""
+    """A detector that says in which version it runs, and what it can tell; ModelDetector is one."""
 
     @property
     def version(self) -> str:
         """Names everything that decides what is found."""
+        ...
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """What it can tell that a text is about."""
         ...
 
 
@@ -68,7 +73,7 @@ class Ensemble:
         asked = self._threads.submit(self._ask_now, segments, time.monotonic() + deadline_ms / 1000)
         assert isinstance(self._rules, ImmediateDetector)  # noqa: S101 - said above
         found = self._rules.detect_now(segments, deadline_ms=deadline_ms)
-        return together(found, asked.result(), segments)
+        return together(found, asked.result(), segments, self._model.topics)
 
     def close(self) -> None:
         """Ends both detectors, as far as they can be ended."""
@@ -81,8 +86,8 @@ class Ensemble:
     async def _together(self, found: Detection, added: Detection, segments: Sequence[TextSegment]) -> Detection:
         """As `together`, where there is much to join in a thread."""
         if len(found.findings) + len(added.findings) > _INLINE_FINDINGS:
-            return await asyncio.to_thread(together, found, added, segments)
-        return together(found, added, segments)
+            return await asyncio.to_thread(together, found, added, segments, self._model.topics)
+        return together(found, added, segments, self._model.topics)
 
     async def _ask(self, segments: Sequence[TextSegment], deadline_ms: int) -> Detection:
         try:
@@ -103,13 +108,20 @@ class Ensemble:
         return Detection(status=DetectionStatus.FAILED, detectors=(run,))
 
 
-def together(found: Detection, added: Detection, segments: Sequence[TextSegment]) -> Detection:
-    """What rules `found` with what a model `added`. The worst status is that of the whole; labels have their highest score."""
+def together(
+    found: Detection, added: Detection, segments: Sequence[TextSegment], topics: Collection[str] = ()
+) -> Detection:
+    """What rules `found` with what a model `added`. The worst status is that of the whole; labels have their highest score.
+
+    A model that read everything, and knows health among its `topics`, knows whether it is somebody's: words that are no
+    person's stand back.
+    """
+    judged = HEALTH in topics and added.status is DetectionStatus.COMPLETE
     return replace(
         found,
         status=max(found.status, added.status, key=SEVERITY.index),
         findings=_findings(found.findings, added.findings, segments) if added.findings else found.findings,
-        labels=joined(found.labels, added.labels),
+        labels=joined(about_somebody(found.labels) if judged else found.labels, added.labels),
         detectors=(*found.detectors, *added.detectors),
     )
 

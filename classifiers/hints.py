@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from classifiers.cues import cues
-from classifiers.labels import health_stems
+from classifiers.labels import HEALTH, health_stems
 from classifiers.normalisation import fold
 from classifiers.residency import MARKING_WORDS
 from classifiers.spelling import AT_WORDS, DOT_WORDS, SPOKEN_WORDS
@@ -18,7 +18,6 @@ from classifiers.spelling import AT_WORDS, DOT_WORDS, SPOKEN_WORDS
 # What stands between words in flat text.
 _APART = re.compile("[^a-z0-9]+")
 
-HEALTH = "health"
 _MARKING = "marking "
 _GATE = "gate "
 

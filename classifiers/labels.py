@@ -16,11 +16,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from types import MappingProxyType
-from typing import final
+from typing import Final, final
 
 from classifiers.meter import BLOCK, Meter
 from governance.finding import Category, Finding, Label
 
+HEALTH: Final = "health"
 _GENERAL = (0, 300, 450, 550)
 _PERSONAL = (0, 700, 850, 950)
 _CATEGORY_LABELS: Mapping[Category, str] = MappingProxyType(
@@ -148,7 +149,7 @@ def _blocks(text: str, meter: Meter) -> Iterator[str]:
 def labels(findings: Iterable[Finding], health: int) -> tuple[Label, ...]:
     """Labels with their highest score, sorted by name."""
     named = ((_CATEGORY_LABELS.get(finding.category, ""), finding.permille) for finding in findings)
-    return joined([Label(name="health", permille=health)], (Label(name=name, permille=each) for name, each in named))
+    return joined([Label(name=HEALTH, permille=health)], (Label(name=name, permille=each) for name, each in named))
 
 
 def joined(*several: Iterable[Label]) -> tuple[Label, ...]:
@@ -158,6 +159,11 @@ def joined(*several: Iterable[Label]) -> tuple[Label, ...]:
         if label.name:
             scores[label.name] = max(scores.get(label.name, 0), label.permille)
     return tuple(Label(name=name, permille=scores[name]) for name in sorted(scores) if scores[name])
+
+
+def about_somebody(labels: Iterable[Label]) -> tuple[Label, ...]:
+    """`labels` without a health that no person is spoken of with."""
+    return tuple(label for label in labels if label.name != HEALTH or label.permille >= _PERSONAL[1])
 
 
 def health_stems() -> tuple[str, ...]:

@@ -15,9 +15,9 @@ from classifiers.checks.table import Check, CountryOf, checks, countries
 from classifiers.compiled import WIDEST_BESIDE, CompiledRules, load_compiled, uncollected
 from classifiers.context import REACH_AFTER, REACH_BEFORE, Near, Surroundings
 from classifiers.digits import numbers, reads_otherwise, runs
-from classifiers.hints import HEALTH, gates, marking_words
+from classifiers.hints import gates, marking_words
 from classifiers.jurisdiction import NO_TRACES, Traces, sharers
-from classifiers.labels import HealthLexicon
+from classifiers.labels import HEALTH, HealthLexicon
 from classifiers.meter import Exhausted, Meter
 from classifiers.normalisation import fold
 from classifiers.overlap import FAR, Claim, settle

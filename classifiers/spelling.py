@@ -82,7 +82,9 @@ _SHAPE = bytes(0x30 if chr(each) in "0123456789" else 0x0A if chr(each) in "\r\n
 _DIGITS_BROKEN = re.compile(rb"0[ -]?\n[ \n\t>|*#]{0,8}0")
 _RUN_BEFORE = b"0 -./"
 _RUN_BEHIND = re.compile(rb"[0 ./-]+")
-_ADDRESS_BROKEN = re.compile(rb"@[A-Za-z0-9.-]{0,64}[ \t]?\r?\n[ \t>]{0,8}(?=[A-Za-z0-9])")
+_ADDRESS_BROKEN = re.compile(
+    rb"(?<=[0-9A-Za-z_%+.\x80-\xff-])@[A-Za-z0-9.-]{0,64}[ \t]?\r?\n[ \t>]{0,8}(?=[A-Za-z0-9])"
+)
 MAX_BROKEN_DIGITS = 34
 _CELL_SIGNS = (b",", b";", b"|", b"\t")
 

@@ -46,9 +46,16 @@ _ABBREVIATED = re.compile(
 )
 _UNABBREVIATED: Final = frozenset({"ID", "USERNAME", "MEDICAL"})
 _NAME_CHARS: Final = 256
-# In what of a user name may stand before and behind a part of it.
-_HANDLE_BEFORE = re.compile(rf"(?<![\w.-])[\w.-]{{1,{_NAME_CHARS}}}\Z")
-_HANDLE_BEHIND = re.compile(rf"[\w.-]{{1,{_NAME_CHARS}}}")
+# What may stand before and behind a part of a value that is written together, within so many characters.
+_TOGETHER: Final[Mapping[str, tuple[re.Pattern[str], re.Pattern[str]]]] = MappingProxyType(
+    {
+        "USERNAME": (re.compile(r"(?<![\w.-])[\w.-]+\Z"), re.compile(r"[\w.-]+")),
+        "PERSON": (
+            re.compile(r"(?<![\w'\u2019-])(?:[^\W\d_]+-)+\Z"),
+            re.compile(r"(?:-[^\W\d_]+|['\u2019](?!(?:s|ll|re|ve|d|m|t)\b)\w{2,})+"),
+        ),
+    }
+)
 # What is known by name, how likely a word of that name has to be to be it again, and how long.
 _NAMED: Final = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
 _AGAIN: Final = 0.1
@@ -90,6 +97,11 @@ class Decoder:
     def entities(self) -> frozenset[str]:
         """The entity types that findings can have."""
         return frozenset(self._entities.values())
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """The names that labels can have."""
+        return frozenset(self._topics)
 
     @property
     def width(self) -> int:
@@ -269,11 +281,13 @@ def _adjacent(text: str, distance: int, end: int, start: int) -> bool:
 
 
 def _written(text: str, start: int, end: int, entity: str) -> tuple[int, int]:
-    """`start` and `end` of all that was written together, where a span of `entity` cannot be a part of that."""
-    if entity != "USERNAME":
+    """`start` and `end` of all that was written together: a span of these entities is never a part of that."""
+    if entity not in _TOGETHER:
         return start, end
-    before, behind = _HANDLE_BEFORE.search(text, max(0, start - _NAME_CHARS), start), _HANDLE_BEHIND.match(text, end)
-    return start if before is None else before.start(), end if behind is None else behind.end()
+    before, behind = _TOGETHER[entity]
+    head = before.search(text, max(0, start - _NAME_CHARS), start)
+    tail = behind.match(text, end, end + _NAME_CHARS)
+    return start if head is None else head.start(), end if tail is None else tail.end()
 
 
 def trimmed(text: str, start: int, end: int, entity: str) -> tuple[int, int]:

@@ -124,6 +124,11 @@ class ModelDetector:
         return self._decoder.entities
 
     @property
+    def topics(self) -> frozenset[str]:
+        """What it can tell that a text is about."""
+        return self._decoder.topics
+
+    @property
     def counts(self) -> BatchCounts:
         """What became of the windows so far."""
         return self._batcher.counts

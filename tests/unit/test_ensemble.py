@@ -29,6 +29,7 @@ class FakeModel:
     detection: Detection
     broken: Exception | None = None
     version: str = "m@1+00000000"
+    topics: frozenset[str] = frozenset({"health"})
     asked: threading.Event = field(default_factory=threading.Event)
     forever: bool = False
     closed: bool = False
@@ -272,6 +273,27 @@ async def test_the_worse_status_is_that_of_the_whole(
     assert (whole, [rules, model]) == (answer.status, [run.status for run in answer.detectors])
 
 
+@pytest.mark.parametrize(
+    ("permille", "status", "topics", "kept"),
+    [
+        (550, DONE, {"health"}, False),
+        (700, DONE, {"health"}, True),
+        (550, DONE, set(), True),
+        (550, DetectionStatus.PARTIAL, {"health"}, True),
+    ],
+)
+async def test_a_model_that_read_everything_knows_whether_health_is_somebodys(
+    permille: int, status: DetectionStatus, topics: set[str], kept: bool
+) -> None:
+    """Words that speak of no person stand back; those that do, or that no model has judged, stay."""
+    label = Label(name="health", permille=permille)
+    model = FakeModel(detection(status, by="model"), topics=frozenset(topics))
+    ensemble = Ensemble(FakeDetector(detection(DONE, by="patterns", labels=[label])), model)
+    answer = await ensemble.detect(segments("x"), deadline_ms=1_000)
+
+    assert ((label,) if kept else ()) == answer.labels
+
+
 async def test_a_model_that_fails_takes_nothing_from_the_rules() -> None:
     """What they found stands, and the status says that something failed."""
     rules = detection(DONE, finding("PHONE_NUMBER", 0, 3), by="patterns")
@@ -315,9 +337,9 @@ async def test_the_event_loop_goes_on_while_much_is_joined(monkeypatch: pytest.M
     """Thousands of findings are joined in a thread, few at once."""
     threads: list[bool] = []
 
-    def noted(found: Detection, added: Detection, where: Sequence[TextSegment]) -> Detection:
+    def noted(found: Detection, added: Detection, where: Sequence[TextSegment], topics: frozenset[str]) -> Detection:
         threads.append(threading.current_thread() is threading.main_thread())
-        return together(found, added, where)
+        return together(found, added, where, topics)
 
     monkeypatch.setattr(ensemble_module, "together", noted)
     for number in (1, 1_000):

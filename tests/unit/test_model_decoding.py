@@ -200,9 +200,15 @@ def test_what_stands_between_words_joins_or_parts_them(
             [("PERSON", "anna tomasz", 800), ("USERNAME", "kowal", 900)],
         ),
         ("tomasz.kowal", [{}, {}, {"B-PERSON": 0.9}], [("PERSON", "kowal", 900)]),
+        ("anna-tomasz", [{"B-PERSON": 0.9}, {}, {"B-PERSON": 0.8}], [("PERSON", "anna-tomasz", 800)]),
+        ("anna-tomasz", [{"B-PERSON": 0.9}, {}, {}], [("PERSON", "anna-tomasz", 900)]),
+        ("12-anna", [{}, {}, {"B-PERSON": 0.9}], [("PERSON", "anna", 900)]),
+        ("anna's", [{"B-PERSON": 0.9}, {}, {}], [("PERSON", "anna", 900)]),
+        ("anna'll", [{"B-PERSON": 0.9}, {}, {}], [("PERSON", "anna", 900)]),
+        ("anna-tomasz", [{"B-LOCATION": 0.9}, {}, {}], [("LOCATION", "anna", 900)]),
     ],
 )
-def test_a_user_name_is_all_that_was_written_together(
+def test_a_name_is_all_that_was_written_together(
     text: str, rows: list[dict[str, float]], expected: list[tuple[str, str, int]]
 ) -> None:
     """And takes in what was found inside of it; what begins before it keeps its place."""

@@ -342,10 +342,11 @@ def test_a_form_is_named_by_what_was_undone(reader: Reader, text: str, entity: s
         "flags 11111111 00000000 11110000 10101010 00001111 11001100",
         "two of three say one to 2 at four 5",
         "see U+0041 and U+00E9, or <~ this ~>",
+        "Handle: @kestrel_42\nName: somebody",
     ],
 )
 def test_what_only_looks_hidden_raises_nothing(reader: Reader, text: str) -> None:
-    """Names of models, tables of numbers, code points of an alphabet."""
+    """Names of models, tables of numbers, code points of an alphabet, a handle at the end of its line."""
     assert [] == [each.entity_type for each in found(reader, text) if each.via]
 
 
