@@ -182,12 +182,11 @@ def _whole_addresses(findings: Iterable[Finding], text: str) -> Iterator[Finding
 
 
 def _goes_on(last: Finding, finding: Finding, text: str) -> bool:
-    between = text[last.span.end : finding.span.start][: _BETWEEN_CHARS + 1]
     return (
         last.entity_type == finding.entity_type == STREET_ADDRESS
         and not (last.via or finding.via)
-        and len(between) <= _BETWEEN_CHARS
-        and not any(each.isalnum() or each == "\n" for each in between)
+        and finding.span.start - last.span.end <= _BETWEEN_CHARS
+        and not any(each.isalnum() or each == "\n" for each in text[last.span.end : finding.span.start])
     )
 
 
