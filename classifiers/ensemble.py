@@ -152,9 +152,9 @@ def settled(found: Sequence[Finding], added: Sequence[Finding], text: str) -> tu
     """The findings of rules in `text` and those that a model added, so that none overlap and no character is lost.
 
     What a rule found stays, and a model's finding keeps what no rule covers: nothing of a name in a mail address, the name
-    of `Jane <jane@example.com>`. Findings of one type become their union, unless a check says where the value ends. A bare
-    shape inside a model's finding of another type is a matter of the one rule: a probability of 850 counts like a word
-    beside it, then the longer wins.
+    of `Jane <jane@example.com>`. Findings of one type become their union, unless a checksum says where the value
+    ends, and parts of one street address one finding. A bare shape inside a model's finding of another type is a matter of
+    the one rule: a probability of 850 counts like a word beside it, then the longer wins.
     """
     rules = sorted(found, key=lambda each: (each.span.start, each.span.end))
     starts = [each.span.start for each in rules]
