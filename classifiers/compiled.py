@@ -9,7 +9,7 @@ import platform
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ _PART = 220
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledRules:
-    """Rules are known by their number in `rules`, expressions by theirs in `expressions`.
+    """Rules are known by their number in `rules`, expressions by theirs in `expressions`. Those of files come without their examples.
 
     `owners` are the rules of each expression, `by_length` those of each number of digits. `phones` are the numbering plans
     where telephone numbers are looked for. `version` names the rule files. In the lexicon a rule's words of `unless` count
@@ -107,7 +107,7 @@ def load_compiled(
 
             frozen["phones"] = phone_table()
         stored.store(key, _packed(frozen, databases))
-    return _built(key, rules, frozen, databases)
+    return _built(key, tuple(map(_rule, frozen["rules"])), frozen, databases)
 
 
 def compile_rules(rules: Sequence[Rule], *, portable: bool = False) -> CompiledRules:
@@ -220,7 +220,7 @@ def _described(
     rules: Sequence[Rule], merged: Sequence[tuple[str, str, bool]], chosen: Sequence[Form], beside: Sequence[int]
 ) -> dict[str, Any]:
     return {
-        "rules": [asdict(rule) for rule in rules],
+        "rules": [_described_rule(rule) for rule in rules],
         "expressions": [
             [expression, caseless, form.text, form.least, form.most]
             for (_, expression, caseless), form in zip(merged, chosen, strict=True)
@@ -229,6 +229,11 @@ def _described(
         "hints": list(hint_expressions()),
         "phrases": [[each.text, each.open, sorted(each.rules)] for each in _phrases(rules)],
     }
+
+
+def _described_rule(rule: Rule) -> dict[str, Any]:
+    """What reading needs of `rule`: not what its file says of where it is from, nor its examples, which are half of all."""
+    return {name: value for name, value in asdict(rule).items() if value and name not in _NOT_READ}
 
 
 def _packed(frozen: dict[str, Any], databases: _Databases) -> bytes:
@@ -266,14 +271,16 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-_TUPLES = frozenset(each.name for each in fields(Rule) if "tuple" in str(each.type))
+_NOT_READ: Mapping[str, Any] = {"source": "", "valid": (), "invalid": (), "found": (), "clean": ()}
+_NOT_SAID: Mapping[str, Any] = {"alone": 0, **_NOT_READ}
 
 
 def _rule(entry: dict[str, Any]) -> Rule:
-    for name in _TUPLES:
-        entry[name] = tuple(entry[name])
+    for name, value in entry.items():
+        if isinstance(value, list):
+            entry[name] = tuple(value)
     entry["category"] = Category(entry["category"])
-    return Rule(**entry)
+    return Rule(**{**_NOT_SAID, **entry})
 
 
 def _built(

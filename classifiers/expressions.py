@@ -1,14 +1,13 @@
 """From a rule's expression to what the engine looks for: a superset, with few events, that the engine can hold.
 
-The form drops lookaround, ends where chance seldom gives what stands before (the rest only costs states), cuts a last
-repeat to its minimum (every further character would be a further event), and opens upper bounds where the engine would
-need too many states. Whatever the expression matches from some place on, the form matches from that place on, too; the
-expression itself then decides.
+The form drops lookaround, but for the characters that stand around a whole match; where it would run on for too long, it
+ends before that. It cuts a last repeat without a boundary to its minimum (every further character would be a further event),
+and opens upper bounds where the engine would need too many states. Whatever the expression matches from some place on, the
+form matches from that place on, too; the expression itself then decides.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -57,15 +56,24 @@ def widest(expression: str) -> int:
     return _width(_parsed(expression))[1]
 
 
-def forms(expression: str, *, caseless: bool = False) -> Iterator[Form]:
+def forms(expression: str) -> Iterator[Form]:
     """Forms of `expression`, the best first. Empty where nothing remains to look for."""
     nodes = _parsed(expression)
-    lead = b""
-    if nodes and nodes[0][0] is _sre.ASSERT_NOT:
-        lead = _not_behind(nodes[0][1])
-    body = _cut(_rare(_bare(nodes), caseless=caseless))
+    if not nodes:
+        return
+    before = _others(nodes[0], direction=-1)
+    lead = b"(?:^|%s)" % before if before else b""
+    bare = _bare(nodes)
+    near, whole = _near(bare, _WIDEST_GUESS)
+    end = _end(nodes[-1]) if whole else None
+    if end is not None:
+        low, high = (each + bool(end) for each in _width(near))
+        if low:
+            yield Form(text=(lead + _written(near, UNBOUNDED) + end).decode("ascii"), least=low, most=high)
+    if not whole and _width(near)[0] < _FEWEST:
+        near = bare
     seen = set()
-    for tried, bounds in _narrowest_first(body):
+    for tried, bounds in _narrowest_first(_cut(near)):
         low, high = _width(tried)
         for bound in bounds if low else ():
             text = (lead + _written(tried, bound)).decode("ascii")
@@ -74,65 +82,38 @@ def forms(expression: str, *, caseless: bool = False) -> Iterator[Form]:
                 yield Form(text=text, least=low, most=high)
 
 
-# How often a byte stands in texts of some kind (of 1,000 bytes), and how seldom a form may be there by chance.
-_KINDS: tuple[tuple[float, dict[str, float]], ...] = (
-    (
-        3e-6,
-        {
-            "etaoinshrdlcumwfgypbvkjxqz": 760, " ": 160, "ABCDEFGHIJKLMNOPQRSTUVWXYZ": 30, "0123456789": 12,
-            ".,": 20, "\n": 6, "'-\"()": 8, ":/@_=+*#": 4,
-        },
-    ),
-    (5e-3, {"abcdefghijklmnopqrstuvwxyz": 400, "ABCDEFGHIJKLMNOPQRSTUVWXYZ": 400, "0123456789": 160, "+/-_=": 40}),
-    (3e-2, {"ABCDEFGHIJKLMNOPQRSTUVWXYZ": 450, "0123456789": 350, " -./:_\n": 200}),
-    (1e-3, {"0123456789abcdef": 960, "0123456789ABCDEF": 30, "-: ": 10}),
-    (1e-3, {"0123456789": 750, " ": 100, "-./:,+()\n": 150}),
-    (1e-3, {"".join(map(chr, range(0x80, 0x100))): 500, "\x01": 350, " ": 120, "0123456789": 20, "-.,:": 10}),
-)  # fmt: skip
+# A beginning shorter than this is in every text, a group so long certain enough without its further repeats.
+_FEWEST = 4
+_CERTAIN = 16
 
 
-@functools.cache
-def _chances() -> tuple[tuple[float, ...], ...]:
-    """For each kind of text the share of each byte."""
-    rows = []
-    for _, shares in _KINDS:
-        row = [1e-5] * 256
-        for letters, share in shares.items():
-            for letter in letters:
-                row[ord(letter)] += share / 1000 / len(letters)
-        rows.append(tuple(row))
-    return tuple(rows)
+def _near(nodes: _Nodes, room: int) -> tuple[_Nodes, bool]:
+    """As much of the beginning of `nodes` as leaves its start within `room` characters, and whether that is all.
 
-
-_Odds = tuple[float, ...]
-# What runs on for long is not run through for a little more certainty.
-_LENIENCE = 1000
-_FAR = 64
-_GUESSED = 0.35
-_MANY = 4
-_SURE: _Odds = (1.0,) * len(_KINDS)
-
-
-def _rare(nodes: _Nodes, *, caseless: bool, odds: _Odds = _SURE) -> _Nodes:
-    """The beginning of `nodes` that is rare in texts of any kind; all of them where none is. `odds` are of what is before."""
+    What follows would only have the engine keep account of where matches start.
+    """
     kept: _Nodes = []
-    goes_on = False
     for op, value in _inlined(nodes):
-        lenience = _LENIENCE if _width([(op, value)])[1] > _FAR else 1
-        if op in _REPEATS and value[0]:
-            each = _odds(value[2], caseless=caseless)
-            for times in range(1, value[0] + 1):
-                if _is_rare(_both(odds, _power(each, times)), lenience):
-                    return [*kept, (_sre.MAX_REPEAT, (times, times, value[2]))]
-        after = _both(odds, _odds([(op, value)], caseless=caseless, goes_on=goes_on))
-        goes_on = _is_letter(op, value)
-        if _is_rare(after, lenience):
-            if op is _sre.BRANCH:
-                value = (None, [_rare(each, caseless=caseless, odds=odds) for each in value[1]])  # noqa: PLW2901 - cut
-            return [*kept, (op, value)]
+        low, high = _width([(op, value)])
+        if op in _REPEATS and _is_certain(value):
+            return [*kept, _repeated(_CERTAIN // _width(value[2])[1] or 1, value[2])], False
+        if high - low > room:
+            if op in _REPEATS and value[0]:
+                kept.append(_repeated(value[0], value[2]))
+            return kept, False
+        room -= high - low
         kept.append((op, value))
-        odds = after
-    return kept
+    return kept, True
+
+
+def _is_certain(repeat: tuple[int, int, _Nodes]) -> bool:
+    """Whether a repeat is of a group whose length varies, which costs states each time, and is long enough without some of them."""
+    low, high = _width(repeat[2])
+    return low < high and repeat[0] * high > _CERTAIN
+
+
+def _repeated(times: int, inner: _Nodes) -> tuple[Any, Any]:
+    return _sre.MAX_REPEAT, (times, times, inner)
 
 
 def _inlined(nodes: _Nodes) -> Iterator[tuple[Any, Any]]:
@@ -142,49 +123,6 @@ def _inlined(nodes: _Nodes) -> Iterator[tuple[Any, Any]]:
             yield from _inlined(value[3])
         else:
             yield op, value
-
-
-def _is_letter(op: Any, value: Any) -> bool:
-    return op is _sre.LITERAL and chr(value).isalpha()
-
-
-def _is_rare(odds: _Odds, lenience: float = 1) -> bool:
-    return all(each <= most * lenience for each, (most, _) in zip(odds, _KINDS, strict=True))
-
-
-def _both(one: _Odds, other: _Odds) -> _Odds:
-    return tuple(left * right for left, right in zip(one, other, strict=True))
-
-
-def _power(odds: _Odds, times: int) -> _Odds:
-    return tuple(each**times for each in odds)
-
-
-def _odds(nodes: _Nodes, *, caseless: bool, goes_on: bool = False) -> _Odds:
-    """About how likely a match begins at a place of each kind of text; `goes_on` where a letter of a word stands before."""
-    odds = _SURE
-    for op, value in nodes:
-        if op in _REPEATS:
-            odds = _both(odds, _power(_odds(value[2], caseless=caseless), value[0]))
-        elif op is _sre.SUBPATTERN:
-            odds = _both(odds, _odds(value[3], caseless=caseless or bool(value[1])))
-        elif op is _sre.BRANCH:
-            branches = [_odds(each, caseless=caseless, goes_on=goes_on) for each in value[1]]
-            odds = _both(odds, tuple(min(1.0, sum(each)) for each in zip(*branches, strict=True)))
-        elif op is not _sre.AT:
-            share = _share(_one(op, value, 0), caseless=caseless)
-            # Words are not made of letters by chance: the next one can be guessed.
-            odds = _both(odds, (max(share[0], _GUESSED), *share[1:]) if goes_on and _is_letter(op, value) else share)
-        goes_on = _is_letter(op, value)
-    return odds
-
-
-@functools.lru_cache(maxsize=4096)
-def _share(written: bytes, *, caseless: bool) -> _Odds:
-    """The share of bytes that a class of characters holds."""
-    pattern = re.compile(written, re.IGNORECASE if caseless else 0)
-    members = [each for each in range(256) if pattern.fullmatch(bytes([each]))]
-    return tuple(min(1.0, sum(row[each] for each in members)) for row in _chances())
 
 
 def _narrowest_first(body: _Nodes) -> Iterator[tuple[_Nodes, tuple[int, ...]]]:
@@ -228,17 +166,26 @@ def _width(nodes: Sequence[tuple[Any, Any]]) -> tuple[int, int]:
     return low, high
 
 
-def _not_behind(assertion: tuple[int, Any]) -> bytes:
-    """What to put in front for a `(?<!...)` of one character; nothing where it is more."""
-    direction, inner = assertion
-    if direction >= 0 or len(inner) != 1:
+def _others(node: tuple[Any, Any], *, direction: int) -> bytes:
+    """The class of the bytes that `node`, if it is a `(?<!...)` or `(?!...)` of one character, lets stand there."""
+    op, assertion = node
+    if op is not _sre.ASSERT_NOT or assertion[0] != direction or len(assertion[1]) != 1:
         return b""
-    op, value = inner[0]
+    op, value = assertion[1][0]
     if op is _sre.LITERAL:
-        return rb"(?:^|[^%s])" % _byte(value)
-    if op is _sre.IN and value[0][0] is not _sre.NEGATE:
-        return rb"(?:^|[^%s])" % _members(value)
-    return b""
+        return b"[^%s]" % _byte(value)
+    return b"[^%s]" % _members(value) if op is _sre.IN and value[0][0] is not _sre.NEGATE else b""
+
+
+def _end(node: tuple[Any, Any]) -> bytes | None:
+    """What has to stand behind an expression that ends with `node`, beside what is in it; None where that is not certain.
+
+    A byte always stands there: at the end of a text, the line feed that the scanner puts there.
+    """
+    if node[0] is _sre.AT and node[1] in _BOUNDARIES:
+        return b""
+    others = _others(node, direction=1)
+    return others if others and re.match(others, b"\n") else None
 
 
 def _bare(nodes: Sequence[tuple[Any, Any]]) -> _Nodes:
@@ -262,6 +209,9 @@ def _bare(nodes: Sequence[tuple[Any, Any]]) -> _Nodes:
         else:
             kept.append((op, value))
     return kept
+
+
+_MANY = 4
 
 
 def _widened(alternatives: list[_Nodes]) -> _Nodes:

@@ -80,7 +80,8 @@ _MARKS = re.compile("[\u0300-\u036f]")
 def plain(name: str) -> str:
     """`name` in lower case without accents, its words joined by single blanks: how names are compared."""
     if name.isascii():
-        return _SPACES.sub(" ", name.casefold()).strip()
+        lowered = name.lower()
+        return lowered if lowered.isalnum() else _SPACES.sub(" ", lowered).strip()
     folded = _MARKS.sub(
         "", unicodedata.normalize("NFD", name.casefold().replace("ł", "l").replace("ø", "o").replace("ı", "i"))
     )

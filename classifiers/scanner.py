@@ -29,7 +29,8 @@ EVENT_MICROS = 2
 BYTES_PER_MICRO = 40
 # An expression that can match more than this is tried at each place: a search would run on far behind the last.
 _WIDE = 512
-_FEW = 24
+# Trying a place costs as much as searching so many bytes.
+_TRY = 8
 _SET_SIZE = 64
 _BEYOND = 4096
 
@@ -73,8 +74,8 @@ def matches(
 
 
 def _first(pattern: re.Pattern[bytes], data: bytes, start: int, stop: int, room: int) -> re.Match[bytes] | None:
-    # A search looks on behind the last place: to try each of a few is quicker.
-    if stop - start > _FEW:
+    # A search looks on behind the last place, as far as a match may reach: to try each of a few is quicker.
+    if (stop - start) * _TRY > min(room, _WIDE):
         # One character more than the longest match, so that its last boundary sees the neighbour.
         edge = stop + min(room, _WIDE) + 1
         match = pattern.search(data, start, edge)
@@ -144,7 +145,7 @@ class HyperscanScanner:
         room = limit - len(events)
         # With the neighbours of the window, so that its edges are no boundaries.
         shift = max(0, low - 1)
-        part = data if high - shift >= len(data) else data[shift : high + 1]
+        part = data[shift : high + 1] if high < len(data) else data[shift:] + b"\n"
 
         def on_event(number: int, start: int, end: int, _flags: int, _context: object) -> bool | None:
             nonlocal room
@@ -296,12 +297,12 @@ def _by_form(expressions: Sequence[Expression], chosen: Sequence[int]) -> list[t
 
 def forms_without_engine(named: Sequence[tuple[str, str, bool]]) -> list[Form]:
     """The first form of each expression, where no engine will see it. Raises ConfigInvalid."""
-    return [next(_forms(rule, expression, caseless=caseless)) for rule, expression, caseless in named]
+    return [next(_forms(rule, expression)) for rule, expression, _ in named]
 
 
 def _fitting(hyperscan: Any, rule: str, expression: str, caseless: bool) -> Form:
     reason = "nothing in it is certain to be there"
-    for form in _forms(rule, expression, caseless=caseless):
+    for form in _forms(rule, expression):
         try:
             _compiled(hyperscan, [form], [caseless])
         except hyperscan.error as error:
@@ -311,9 +312,9 @@ def _fitting(hyperscan: Any, rule: str, expression: str, caseless: bool) -> Form
     raise ConfigInvalid(f"rule `{rule}`: `{expression}` cannot be compiled: {reason}")
 
 
-def _forms(rule: str, expression: str, *, caseless: bool) -> Iterator[Form]:
+def _forms(rule: str, expression: str) -> Iterator[Form]:
     try:
-        found = forms(expression, caseless=caseless)
+        found = forms(expression)
         first = next(found, None)
     except re.error as error:
         raise ConfigInvalid(f"rule `{rule}`: `{expression}`: {error}") from None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from classifiers.checks.arithmetic import (
     ALPHABET,
+    compact,
     is_date,
     is_day_in_any_century,
     luhn,
@@ -17,11 +18,6 @@ from classifiers.checks.arithmetic import (
     verhoeff,
     weighted,
 )
-
-
-def _compact(value: str) -> str:
-    return "".join(each for each in value if each in "0123456789" or (each.isascii() and each.isalpha())).upper()
-
 
 # --- Southern Africa -----------------------------------------------------------------------------------------------
 
@@ -53,7 +49,7 @@ def _za_driver_license(value: str) -> bool:
 
 def _za_company_registration(value: str) -> bool:
     """A year of registration."""
-    year = _compact(value.partition("/")[0])[-4:]
+    year = compact(value.partition("/")[0])[-4:]
     return 1800 <= int(year) <= 2099
 
 
@@ -107,14 +103,14 @@ def _gh_ssnit(value: str) -> bool:
 
 def _sn_ninea(value: str) -> bool:
     """Weights 1 and 2 in turn over the products as they are, modulo 10; a tax code (COFI) may follow."""
-    number = _compact(value)
+    number = compact(value)
     serial = (number[:-3] if number[-2].isalpha() else number).zfill(9)
     return not one_digit_repeated(serial) and weighted(serial, (1, 2) * 4 + (1,)) % 10 == 0
 
 
 def _tz_nida(value: str) -> bool:
     """Twenty digits that start with a date of birth."""
-    number = _compact(value)
+    number = compact(value)
     year = int(number[:4])
     return 1900 <= year <= 2030 and is_date(year, int(number[4:6]), int(number[6:8]))
 
@@ -144,7 +140,7 @@ def _eg_national_id(value: str) -> bool:
 
 def _ma_ice(value: str) -> bool:
     """ISO 7064 MOD 97-10 with a remainder of 0."""
-    number = _compact(value)
+    number = compact(value)
     return int(number) % 97 == 0 and not one_digit_repeated(number)
 
 
@@ -153,7 +149,7 @@ _TN_KEYS = "ABCDEFGHJKLMNPQRSTVWXYZ"
 
 def _tn_matricule_fiscal(value: str) -> bool:
     """Weights 7 to 1 modulo 23 to a letter without I, O, U; a branch other than 000 has the category E."""
-    number = _compact(value)
+    number = compact(value)
     if len(number) > 8 and number[-3:] != "000" and number[-4] != "E":
         return False
     return _TN_KEYS[weighted(number[:7], range(7, 0, -1)) % 23] == number[7]
@@ -175,7 +171,7 @@ def _il_company(value: str) -> bool:
 
 def _ae_emirates_id(value: str) -> bool:
     """784, a year of birth, and the Luhn algorithm."""
-    number = _compact(value)
+    number = compact(value)
     return number[:3] == "784" and 1900 <= int(number[3:7]) <= 2030 and luhn(number)
 
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_SEPARATORS = re.compile(r"[^0-9A-Za-z]+")
+# Digits as the numbers they are, and as Luhn counts every second one: doubled, less nine where that has two digits.
+_DIGITS = bytes.maketrans(b"0123456789", bytes(range(10)))
+_DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
+
+
+def compact(value: str) -> str:
+    """`value` in capitals without what separates its groups: ASCII letters and digits alone."""
+    return value.upper() if value.isascii() and value.isalnum() else _SEPARATORS.sub("", value).upper()
 
 
 def digits(value: str) -> tuple[int, ...]:
@@ -20,11 +30,8 @@ def weighted(value: str, weights: Sequence[int]) -> int:
 
 def luhn(value: str) -> bool:
     """Whether the digits pass the Luhn test (ISO/IEC 7812-1, annex B)."""
-    total = 0
-    for position, each in enumerate(reversed(value)):
-        doubled = (ord(each) - 48) << (position & 1)
-        total += doubled - 9 if doubled > 9 else doubled
-    return total % 10 == 0
+    written = value.encode("latin-1")
+    return (sum(written[::-2].translate(_DIGITS)) + sum(written[-2::-2].translate(_DOUBLED))) % 10 == 0
 
 
 def mod_97_10(value: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from classifiers.checks.arithmetic import (
     ALPHABET,
+    compact,
     is_date,
     is_day_in_any_century,
     luhn,
@@ -18,10 +19,6 @@ from classifiers.checks.arithmetic import (
     verhoeff,
     weighted,
 )
-
-
-def _compact(value: str) -> str:
-    return "".join(each for each in value if each in "0123456789" or (each.isascii() and each.isalpha())).upper()
 
 
 def _born(yymmdd: str, centuries: Sequence[int] = (1900, 2000)) -> bool:
@@ -37,7 +34,7 @@ def _letters_weighted(value: str, weights: Sequence[int], alphabet: str = ALPHAB
 
 def _in_aadhaar(value: str) -> bool:
     """Verhoeff; starts with 2 to 9 and is no palindrome. Also the virtual id (VID), which has four digits more."""
-    number = _compact(value)
+    number = compact(value)
     return number[0] not in "01" and number != number[::-1] and verhoeff(number)
 
 
@@ -51,7 +48,7 @@ _GST_STATES = frozenset({f"{code:02}" for code in range(1, 39)} | {"97"})
 
 def _in_gstin(value: str) -> bool:
     """A state code, a PAN, and the last character by the Luhn algorithm over 36 characters."""
-    number = _compact(value)
+    number = compact(value)
     total = 0
     for position, each in enumerate(reversed(number)):
         doubled = ALPHABET.index(each) << (position & 1)
@@ -67,7 +64,7 @@ _IN_STATES = frozenset(
 
 def _in_vehicle(value: str) -> bool:
     """A state or union territory, a district other than 0 and a serial number other than 0000."""
-    number = _compact(value)
+    number = compact(value)
     return number[:2] in _IN_STATES and number[-4:] != "0000" and number[2:4].strip("0") != ""
 
 
@@ -78,7 +75,7 @@ def _in_serial(value: str) -> bool:
 
 def _in_driving_licence(value: str) -> bool:
     """A state or union territory and a year of issue."""
-    number = _compact(value)
+    number = compact(value)
     return number[:2] in _IN_STATES and 1950 <= int(number[4:8]) <= 2099
 
 
@@ -105,7 +102,7 @@ def _kr_weighted(number: str) -> int:
 
 def _kr_rrn(value: str) -> bool:
     """Date of birth and check digit. The last six digits are random for those born since October 2020: date only."""
-    number = _compact(value)
+    number = compact(value)
     birth = _kr_birth(number)
     if number[6] not in "1234" or not is_date(*birth):
         return False
@@ -114,32 +111,32 @@ def _kr_rrn(value: str) -> bool:
 
 def _kr_frn_issued(value: str) -> bool:
     """Date of birth only: the number of a foreigner registered since October 2020 has no check digit."""
-    number = _compact(value)
+    number = compact(value)
     return number[6] in "5678" and is_date(*_kr_birth(number))
 
 
 def _kr_frn(value: str) -> bool:
     """Date of birth and check digit."""
-    number = _compact(value)
+    number = compact(value)
     return _kr_frn_issued(number) and (13 - _kr_weighted(number)) % 10 == int(number[12])
 
 
 def _kr_brn(value: str) -> bool:
     """Tax office from 101, kind and serial other than 0; weights 1 3 7 repeated, the carry of the ninth product added."""
-    number = _compact(value)
+    number = compact(value)
     total = weighted(number, (1, 3, 7, 1, 3, 7, 1, 3, 5)) + int(number[8]) * 5 // 10
     return number[:3] >= "101" and number[3:5] != "00" and number[5:9] != "0000" and (total + int(number[9])) % 10 == 0
 
 
 def _kr_corporate(value: str) -> bool:
     """Weights 1 and 2 in turn over the products as they are, modulo 10."""
-    number = _compact(value)
+    number = compact(value)
     return not one_digit_repeated(number) and (weighted(number, (1, 2) * 6) + int(number[12])) % 10 == 0
 
 
 def _kr_driver_license(value: str) -> bool:
     """The code of the region of issue: 11 to 26, or 28."""
-    region = int(_compact(value)[:2])
+    region = int(compact(value)[:2])
     return 11 <= region <= 26 or region == 28
 
 
@@ -148,14 +145,14 @@ def _kr_driver_license(value: str) -> bool:
 
 def _jp_my_number(value: str) -> bool:
     """Weights 6 5 4 3 2 7 6 5 4 3 2 modulo 11; a remainder of 0 or 1 gives the check digit 0."""
-    number = _compact(value)
+    number = compact(value)
     expected = -weighted(number, (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11 % 10
     return not one_digit_repeated(number) and expected == int(number[11])
 
 
 def _jp_corporate_number(value: str) -> bool:
     """The first digit is 9 less the sum modulo 9, weights 1 and 2 in turn from the right."""
-    number = _compact(value).removeprefix("T")
+    number = compact(value).removeprefix("T")
     return int(number[0]) == 9 - weighted(number[1:], (2, 1) * 6) % 9
 
 
@@ -180,7 +177,7 @@ _USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 def _cn_resident_id(value: str) -> bool:
     """Province, date of birth and ISO 7064 MOD 11-2."""
-    number = _compact(value)
+    number = compact(value)
     return (
         number[:2] in _CN_PROVINCES
         and is_date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
@@ -195,7 +192,7 @@ def _cn_resident_id_15(value: str) -> bool:
 
 def _cn_permanent_resident(value: str) -> bool:
     """9, the province of application, date of birth and ISO 7064 MOD 11-2."""
-    number = _compact(value)
+    number = compact(value)
     return (
         number[0] == "9"
         and number[1:3] in _CN_PROVINCES
@@ -206,32 +203,32 @@ def _cn_permanent_resident(value: str) -> bool:
 
 def _cn_organisation(value: str) -> bool:
     """Eight characters with the weights 3 7 9 10 5 8 4 2 modulo 11, then a check digit or X."""
-    code = _compact(value)
+    code = compact(value)
     expected = -_letters_weighted(code[:8], (3, 7, 9, 10, 5, 8, 4, 2)) % 11
     return "0123456789X"[expected] == code[8] and not one_digit_repeated(code)
 
 
 def _cn_uscc(value: str) -> bool:
     """Province, and the last character by powers of 3 modulo 31."""
-    code = _compact(value)
+    code = compact(value)
     total = _letters_weighted(code[:17], [pow(3, power, 31) for power in range(17)], _USCC)
     return code[2:4] in (*_CN_PROVINCES, "10") and _USCC[-total % 31] == code[17]
 
 
 def _cn_uscc_with_organisation(value: str) -> bool:
     """The same, and the organisation code inside has its own check digit right."""
-    code = _compact(value)
+    code = compact(value)
     return _cn_uscc(code) and _cn_organisation(code[8:17])
 
 
 def _cn_plate(value: str) -> bool:
     """A letter and five characters, six for electric cars."""
-    return len(_compact(value)) in (6, 7)
+    return len(compact(value)) in (6, 7)
 
 
 def _hk_hkid(value: str) -> bool:
     """Weights 9 to 1 modulo 11, letters from A = 10, a missing first letter 36; the check digit may be A for 10."""
-    number = _compact(value)
+    number = compact(value)
     first = 0 if len(number) == 9 else 36 * 9
     return (first + _letters_weighted(number, range(len(number), 0, -1))) % 11 == 0
 
@@ -318,13 +315,13 @@ def _th_checked(number: str) -> bool:
 
 def _th_tnin(value: str) -> bool:
     """Weights 13 to 2 modulo 11; the second and third digit are a province."""
-    number = _compact(value)
+    number = compact(value)
     return number[0] != "0" and number[1] != "0" and number[1:3] not in _TH_UNUSED and _th_checked(number)
 
 
 def _th_tax_id(value: str) -> bool:
     """A juristic person's number: starts with 0, the same check digit."""
-    number = _compact(value)
+    number = compact(value)
     return number[0] == "0" and not one_digit_repeated(number) and _th_checked(number)
 
 
@@ -335,7 +332,7 @@ _ID_PROVINCES = frozenset(
 
 def _id_nik(value: str) -> bool:
     """Province, a regency (from 1) or town (from 71), a district, and the date of birth, 40 added to a woman's day."""
-    number = _compact(value)
+    number = compact(value)
     day = int(number[6:8])
     return (
         number[:2] in _ID_PROVINCES
@@ -348,7 +345,7 @@ def _id_nik(value: str) -> bool:
 
 def _id_npwp(value: str) -> bool:
     """The Luhn algorithm over the first nine digits (ten in the form of 16 digits, which starts with 0)."""
-    number = _compact(value)
+    number = compact(value)
     serial = number[: len(number) - 6]
     return (len(number) == 15 or number[0] == "0") and not one_digit_repeated(serial) and luhn(serial)
 
@@ -359,7 +356,7 @@ _MY_UNUSED = frozenset({0, *range(17, 21), 69, 70, 73, 80, 81, *range(94, 98)})
 
 def _my_nric(value: str) -> bool:
     """Date and place of birth; there is no check digit."""
-    number = _compact(value)
+    number = compact(value)
     return _born(number[:6]) and int(number[6:8]) not in _MY_UNUSED
 
 
@@ -383,7 +380,7 @@ def _vn_cccd(value: str) -> bool:
 
 def _vn_mst(value: str) -> bool:
     """Weights 31 29 23 19 17 13 7 5 3 modulo 11, taken from 10; a branch is 001 to 999."""
-    number = _compact(value)
+    number = compact(value)
     return (
         number[2:9] != "0000000"
         and number[10:] != "000"
@@ -406,7 +403,7 @@ def _mm_nrc(value: str) -> bool:
 
 def _au_abn(value: str) -> bool:
     """The first digit less 1, then weights 10 1 3 5 ... 19 modulo 89."""
-    number = _compact(value)
+    number = compact(value)
     return number[0] != "0" and (weighted(number, (10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19)) - 10) % 89 == 0
 
 
@@ -427,7 +424,7 @@ def _au_medicare(value: str) -> bool:
 
 def _au_health(value: str) -> bool:
     """Issuer 80036 and 0 (individual), 1 (provider) or 2 (organisation), and the Luhn algorithm."""
-    return luhn(_compact(value))
+    return luhn(compact(value))
 
 
 def _nz_ird(value: str) -> bool:
@@ -457,7 +454,7 @@ def _nz_nhi(value: str) -> bool:
 
 def _nz_nzbn(value: str) -> bool:
     """A global location number of GS1 New Zealand: prefix 94, weights 1 and 3 in turn modulo 10."""
-    number = _compact(value)
+    number = compact(value)
     return weighted(number, (1, 3) * 6 + (1,)) % 10 == 0
 
 
@@ -466,7 +463,7 @@ def _nz_nzbn(value: str) -> bool:
 
 def _pk_cnic(value: str) -> bool:
     """A province from 1 to 7 and a last digit that is not 0; there is no check digit."""
-    number = _compact(value)
+    number = compact(value)
     return number[0] in "1234567" and number[12] != "0" and not one_digit_repeated(number)
 
 

@@ -7,15 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from classifiers.checks.arithmetic import is_date, is_day_in_any_century, luhn, one_digit_repeated, weighted
-
-_SEPARATORS = re.compile(r"[^0-9A-Za-z]+")
-
-
-def _compact(value: str) -> str:
-    """`value` in capitals without what separates its groups."""
-    return _SEPARATORS.sub("", value).upper()
-
+from classifiers.checks.arithmetic import compact, is_date, is_day_in_any_century, luhn, one_digit_repeated, weighted
 
 # United Kingdom
 
@@ -52,7 +44,7 @@ def _gb_utr(value: str) -> bool:
 
 def _gb_vat(value: str) -> bool:
     """Modulo 97 with weights 8 to 2, and since 2010 the same with 55 added. GD and HA: below and from 500, no check digit."""
-    number = _compact(value)[2:]
+    number = compact(value)[2:]
     if number.startswith("GD"):
         return int(number[2:]) < 500
     if number.startswith("HA"):
@@ -94,7 +86,7 @@ def _ie_check_letter(digits: str, second: str) -> str:
 
 
 def _ie_pps(value: str) -> bool:
-    number = _compact(value)
+    number = compact(value)
     return _ie_check_letter(number[:7], number[8:]) == number[7]
 
 
@@ -122,7 +114,7 @@ def _dk_cpr(value: str) -> bool:
 
 
 def _dk_cvr(value: str) -> bool:
-    number = _compact(value)[-8:]
+    number = compact(value)[-8:]
     return number[0] != "0" and weighted(number, (2, 7, 6, 5, 4, 3, 2, 1)) % 11 == 0
 
 
@@ -168,7 +160,7 @@ def _no_d_number(value: str) -> bool:
 
 
 def _no_organisation(value: str) -> bool:
-    number = _compact(value).removeprefix("NO").removesuffix("MVA")
+    number = compact(value).removeprefix("NO").removesuffix("MVA")
     return weighted(number, (3, 2, 7, 6, 5, 4, 3, 2, 1)) % 11 == 0 and not one_digit_repeated(number)
 
 
@@ -181,7 +173,7 @@ def _no_account(value: str) -> bool:
 
 def _se_person(value: str, day_offset: int) -> bool:
     """Luhn over the last ten digits; the day exists in the century given, or in one of those that can be meant."""
-    number = _compact(value)
+    number = compact(value)
     year, month, day = int(number[-10:-8]), int(number[-8:-6]), int(number[-6:-4]) - day_offset
     centuries = (int(number[:2]) * 100,) if len(number) == 12 else (1900, 2000)
     return (
@@ -202,17 +194,17 @@ def _se_samordningsnummer(value: str) -> bool:
 
 def _se_organisation(value: str) -> bool:
     """Luhn; the third digit is at least 2, so that no month of birth can be read. The century's place may hold 16."""
-    number = _compact(value)
+    number = compact(value)
     return number[-8] >= "2" and luhn(number[-10:]) and number[:-10] in {"", "16"}
 
 
 def _se_vat(value: str) -> bool:
     """An organisation's or a person's number, and 01."""
-    return luhn(_compact(value)[2:12])
+    return luhn(compact(value)[2:12])
 
 
 def _se_bankgiro(value: str) -> bool:
-    return luhn(_compact(value))
+    return luhn(compact(value))
 
 
 # Finland
@@ -234,7 +226,7 @@ def _fi_satu(value: str) -> bool:
 
 
 def _fi_business(value: str) -> bool:
-    number = _compact(value)[-8:]
+    number = compact(value)[-8:]
     return weighted(number, (7, 9, 10, 5, 8, 4, 2, 1)) % 11 == 0 and int(number) > 0
 
 

@@ -4,12 +4,12 @@ Netherlands, Switzerland.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 
 from classifiers.checks.arithmetic import (
     ALPHABET,
+    compact,
     is_date,
     luhn,
     mod_11_10,
@@ -18,13 +18,6 @@ from classifiers.checks.arithmetic import (
     verhoeff,
     weighted,
 )
-
-_SEPARATORS = re.compile(r"[^0-9A-Za-z]+")
-
-
-def _compact(value: str) -> str:
-    """`value` in capitals without what separates its groups."""
-    return _SEPARATORS.sub("", value).upper()
 
 
 def _cross_sum(value: str, weights: tuple[int, ...]) -> int:
@@ -49,7 +42,7 @@ def _nl_onderwijsnummer(value: str) -> bool:
 
 def _nl_vat(value: str) -> bool:
     """Sole traders since 2020: MOD 97-10 over all characters, NL included. Others: an RSIN, which passes the eleven test."""
-    number = _compact(value)[-12:]
+    number = compact(value)[-12:]
     if number[10:] == "00":
         return False
     return _nl_bsn(number[:9]) or mod_97_10("NL" + number)
@@ -63,7 +56,7 @@ def _be_person(value: str, month_offsets: tuple[int, ...]) -> bool:
 
     Month and day are 00 where the day of birth is unknown or the numbers of the day have run out.
     """
-    number = _compact(value)
+    number = compact(value)
     year, day, base = int(number[:2]), int(number[4:6]), int(number[:9])
     for century, dividend in ((1900, base), (2000, 2_000_000_000 + base)):
         if 97 - dividend % 97 != int(number[9:]):
@@ -85,7 +78,7 @@ def _be_bis_number(value: str) -> bool:
 
 def _be_enterprise(value: str) -> bool:
     """97 less the remainder of the first eight digits. Numbers from before 2005 have a leading zero."""
-    number = _compact(value).removeprefix("BE").zfill(10)
+    number = compact(value).removeprefix("BE").zfill(10)
     return number[0] in "01" and number[:8] != "00000000" and 97 - int(number[:8]) % 97 == int(number[8:])
 
 
@@ -96,7 +89,7 @@ def _be_id_card(value: str) -> bool:
 
 def _be_structured_communication(value: str) -> bool:
     """Ten digits and their remainder modulo 97; 97 stands for 0."""
-    number = _compact(value)
+    number = compact(value)
     return not one_digit_repeated(number) and (int(number[:10]) % 97 or 97) == int(number[10:])
 
 
@@ -111,7 +104,7 @@ def _lu_matricule(value: str) -> bool:
 
 def _lu_vat(value: str) -> bool:
     """The last two digits are the remainder of the first six by 89."""
-    number = _compact(value)[-8:]
+    number = compact(value)[-8:]
     return int(number[:6]) > 0 and int(number[:6]) % 89 == int(number[6:])
 
 
@@ -134,7 +127,7 @@ def _fr_nir_key(number: str) -> bool:
 
 def _fr_nir(value: str) -> bool:
     """A number of the register: begins with 1 or 2."""
-    number = _compact(value)
+    number = compact(value)
     return number[0] in "12" and _fr_nir_structure(number) and _fr_nir_key(number)
 
 
@@ -153,7 +146,7 @@ _FR_RIB_LETTERS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "12345678912345678
 
 def _fr_rib(value: str) -> bool:
     """Bank, branch, account and a key that makes the whole divisible by 97."""
-    number = _compact(value).translate(_FR_RIB_LETTERS)
+    number = compact(value).translate(_FR_RIB_LETTERS)
     return not one_digit_repeated(number) and int(number) % 97 == 0
 
 
@@ -163,7 +156,7 @@ def _fr_siren(value: str) -> bool:
 
 def _fr_siret(value: str) -> bool:
     """A SIREN and an establishment; Luhn over all. La Poste's digits add up to a multiple of 5, but at its head office."""
-    number = _compact(value)
+    number = compact(value)
     if not _fr_siren(number[:9]):
         return False
     if number.startswith("356000000") and number != "35600000000048":
@@ -181,19 +174,19 @@ def _fr_vat_key(key: str, siren: str) -> bool:
 
 
 def _fr_vat(value: str) -> bool:
-    number = _compact(value)[-11:]
+    number = compact(value)[-11:]
     return not number[2:].startswith("000") and _fr_siren(number[2:]) and _fr_vat_key(number[:2], number[2:])
 
 
 def _fr_tax_number(value: str) -> bool:
     """The remainder of the first ten digits by 511."""
-    number = _compact(value)
+    number = compact(value)
     return number[0] in "0123" and int(number[:10]) > 0 and int(number[:10]) % 511 == int(number[10:])
 
 
 def _mc_vat(value: str) -> bool:
     """Monaco is in the territory of French VAT: the French key, and 000 where a SIREN would begin."""
-    number = _compact(value)[-11:]
+    number = compact(value)[-11:]
     return number[2:5] == "000" and int(number[5:]) > 0 and _fr_vat_key(number[:2], number[2:])
 
 
@@ -215,14 +208,14 @@ def _de_tax_number(value: str) -> bool:
 
 def _icao_9303(value: str) -> bool:
     """The last digit: weights 7, 3, 1 over the rest, letters from A = 10, modulo 10."""
-    number = _compact(value)
+    number = compact(value)
     total = sum(ALPHABET.index(each) * (7, 3, 1)[at % 3] for at, each in enumerate(number[:-1]))
     return total % 10 == int(number[-1])
 
 
 def _de_social_security(value: str) -> bool:
     """Weights 2, 1, 2, 5, 7, 1, 2, ... with cross sums, the letter as two digits from A = 01."""
-    number = _compact(value)
+    number = compact(value)
     day, month = int(number[2:4]), int(number[4:6])
     if not (1 <= day <= 31 or 51 <= day <= 81) or not 1 <= month <= 12:
         return False
@@ -232,13 +225,13 @@ def _de_social_security(value: str) -> bool:
 
 def _de_health_insurance(value: str) -> bool:
     """Weights 1 and 2 with cross sums, the letter as two digits from A = 01."""
-    number = _compact(value)
+    number = compact(value)
     expanded = f"{ord(number[0]) - 64:02}{number[1:9]}"
     return _cross_sum(expanded, (1, 2) * 5) % 10 == int(number[9])
 
 
 def _de_vat(value: str) -> bool:
-    return mod_11_10(_compact(value)[2:11])
+    return mod_11_10(compact(value)[2:11])
 
 
 def _de_lanr(value: str) -> bool:
@@ -263,19 +256,19 @@ def _de_driving_licence(value: str) -> bool:
 
 def _at_svnr(value: str) -> bool:
     """The fourth digit: weights 3, 7, 9 and 5, 8, 4, 2, 1, 6 modulo 11. The rest of the day of birth may be a 13th to 15th month."""
-    number = _compact(value)
+    number = compact(value)
     born = 1 <= int(number[4:6]) <= 31 and 1 <= int(number[6:8]) <= 15
     return born and number[0] != "0" and weighted(number, (3, 7, 9, 0, 5, 8, 4, 2, 1, 6)) % 11 == int(number[3])
 
 
 def _at_vat(value: str) -> bool:
     """Cross sums with weights 1 and 2 and 4 more, the difference to the next ten."""
-    number = _compact(value)[-8:]
+    number = compact(value)[-8:]
     return (_cross_sum(number, (1, 2, 1, 2, 1, 2, 1)) + 4 + int(number[7])) % 10 == 0
 
 
 def _at_tax_number(value: str) -> bool:
-    number = _compact(value)
+    number = compact(value)
     return luhn(number) and not number.startswith("00")
 
 
@@ -288,7 +281,7 @@ def _ch_ahv(value: str) -> bool:
 
 
 def _ch_uid(value: str) -> bool:
-    number = _compact(value)[3:12]
+    number = compact(value)[3:12]
     return int(number) > 0 and weighted(number, (5, 4, 3, 2, 7, 6, 5, 4, 1)) % 11 == 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from classifiers.checks.arithmetic import ALPHABET, is_date, luhn, mod_97_10, one_digit_repeated
+from classifiers.checks.arithmetic import ALPHABET, compact, is_date, luhn, mod_97_10, one_digit_repeated
 from classifiers.registries import card_schemes, countries, iban_structures
 
 # Of numbering agencies without a state: ISO 6166 annex, ANNA (2023).
@@ -17,13 +17,9 @@ _LEI_RESERVED = "00"
 _SEDOL_WEIGHTS = (1, 3, 1, 7, 3, 9, 1)
 
 
-def _compact(value: str) -> str:
-    return "".join(each for each in value if each.isalnum()).upper()
-
-
 def _iban(value: str) -> bool:
     """ISO 13616: the structure of the country, then MOD 97-10 over the number with its head moved to the end."""
-    number = _compact(value)
+    number = compact(value)
     structure = iban_structures().get(number[:2])
     return structure is not None and structure.fullmatch(number, 4) is not None and mod_97_10(number[4:] + number[:4])
 
@@ -100,7 +96,7 @@ def _card(value: str) -> bool:
 
 def _card_of_any_issuer(value: str) -> bool:
     """Luhn, and a first digit of the payment industries; twelve digits after a 1 are a time in milliseconds."""
-    number = _compact(value)
+    number = compact(value)
     if number[0] not in "13456" and not card_schemes(number):
         return False
     return not (len(number) == 13 and number[0] == "1") and luhn(number) and not one_digit_repeated(number)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,10 @@ def cache(tmp_path) -> Path:
     return tmp_path / "cache"
 
 
+# What reading a text does not need of a rule.
+NOT_READ = {"source": "", "valid": (), "invalid": (), "found": (), "clean": ()}
+
+
 def stored(cache: Path) -> list[Path]:
     return sorted(cache.glob("*/compiled"))
 
@@ -76,7 +81,7 @@ def test_a_second_start_has_the_same_rules_from_the_cache(rules, cache):
         warm.by_length,
         warm.version,
     )
-    assert (written, Together, list(load_rules(rules))) == (
+    assert (written, Together, [replace(each, **NOT_READ) for each in load_rules(rules)]) == (
         file.stat().st_mtime_ns,
         type(warm.scanner),
         list(warm.rules),
