@@ -96,20 +96,29 @@ def _near(nodes: _Nodes, room: int) -> tuple[_Nodes, bool]:
     for op, value in _inlined(nodes):
         low, high = _width([(op, value)])
         if op in _REPEATS and _is_certain(value):
-            return [*kept, _repeated(_CERTAIN // _width(value[2])[1] or 1, value[2])], False
+            return [*kept, _repeated(_CERTAIN // _width(value[2])[1], value[2])], False
         if high - low > room:
-            if op in _REPEATS and value[0]:
-                kept.append(_repeated(value[0], value[2]))
-            return kept, False
+            return [*kept, *_beginning(op, value, room)], False
         room -= high - low
         kept.append((op, value))
     return kept, True
 
 
+def _beginning(op: Any, value: Any, room: int) -> _Nodes:
+    """What of a node with a far start, or a far end, is certain and near."""
+    if op is _sre.BRANCH:
+        beginnings = [_near(each, room)[0] for each in value[1]]
+        return [(op, (None, beginnings))] if all(_width(each)[0] for each in beginnings) else []
+    if op not in _REPEATS or not value[0]:
+        return []
+    low, high = _width(value[2])
+    return [_repeated(value[0], value[2])] if (high - low) * value[0] <= room else _near(value[2], room)[0]
+
+
 def _is_certain(repeat: tuple[int, int, _Nodes]) -> bool:
-    """Whether a repeat is of a group whose length varies, which costs states each time, and is long enough without some of them."""
+    """Whether a repeat is of a short group whose length varies, which costs states each time, and certain without all of them."""
     low, high = _width(repeat[2])
-    return low < high and repeat[0] * high > _CERTAIN
+    return low < high <= _CERTAIN < repeat[0] * high
 
 
 def _repeated(times: int, inner: _Nodes) -> tuple[Any, Any]:
