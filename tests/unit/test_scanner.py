@@ -193,6 +193,9 @@ def test_a_form_matches_wherever_its_expression_does():
         (r"ghp_[A-Za-z0-9]{36,255}", (40, 40, False)),
         (r"[a-z.]{1,64}@[a-z.]{1,200}\.[a-z]{2}", (6, 268, True)),
         (r"key=[a-z.]+:[0-9]{4}", (5, 5, False)),
+        (r"(?:abc[a-z]+|cdef+)x", (4, 4, False)),
+        (r"(?:[a-z]{4,120};){1,9}x", (5, 121, False)),
+        (r"id (?:[a-z]{4,120};[a-z]{1,99}){1,9}x", (9, 125, False)),
         (r"[a-z.]+:[0-9]{4}", (6, 1 << 16, True)),
     ],
 )
