@@ -25,6 +25,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from classifiers.training.tuning import MAX_ALARMS_PER_THOUSAND
+
 MODELS: Final = ("teacher", "student", "distilled")
 # Pieces that are read at once. The student knows no positions: what it learned on shorter texts holds in longer ones.
 _WINDOWS: Final = {"teacher": 256, "student": 512}
@@ -70,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     writing.add_argument("--version", default="0", help="of the model, in its manifest (%(default)s)")
     writing.add_argument(
         "--windows", type=int, default=4_000, help="of each set and split, so many are measured (%(default)s)"
+    )
+    writing.add_argument(
+        "--alarms",
+        type=float,
+        default=MAX_ALARMS_PER_THOUSAND,
+        help="of 1,000 clean windows, so many may alarm at the thresholds (%(default)s)",
     )
     writing.add_argument("--half", action="store_true", help="also in float16, for GPUs")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -134,6 +142,7 @@ def _export(chosen: argparse.Namespace) -> None:
         tokenizer_file=base / "tokenizer.json",
         half=chosen.half,
         most=chosen.windows,
+        most_alarms=chosen.alarms,
     )
     for split in ("dev", "dev_float32", "test", "test_other_languages"):
         own = metrics[split]
