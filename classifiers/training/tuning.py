@@ -92,9 +92,12 @@ def _lowest(f1: Mapping[float, float], given_up: float) -> float:
 
 
 def _worth(before: _Outcome, after: _Outcome, alarms: NDArray[np.int8]) -> float:
-    """Alarms spared for each right span that is lost; `alarms` are all of each window before."""
+    """Alarms spared for each right span that is lost; `alarms` are all of each window before.
+
+    A higher threshold may find more that is right: it parts what a lower one made one span.
+    """
     spared = int(((alarms > 0) & (alarms - before.alarmed + after.alarmed == 0)).sum())
-    return spared / (1 + before.right - after.right)
+    return spared / (1 + max(0, before.right - after.right))
 
 
 def tuned_topics(answers: Answers) -> dict[str, float]:

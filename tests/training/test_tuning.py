@@ -70,6 +70,17 @@ def test_the_type_whose_alarms_cost_least_is_raised() -> None:
     assert after["LOCATION"] > 0.95
 
 
+def test_a_threshold_that_finds_more_is_taken() -> None:
+    """A higher one may part what a lower one joined with the word behind it: that alarm goes for less than nothing."""
+    made = corpus([*(row("Anna", (0, 4, "PERSON")) for _ in range(100)), row("Anna ask", (0, 4, "PERSON")), row("ask")])
+    said = answers(
+        made,
+        {at * 3 + 1: ("B-PERSON", 0.9) for at in range(101)} | {302: ("I-PERSON", 0.2), 305: ("B-PERSON", 0.2)},
+    )
+
+    assert tuned_types(said, most_alarms=1000)["PERSON"] < 0.2 < tuned_types(said, most_alarms=0)["PERSON"] < 0.9
+
+
 def test_a_limit_that_cannot_be_kept_ends_at_the_highest_thresholds() -> None:
     """The search ends though the alarm stays."""
     said = answers(corpus([row("Anna", (0, 4, "PERSON")), row("ask")]), {4: ("B-PERSON", 1.0)})
