@@ -61,7 +61,7 @@ _PART = 220
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledRules:
-    """Rules are known by their number in `rules`, expressions by theirs in `expressions`. Those of files come without their examples.
+    """Rules are known by their number in `rules`, expressions by theirs in `expressions`. Loaded ones come without their examples.
 
     `owners` are the rules of each expression, `by_length` those of each number of digits. `phones` are the numbering plans
     where telephone numbers are looked for. `version` names the rule files. In the lexicon a rule's words of `unless` count

@@ -82,8 +82,9 @@ def forms(expression: str) -> Iterator[Form]:
                 yield Form(text=text, least=low, most=high)
 
 
-# A beginning shorter than this is in every text, a group so long certain enough without its further repeats.
+# A beginning shorter than this is in every text.
 _FEWEST = 4
+# Of a repeated group, so many characters are certain enough.
 _CERTAIN = 16
 
 
@@ -220,6 +221,7 @@ def _bare(nodes: Sequence[tuple[Any, Any]]) -> _Nodes:
     return kept
 
 
+# So many codes are a list.
 _MANY = 4
 
 

@@ -1,19 +1,11 @@
-"""Checks of identifiers of the United States, Canada and Mexico. Values come compact or grouped, in either case."""
+"""Checks of identifiers of the United States, Canada and Mexico. Values come bare or grouped, in either case."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import cycle
 
-from classifiers.checks.arithmetic import is_date, is_day_in_any_century, luhn, one_digit_repeated, weighted
-
-_SEPARATORS = str.maketrans("", "", " .-/")
-
-
-def compact(value: str) -> str:
-    """`value` in capitals and without blanks, dots, hyphens and slashes."""
-    return value.translate(_SEPARATORS).upper()
-
+from classifiers.checks.arithmetic import bare, is_date, is_day_in_any_century, luhn, one_digit_repeated, weighted
 
 # Printed in advertisements and leaflets, therefore never issued (SSA, Misused Social Security Numbers).
 _SPECIMEN_SSNS = frozenset({"078051120", "123456789", "219099999", "457555462"})
@@ -21,7 +13,7 @@ _SPECIMEN_SSNS = frozenset({"078051120", "123456789", "219099999", "457555462"})
 
 def _us_ssn(value: str) -> bool:
     """Area 001 to 899 without 666, group and serial not all zeros (SSA, POMS RM 10201.035; randomised since 2011)."""
-    number = compact(value)
+    number = bare(value)
     if number in _SPECIMEN_SSNS or one_digit_repeated(number):
         return False
     return number[0] != "9" and number[:3] not in ("000", "666") and number[3:5] != "00" and number[5:] != "0000"
@@ -29,20 +21,20 @@ def _us_ssn(value: str) -> bool:
 
 def _us_itin(value: str) -> bool:
     """Starts with 9; the group is 50 to 65, 70 to 88, 90 to 92 or 94 to 99 (IRS, Publication 1915)."""
-    number = compact(value)
+    number = bare(value)
     group = int(number[3:5])
     return number[0] == "9" and (50 <= group <= 65 or 70 <= group <= 88 or (90 <= group <= 99 and group != 93))
 
 
 def _us_atin(value: str) -> bool:
     """Starts with 9; the group is 93 (IRS, Form W-7A)."""
-    number = compact(value)
+    number = bare(value)
     return number[0] == "9" and number[3:5] == "93"
 
 
 def _us_aba(value: str) -> bool:
     """Weights 3, 7, 1; the first two digits name a Federal Reserve district, a thrift, an electronic or a cheque form."""
-    number = compact(value)
+    number = bare(value)
     prefix = int(number[:2])
     known = 1 <= prefix <= 12 or 21 <= prefix <= 32 or 61 <= prefix <= 72 or prefix == 80
     return known and weighted(number, (3, 7, 1, 3, 7, 1, 3, 7, 1)) % 10 == 0
@@ -50,13 +42,13 @@ def _us_aba(value: str) -> bool:
 
 def _us_dea(value: str) -> bool:
     """The last digit is that of d1 + d3 + d5 + 2 (d2 + d4 + d6)."""
-    number = compact(value)[2:]
+    number = bare(value)[2:]
     return weighted(number, (1, 2, 1, 2, 1, 2)) % 10 == int(number[6]) and not one_digit_repeated(number)
 
 
 def _us_npi(value: str) -> bool:
     """Luhn over the issuer prefix 80840 and the number, which starts with 1 (person) or 2 (organisation)."""
-    number = compact(value)
+    number = bare(value)
     return number[0] in "12" and not one_digit_repeated(number[:-1]) and luhn("80840" + number)
 
 
@@ -79,7 +71,7 @@ _ZIP_PREFIXES: Mapping[str, tuple[tuple[int, int], ...]] = {
 def _us_state_zip(value: str) -> bool:
     """A state's abbreviation and a ZIP code that lies in that state."""
     ranges = _ZIP_PREFIXES.get(value[:2].upper(), ())
-    prefix = int(compact(value[2:])[:3])
+    prefix = int(bare(value[2:])[:3])
     return any(first <= prefix <= last for first, last in ranges)
 
 
@@ -90,45 +82,45 @@ def _holds_digit(value: str) -> bool:
 
 def _ca_sin(value: str) -> bool:
     """Luhn; 0 and 8 are not issued as the first digit."""
-    number = compact(value)
+    number = bare(value)
     return number[0] not in "08" and not one_digit_repeated(number) and luhn(number)
 
 
 def _ca_bn(value: str) -> bool:
     """Luhn over the nine digits; a programme account (two letters, four digits) may follow."""
-    number = compact(value)[:9]
+    number = bare(value)[:9]
     return not one_digit_repeated(number) and luhn(number)
 
 
 def _ca_ohip(value: str) -> bool:
     """Luhn over ten digits, the first not 0; a version code of one or two letters may follow."""
-    number = compact(value)[:10]
+    number = bare(value)[:10]
     return number[0] != "0" and not one_digit_repeated(number) and luhn(number)
 
 
 def _ca_bc_phn(value: str) -> bool:
     """Starts with 9; weights 2, 4, 8, 5, 10, 9, 7, 3 over digits 2 to 9, modulo 11."""
-    number = compact(value)
+    number = bare(value)
     return number[0] == "9" and -weighted(number[1:9], (2, 4, 8, 5, 10, 9, 7, 3)) % 11 == int(number[9])
 
 
 def _ca_ramq(value: str) -> bool:
     """Four letters, then a birthday with 50 added to a woman's month. The check digit's rule is not public."""
-    number = compact(value)
+    number = bare(value)
     year, month, day = int(number[4:6]), int(number[6:8]), int(number[8:10])
     return is_day_in_any_century(year, month - 50 if month > 50 else month, day)
 
 
 def _ca_on_licence(value: str) -> bool:
     """A letter, eight digits, then a birthday with 50 added to a woman's month."""
-    number = compact(value)
+    number = bare(value)
     year, month, day = int(number[9:11]), int(number[11:13]), int(number[13:15])
     return is_day_in_any_century(year, month - 50 if month > 50 else month, day)
 
 
 def _ca_qc_licence(value: str) -> bool:
     """A letter, four digits, a birthday as DDMMYY, two digits."""
-    number = compact(value)
+    number = bare(value)
     return is_day_in_any_century(int(number[9:11]), int(number[7:9]), int(number[5:7]))
 
 
@@ -146,7 +138,7 @@ _RFC_ALPHABET = "0123456789ABCDEFGHIJKLMN&OPQRSTUVWXYZ "
 
 def _mx_curp(value: str) -> bool:
     """Birthday, sex, state, and a check digit modulo 10. A digit at position 17 means born before 2000, a letter after."""
-    number = compact(value)
+    number = bare(value)
     century = 1900 if number[16].isdigit() else 2000
     if number[10] not in "HMX" or number[11:13] not in _MX_STATES:
         return False
@@ -158,14 +150,14 @@ def _mx_curp(value: str) -> bool:
 
 def _mx_rfc_date(value: str) -> bool:
     """Date of birth or incorporation, whatever the check character says."""
-    number = compact(value)
+    number = bare(value)
     birthday = number[-9:-3]
     return is_day_in_any_century(int(birthday[:2]), int(birthday[2:4]), int(birthday[4:]))
 
 
 def _mx_rfc(value: str) -> bool:
     """Date of birth or incorporation and a check character modulo 11 over twelve places, filled with blanks on the left."""
-    number = compact(value)
+    number = bare(value)
     if not _mx_rfc_date(number):
         return False
     total = sum(_RFC_ALPHABET.index(each) * (13 - place) for place, each in enumerate(number[:-1].rjust(12)))
@@ -174,20 +166,20 @@ def _mx_rfc(value: str) -> bool:
 
 def _mx_nss(value: str) -> bool:
     """Luhn over eleven digits; the first two name the office (01 to 97, or 99)."""
-    number = compact(value)
+    number = bare(value)
     return number[:2] not in ("00", "98") and not one_digit_repeated(number) and luhn(number)
 
 
 def _mx_clabe(value: str) -> bool:
     """Weights 3, 7, 1 by digit, each product modulo 10 (Banxico, Circular 14/2017); bank codes start at 002."""
-    number = compact(value)
+    number = bare(value)
     total = sum(int(each) * weight % 10 for each, weight in zip(number[:17], cycle((3, 7, 1)), strict=False))
     return number[:3] not in ("000", "001") and -total % 10 == int(number[17])
 
 
 def _mx_clave_elector(value: str) -> bool:
     """Six letters, birthday, state of birth 01 to 32 (87, 88: abroad), sex."""
-    number = compact(value)
+    number = bare(value)
     state = int(number[12:14])
     born = is_day_in_any_century(int(number[6:8]), int(number[8:10]), int(number[10:12]))
     return born and (1 <= state <= 32 or state in (87, 88))

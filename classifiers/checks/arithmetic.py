@@ -7,15 +7,21 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_SEPARATORS = re.compile(r"[^0-9A-Za-z]+")
+_SEPARATORS = str.maketrans("", "", " .-/")
+_OTHERS = re.compile(r"[^0-9A-Za-z]+")
 # Digits as the numbers they are, and as Luhn counts every second one: doubled, less nine where that has two digits.
 _DIGITS = bytes.maketrans(b"0123456789", bytes(range(10)))
 _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 
 
+def bare(value: str) -> str:
+    """`value` in capitals without the separators that people write into it: blanks, dots, hyphens and slashes."""
+    return value.translate(_SEPARATORS).upper()
+
+
 def compact(value: str) -> str:
-    """`value` in capitals without what separates its groups: ASCII letters and digits alone."""
-    return value.upper() if value.isascii() and value.isalnum() else _SEPARATORS.sub("", value).upper()
+    """`value` in capitals with nothing but its ASCII letters and digits."""
+    return value.upper() if value.isascii() and value.isalnum() else _OTHERS.sub("", value).upper()
 
 
 def digits(value: str) -> tuple[int, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from classifiers.checks.arithmetic import (
+    bare,
     is_date,
     mod_11_10,
     weighted,
 )
-from classifiers.checks.europe_south_east import bare, master_number, mod_11_twice, prefixed, regions
+from classifiers.checks.europe_south_east import master_number, mod_11_twice, prefixed, regions
 
 _PL_CENTURIES = (1900, 2000, 2100, 2200, 1800)
 

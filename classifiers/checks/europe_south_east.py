@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from classifiers.checks.arithmetic import (
     ALPHABET,
+    bare,
     digits,
     is_date,
     is_day_in_any_century,
@@ -15,13 +16,6 @@ from classifiers.checks.arithmetic import (
     one_digit_repeated,
     weighted,
 )
-
-_SEPARATORS = str.maketrans("", "", " .-/")
-
-
-def bare(value: str) -> str:
-    """The value without the separators that people write into it, in capitals."""
-    return value.translate(_SEPARATORS).upper()
 
 
 def prefixed(prefix: str, check: Callable[[str], bool]) -> Callable[[str], bool]:
