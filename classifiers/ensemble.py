@@ -26,6 +26,8 @@ _LEAST: Final = 2
 _THREADS: Final = 8
 # Between two parts of a street address: a comma and a space, a stroke.
 _BETWEEN_CHARS: Final = 3
+_PLACE: Final = "LOCATION"
+_POSTCODES: Final = ("_POSTCODE", "_POSTAL_CODE", "_ZIP_CODE", "_EIRCODE", "_PIN_CODE")
 # Above this the event loop would notice: about 5 ms of work.
 _INLINE_FINDINGS: Final = 512
 
@@ -168,23 +170,36 @@ def settled(found: Sequence[Finding], added: Sequence[Finding], text: str) -> tu
 
 
 def _whole_addresses(findings: Iterable[Finding], text: str) -> Iterator[Finding]:
-    """`findings`, sorted by start, with parts of one street address as one: rules know the street, models the rest."""
-    last: Finding | None = None
+    """`findings`, sorted by start, with the parts of one street address as one: rules know street and postcode, models the rest.
+
+    Places belong to an address where more of it follows them: `12 High Street, Leeds, LS1 4AP`, not `12 High Street, Leeds`.
+    """
+    waiting: list[Finding] = []
     for finding in findings:
-        if last is None or not _goes_on(last, finding, text):
-            if last is not None:
-                yield last
-            last = finding
+        if waiting and _goes_on(waiting[-1], finding, text):
+            if _is_part(finding):
+                whole = Span(start=waiting[0].span.start, end=finding.span.end)
+                waiting = [replace(waiting[0], span=whole, country=waiting[0].country or finding.country)]
+                continue
+            if finding.entity_type == _PLACE:
+                waiting.append(finding)
+                continue
+        yield from waiting
+        waiting = []
+        if finding.entity_type == STREET_ADDRESS:
+            waiting.append(finding)
         else:
-            last = replace(last, span=Span(start=last.span.start, end=finding.span.end))
-    if last is not None:
-        yield last
+            yield finding
+    yield from waiting
+
+
+def _is_part(finding: Finding) -> bool:
+    return finding.entity_type == STREET_ADDRESS or finding.entity_type.endswith(_POSTCODES)
 
 
 def _goes_on(last: Finding, finding: Finding, text: str) -> bool:
     return (
-        last.entity_type == finding.entity_type == STREET_ADDRESS
-        and not (last.via or finding.via)
+        not (last.via or finding.via)
         and finding.span.start - last.span.end <= _BETWEEN_CHARS
         and not any(each.isalnum() or each == "\n" for each in text[last.span.end : finding.span.start])
     )

@@ -178,6 +178,19 @@ async def test_the_two_are_one_detection() -> None:
             [said("STREET_ADDRESS", 11, 18)],
             [("STREET_ADDRESS", "Polna 5"), ("STREET_ADDRESS", "Polna 7")],
         ),
+        # A town between street and postcode is part of the address; one behind it is a place, and so is one without more to come.
+        (
+            "1907 Alder Rd, Bozeman, MT 59715, Montana",
+            [finding("STREET_ADDRESS", 0, 13, 700), finding("US_ZIP_CODE", 24, 32, 700)],
+            [said("LOCATION", 15, 22), said("LOCATION", 34, 41)],
+            [("STREET_ADDRESS", "1907 Alder Rd, Bozeman, MT 59715"), ("LOCATION", "Montana")],
+        ),
+        (
+            "1907 Alder Rd, Bozeman; the code is 59715",
+            [finding("STREET_ADDRESS", 0, 13, 700), finding("US_ZIP_CODE", 36, 41, 700)],
+            [said("LOCATION", 15, 22)],
+            [("STREET_ADDRESS", "1907 Alder Rd"), ("LOCATION", "Bozeman"), ("US_ZIP_CODE", "59715")],
+        ),
         # What lies inside what a rule has found is covered already.
         (
             "Hauptstr. 5, 10115 Berlin",
