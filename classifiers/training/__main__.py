@@ -11,7 +11,8 @@ It is five steps, each of which can be run alone, again, or elsewhere; each take
   speed     measures an exported model on one thread
 
 Training stops when its --minutes (or --steps) are spent, and can be stopped at any time: the same command goes on from the
-last checkpoint. On two CPU cores the teacher takes hours; with CUDA minutes.
+last checkpoint. Where the one before left no checkpoint, --begin takes the weights of an exported model. On two CPU cores
+the teacher takes an hour where they multiply matrices (Intel AMX), else hours; with CUDA minutes.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         "--learning-rate", type=float, help="at its highest (teacher 2e-4, on CUDA 3e-4; student 2e-3)"
     )
     fitting.add_argument("--pieces", type=int, help="pieces of a batch (teacher 1024, on CUDA 32768; student 6144)")
+    fitting.add_argument("--begin", type=Path, metavar="DIR", help="begin with the weights of this exported model")
     fitting.add_argument("--evaluate-every", type=float, default=240, metavar="S", help="seconds between evaluations")
     writing = argparse.ArgumentParser(add_help=False)
     writing.add_argument("--model", choices=MODELS, default="student", help="which training to write (%(default)s)")
@@ -102,25 +104,25 @@ def _teacher(chosen: argparse.Namespace) -> None:
     # Few cores make few steps: they have to be small ones.
     pieces, rate = (32_768, 3e-4) if device_of(chosen.device) == "cuda" else (1_024, 2e-4)
     _seeded(chosen)
-    _fit(chosen, "teacher", load_teacher(_base(chosen)), hard_loss, rate=rate, pieces=pieces)
+    _fit(chosen, "teacher", _begun(chosen, load_teacher(_base(chosen))), hard_loss, rate=rate, pieces=pieces)
 
 
 def _student(chosen: argparse.Namespace) -> None:
     from classifiers.training.fit import hard_loss  # noqa: PLC0415
 
-    _fit(chosen, "student", _new_student(chosen), hard_loss, rate=2e-3, pieces=6_144)
+    _fit(chosen, "student", _begun(chosen, _new_student(chosen)), hard_loss, rate=2e-3, pieces=6_144)
 
 
 def _distil(chosen: argparse.Namespace) -> None:
     from classifiers.training.distil import distilled_loss  # noqa: PLC0415
     from classifiers.training.fit import WEIGHTS, device_of  # noqa: PLC0415
 
-    student = _new_student(chosen)
+    student = _begun(chosen, _new_student(chosen))
     begun = (chosen.out / "student" / WEIGHTS).is_file()
-    if begun:
+    if begun and chosen.begin is None:
         _restore(student, chosen.out / "student")
     loss = distilled_loss(_trained(chosen, "teacher"), device=device_of(chosen.device))
-    _fit(chosen, "distilled", student, loss, rate=1e-3 if begun else 2e-3, pieces=6_144)
+    _fit(chosen, "distilled", student, loss, rate=1e-3 if begun or chosen.begin else 2e-3, pieces=6_144)
 
 
 def _export(chosen: argparse.Namespace) -> None:
@@ -208,6 +210,15 @@ def _new_student(chosen: argparse.Namespace) -> Any:
     student = Student(StudentShape())
     begin_from(student, base_weights(_base(chosen))["embeddings.word_embeddings.weight"])
     return student
+
+
+def _begun(chosen: argparse.Namespace, model: Any) -> Any:
+    """`model`, with the weights of the exported one that was chosen."""
+    from classifiers.training.exported import begin_from_export  # noqa: PLC0415
+
+    if chosen.begin is not None:
+        begin_from_export(model, chosen.begin)
+    return model
 
 
 def _trained(chosen: argparse.Namespace, name: str) -> Any:

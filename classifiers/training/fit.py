@@ -69,6 +69,12 @@ def device_of(wish: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def mixed(device: str) -> Any:
+    """The arithmetic of training steps on `device`: products in bfloat16 where it has units for them (CUDA, Intel AMX)."""
+    units = device == "cuda" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    return torch.autocast(device, torch.bfloat16, enabled=units)
+
+
 def hard_loss(tensors: dict[str, Any], tokens: Any, topics: Any) -> Any:
     """Against what is marked."""
     marked = token_loss(tokens, tensors["labels"], tensors["unmarked"])
@@ -138,7 +144,7 @@ class Training:
         for group in self._optimizer.param_groups:
             group["lr"] = self._plan.learning_rate * group["factor"] * rate
         tensors = tensors_of(batch, self._device)
-        with torch.autocast(self._device, torch.bfloat16, enabled=self._device == "cuda"):
+        with mixed(self._device):
             tokens, topics = self.model(tensors["ids"], tensors["mask"], tensors["cases"])
         loss = self._loss(tensors, tokens.float(), topics.float())
         self._optimizer.zero_grad(set_to_none=True)
