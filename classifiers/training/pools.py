@@ -24,7 +24,7 @@ _DRAWN_SLOW = 220
 # One in so many values is kept from training.
 _HELD_OUT = 4
 
-# Where people live whose names a locale makes: the country code of `words/cities.txt`. `x_` are lists of ours.
+# Where people live whose names a locale makes: the country code of `words/cities.txt`. `x_` are the lists of `words/names.txt`.
 LOCALES: Final[Mapping[str, str]] = {
     **{name: name[-2:] for name in "en_US en_GB en_AU en_CA en_IN en_IE en_NZ de_DE de_AT de_CH fr_FR fr_CA fr_CH fr_BE".split()},
     **{name: name[-2:] for name in "es_ES es_MX es_AR es_CO es_CL it_IT nl_NL nl_BE pt_BR pt_PT pl_PL cs_CZ sk_SK".split()},
@@ -32,17 +32,26 @@ LOCALES: Final[Mapping[str, str]] = {
     "fil_PH": "PH", "en_NG": "NG", "yo_NG": "NG", "ig_NG": "NG", "ha_NG": "NG", "tw_GH": "NG", "en_KE": "KE", "sw": "KE",
     "zu_ZA": "ZA", "en_PK": "PK", "az_AZ": "RU", "uz_UZ": "RU", "ga_IE": "IE",
     "x_ja": "JP", "x_zh": "CN", "x_ko": "KR", "x_ar": "AE", "x_hi": "IN", "x_ru": "RU", "x_fa": "RU", "x_vi": "VN", "x_th": "ID",
+    "x_cy": "GB", "x_gd": "GB", "x_gx": "GB", "x_af": "US", "x_yi": "US", "x_mi": "NZ", "x_sm": "NZ", "x_dx": "DE", "x_fx": "FR",
+    "x_ix": "IT", "x_mt": "IT", "x_ex": "MX", "x_eu": "ES", "x_ca": "ES", "x_qu": "CL", "x_px": "BR", "x_nx": "NL", "x_sx": "SE",
+    "x_ics": "IS", "x_fi": "FI", "x_et": "EE", "x_lv": "LV", "x_lt": "LT", "x_pl": "PL", "x_cs": "CZ", "x_hu": "HU", "x_sl": "SI",
+    "x_hr": "HR", "x_sq": "HR", "x_mk": "RU", "x_ro": "RO", "x_el": "RU", "x_uk": "RU", "x_hy": "RU", "x_ka": "RU", "x_az": "RU",
+    "x_kk": "RU", "x_uz": "RU", "x_mn": "RU", "x_tr": "TR", "x_ku": "TR", "x_ps": "PK", "x_ur": "PK", "x_bn": "PK", "x_pa": "IN",
+    "x_gu": "IN", "x_ta": "IN", "x_te": "IN", "x_ml": "IN", "x_ne": "IN", "x_si": "IN", "x_my": "ID", "x_id": "ID", "x_ms": "ID",
+    "x_km": "VN", "x_tl": "PH", "x_yue": "CN", "x_he": "AE", "x_am": "KE", "x_so": "KE", "x_sw": "KE", "x_ki": "KE", "x_lg": "KE",
+    "x_ln": "KE", "x_yo": "NG", "x_ig": "NG", "x_ha": "NG", "x_ak": "NG", "x_wo": "NG", "x_zu": "ZA", "x_sn": "ZA", "x_mg": "ZA",
 }  # fmt: skip
 # How often a locale is drawn for an English text, where that is not once.
 _WEIGHTS = {"en_US": 14, "en_GB": 8, "en_AU": 2, "en_CA": 2, "en_IN": 4, "en_IE": 2, "de_DE": 3, "fr_FR": 3, "es_ES": 3}
 _WEIGHTS |= {"es_MX": 3, "it_IT": 2, "nl_NL": 2, "pt_BR": 2, "pl_PL": 2, "tr_TR": 2}
-_WEIGHTS |= {"x_ar": 4, "x_hi": 4, "x_zh": 4, "x_ja": 2, "x_ko": 2, "x_ru": 3, "x_vi": 2}
-# Whose streets and firms stand in for those of a locale that Faker has none for.
+_WEIGHTS |= {"x_ar": 5, "x_hi": 4, "x_zh": 5, "x_ja": 3, "x_ko": 3, "x_ru": 3, "x_vi": 3}
+_WEIGHTS |= {"x_gx": 8, "x_ex": 3, "x_dx": 2, "x_fx": 2, "x_ix": 2, "x_sx": 2, "x_af": 2, "x_ur": 2, "x_gu": 2}
+# Whose streets and firms stand in for those of a locale that Faker has none for, where that is not the first of its country.
 _ADDRESSES_OF = {
     "x_ja": "en_US", "x_zh": "en_CA", "x_ko": "en_AU", "x_ar": "en_GB", "x_hi": "en_IN", "x_ru": "en_IE", "x_fa": "en_GB",
     "x_vi": "vi_VN", "x_th": "en_AU", "et_EE": "fi_FI", "lt_LT": "pl_PL", "lv_LV": "pl_PL", "tr_TR": "de_DE", "is_IS": "da_DK",
     "fr_BE": "fr_FR", "en_NG": "en_GB", "yo_NG": "en_GB", "ig_NG": "en_GB", "ha_NG": "en_GB", "tw_GH": "en_GB",
-    "en_KE": "en_GB", "sw": "en_GB", "en_PK": "en_IN", "uz_UZ": "de_AT", "az_AZ": "de_AT", "ga_IE": "en_IE",
+    "en_KE": "en_GB", "sw": "en_GB", "en_PK": "en_IN", "uz_UZ": "de_AT", "az_AZ": "de_AT", "ga_IE": "en_IE", "x_tl": "en_US",
 }  # fmt: skip
 
 
@@ -121,12 +130,12 @@ def place(locale: str) -> Place:
     """The pools of one locale, the same on every run with the same Faker."""
     people, streets = (
         (_faker(locale) if not locale.startswith("x_") else None),
-        _faker(_ADDRESSES_OF.get(locale, locale)),
+        _faker(_streets_of(locale)),
     )
     given, family = _names(locale, people)
     country = LOCALES[locale]
     cities, regions = named_words("cities")[country], named_words("regions")
-    made_up = _drawn(streets.city, _DRAWN_SLOW // 10) if locale not in _ADDRESSES_OF else []
+    made_up = _drawn(streets.city, _DRAWN_SLOW // 10) if locale == _streets_of(locale) else []
     return Place(
         locale=locale,
         given=pool(given),
@@ -143,8 +152,20 @@ def place(locale: str) -> Place:
 def _names(locale: str, people: Faker | None) -> tuple[Sequence[str], Sequence[str]]:
     if people:
         return _drawn(people.first_name, _DRAWN), _drawn(people.last_name, _DRAWN)
-    lists = named_words("romanised")
+    lists = named_words("names")
     return lists[f"{locale[2:]} given"], lists[f"{locale[2:]} family"]
+
+
+def _streets_of(locale: str) -> str:
+    """The locale of Faker that makes the streets and firms of `locale`."""
+    if locale in _ADDRESSES_OF or not locale.startswith("x_"):
+        return _ADDRESSES_OF.get(locale, locale)
+    own = (
+        name
+        for name, country in LOCALES.items()
+        if country == LOCALES[locale] and not name.startswith("x_") and name not in _ADDRESSES_OF
+    )
+    return next(own, "en_GB")
 
 
 def _faker(locale: str) -> Faker:

@@ -80,7 +80,7 @@ _PARTICLES: Final[Mapping[str, tuple[str, ...]]] = {
     "x": ("al-", "bin ", "El ", "Ben "),
     "en": ("Mc", "Mac", "O'", "St. ", "de ", "van ", "von "),
 }
-_FAMILY_FIRST = frozenset({"x_ja", "x_zh", "x_ko", "x_vi", "vi_VN", "hu_HU"})
+_FAMILY_FIRST = frozenset({"x_ja", "x_zh", "x_yue", "x_ko", "x_vi", "x_km", "vi_VN", "hu_HU", "x_hu"})
 _POSTCODE_FIRST = frozenset("de fr es it nl pl cs sk sv da no nb fi hr sl hu ro et lt lv tr is pt".split())
 _MAIL = "gmail.com outlook.com hotmail.com yahoo.com icloud.com proton.me gmx.de web.de mail.com aol.com".split()
 _USERNAME_WORDS = (
@@ -156,14 +156,14 @@ _ORG_FORMS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 # The lines of `words/organisations.txt` that a kind draws from; for any firm or office none that is called as its town is.
 _KNOWN_ORGS: Final[Mapping[str, str]] = {
-    "org": "technology retail industry finance transport media university agency ngo care",
-    "org.company": "technology retail industry finance transport",
+    "org": "technology retail industry finance transport media university agency ngo care word firm school office group world",
+    "org.company": "technology retail industry finance transport word firm world",
     "org.hospital": "care",
-    "org.school": "university",
+    "org.school": "university school",
     "org.bank": "finance",
-    "org.agency": "agency",
+    "org.agency": "agency office",
     "org.university": "university",
-    "org.club": "club",
+    "org.club": "club group",
     "org.band": "band",
     "org.media": "media",
     "org.ngo": "ngo",
