@@ -215,6 +215,11 @@ class Surroundings:
             self._known = (start, end, tuple(found))
         return self._known[2]
 
+    def any_in(self, start: int, end: int) -> bool:
+        """Whether a phrase in Latin letters begins in `scan[start:end]`."""
+        at = bisect_left(self._starts, start)
+        return at < len(self._starts) and self._starts[at] < end
+
     def any_near(self, start: int, end: int) -> bool:
         """Whether any phrase may stand beside a value somewhere in `scan[start:end]`: quick, and sometimes wrong."""
         at = bisect_left(self._starts, start - REACH_BEFORE)

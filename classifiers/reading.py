@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 from typing import final
 
@@ -20,7 +21,7 @@ from classifiers.jurisdiction import NO_TRACES, Traces, sharers
 from classifiers.labels import HEALTH, HealthLexicon
 from classifiers.meter import Exhausted, Meter
 from classifiers.normalisation import fold
-from classifiers.overlap import FAR, Claim, settle
+from classifiers.overlap import DISTINCTIVE, FAR, Claim, settle
 from classifiers.phones import PhoneFinder
 from classifiers.places import Places, place_table
 from classifiers.residency import markings
@@ -127,7 +128,9 @@ class Reader:
             # What folding left out may have stood beside a marking.
             residency = markings(text, meter, marking_words(hints, text) if len(plain.scan) == len(text) else None)
             self._collect(plain, surroundings, meter, claims)
-            for view in further(plain, meter, hints):
+            sure = sorted(_span(each) for each in claims if _needs_no_word(each.finding))
+            known = partial(_within, sure, plain)
+            for view in further(plain, meter, hints, tells=surroundings.any_in, known=known):
                 self._collect(view, Surroundings(view, self._compiled.lexicon, meter), meter, claims)
         except Exhausted as stop:
             status = stop.status
@@ -167,11 +170,9 @@ class Reader:
         self._judge.expressions(ground)
         digit_runs = self._judge.digits(ground)
         if self._phones is not None and digit_runs:
-            owned = sorted(
-                (each.finding.span.start, each.finding.span.end) for each in claims[first:] if each.finding.validated
-            )
+            owned = sorted(_span(each) for each in claims[first:] if each.finding.validated)
             # What a checksum owns whole is no telephone number.
-            others = [run for run in digit_runs if not _within(owned, view, run)] if owned else digit_runs
+            others = [run for run in digit_runs if not _within(owned, view, *run)] if owned else digit_runs
             for finding in self._phones.search(view, others, owned, meter, floor=self._floor):
                 if finding.permille >= self._floor:
                     _add(claims, Claim(finding=replace(finding, via=view.via) if view.via else finding))
@@ -186,11 +187,19 @@ class Reader:
         return digest.hexdigest()[:16]
 
 
-def _within(spans: Sequence[tuple[int, int]], view: View, run: tuple[int, int]) -> bool:
-    """Whether one of `spans` of the text (sorted) holds all of a run."""
-    start = view.position(run[0])
-    at = bisect_right(spans, (start, _FARTHEST)) - 1
-    return at >= 0 and view.position(run[1] - 1) < spans[at][1]
+def _span(claim: Claim) -> tuple[int, int]:
+    return claim.finding.span.start, claim.finding.span.end
+
+
+def _needs_no_word(finding: Finding) -> bool:
+    return finding.validated or finding.permille >= DISTINCTIVE
+
+
+def _within(spans: Sequence[tuple[int, int]], view: View, start: int, end: int) -> bool:
+    """Whether one of `spans` of the text (sorted) holds all of `view.scan[start:end]`."""
+    first = view.position(start)
+    at = bisect_right(spans, (first, _FARTHEST)) - 1
+    return at >= 0 and view.position(end - 1) < spans[at][1]
 
 
 def _worse(status: DetectionStatus) -> DetectionStatus:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from classifiers.catalogue_page import page, strength
 from classifiers.checks.table import checks, countries
-from classifiers.compiled import CompiledRules, compile_rules, load_compiled
+from classifiers.compiled import compile_rules, load_compiled
 from classifiers.meter import Meter
 from classifiers.reading import Reader
 from classifiers.rules import Rule, load_rules
@@ -64,17 +64,19 @@ def test_command(directory: Path | None, *, as_json: bool) -> int:
     """Runs the examples of the rules below `directory`, the built-in ones where None; returns 0, or 1 when one fails."""
     if directory is not None and not directory.is_dir():
         raise ConfigInvalid("is not a directory", file=str(directory))
-    compiled = load_compiled() if directory is None else _compiled(directory)
-    faults = list(faults_of(compiled))
+    # Compiled rules come without their examples.
+    rules = load_rules() if directory is None else _own(directory)
+    compiled = load_compiled() if directory is None else compile_rules(rules)
+    faults, examples = list(faults_of(rules, Reader(compiled=compiled))), sum(map(_examples, rules))
     if as_json:
-        _write({"ok": not faults, "rules": len(compiled.rules), "faults": [{"rule": r, "fault": f} for r, f in faults]})
+        told = [{"rule": rule_id, "fault": fault} for rule_id, fault in faults]
+        _write({"ok": not faults, "rules": len(rules), "examples": examples, "faults": told})
     else:
         console = console_for(sys.stdout)
         for rule_id, fault in faults:
             console.print(f"{rule_id}: {fault}", markup=False, soft_wrap=True)
-        examples = sum(map(_examples, compiled.rules))
         state = f"{len(faults)} failed" if faults else "all as they should be"
-        console.print(f"{len(compiled.rules)} rules, {examples} examples: {state}", markup=False)
+        console.print(f"{len(rules)} rules, {examples} examples: {state}", markup=False)
     return 1 if faults else 0
 
 
@@ -98,7 +100,7 @@ def page_command() -> int:
 # --- the examples --------------------------------------------------------------------------------------------------
 
 
-def _compiled(directory: Path) -> CompiledRules:
+def _own(directory: Path) -> tuple[Rule, ...]:
     rules = load_rules(directory)
     if not rules:
         raise ConfigInvalid("holds no rule file", file=str(directory))
@@ -108,17 +110,16 @@ def _compiled(directory: Path) -> CompiledRules:
             raise ConfigInvalid(f"rule `{rule.id}`: there is no check `{rule.check}`", file=str(directory))
         if rule.country_by is not None and rule.country_by not in places:
             raise ConfigInvalid(f"rule `{rule.id}`: there is no `country_by` `{rule.country_by}`", file=str(directory))
-    return compile_rules(rules)
+    return rules
 
 
 def _examples(rule: Rule) -> int:
     return len(rule.valid) + len(rule.invalid) + len(rule.found) + len(rule.clean)
 
 
-def faults_of(compiled: CompiledRules) -> Iterator[tuple[str, str]]:
-    """(id of a rule, what is wrong) for each example that is not as it should be."""
-    reader = Reader(compiled=compiled)
-    for rule in compiled.rules:
+def faults_of(rules: Iterable[Rule], reader: Reader) -> Iterator[tuple[str, str]]:
+    """(id of a rule, what is wrong) for each example of `rules` that is not as it should be."""
+    for rule in rules:
         for example in rule.valid:
             if not accepts(rule, example):
                 yield rule.id, f"`{example}` is valid and was not accepted"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+from classifiers.columns import Asked, columns, everywhere, nowhere
 from classifiers.decoding import MAX_DEPTH, Budget, decoded, escapes
 from classifiers.fragments import rejoined
 from classifiers.meter import Meter
@@ -24,13 +25,27 @@ def views(text: str, meter: Meter) -> Iterator[View]:
     yield from further(plain, meter)
 
 
-def further(plain: View, meter: Meter, hints: Collection[str] | None = None) -> Iterator[View]:
-    """What else the text of `plain` can be read as; `hints` are those in it, where that is known. Raises Exhausted."""
+def further(
+    plain: View,
+    meter: Meter,
+    hints: Collection[str] | None = None,
+    *,
+    tells: Asked = everywhere,
+    known: Asked = nowhere,
+) -> Iterator[View]:
+    """What else the text of `plain` can be read as. Raises Exhausted.
+
+    `hints` are those in it; for `tells` and `known` see `columns`. Without them all there could be is read.
+    """
     budget = Budget(len(plain.text), meter)
     for view in _hidden(plain, budget):
         budget.derive(len(view.scan))
         yield view
         yield from _derived(view, budget, 2)
+    table = columns(plain, budget, tells=tells, known=known)
+    if table is not None:
+        budget.derive(len(table.scan))
+        yield table
     yield from _derived(plain, budget, 1, hints)
 
 

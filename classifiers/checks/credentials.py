@@ -277,13 +277,13 @@ _PASSWORD_PLACEHOLDERS = re.compile(
     r"^[a-z_.-]*(?:password|passwd|secret_?key|api_?key|access_?token)[a-z_.-]*[0-9]?$"
 )
 _MASKED = re.compile(r"[*xX.#?_\u2022\x01-]+|<.*>?|\[.*\]?|\{.*\}?")
-_DATE_OR_VERSION = re.compile(r"[0-9]+(?:[-./:][0-9]+)+")
+_DATE_OR_VERSION = re.compile(r"[0-9]+(?:[-./:T][0-9]+)+Z?")
 
 
 # What prose says of passwords with digits in it: methods, versions of products, lengths and times.
 _METHOD = re.compile(
     r"(?:aes|argon|base|bcrypt|blake|des|fido|hmac|http|iso|ldap|md|nist|ntlm|oauth|pbkdf|pci|pkcs|rc|rfc|rsa|saml|scram|"
-    r"scrypt|sha|soc|ssl|tls|totp|utf|wpa|x)[-_]?[0-9].*|[0-9]{1,4}-?(?:bits?|bytes?|char(?:acter)?s?|days?|digits?|hours?|"
+    r"scrypt|sha|soc|ssl|tls|totp|utf|wpa|x)[-_]?[0-9].*|every[0-9]+|[0-9]{1,4}-?(?:bits?|bytes?|char(?:acter)?s?|days?|digits?|hours?|"
     r"letters?|minutes?|months?|steps?|times?|weeks?|words?|years?|zeichen|tage[n]?|caract.res|caratteri|karakters|tekens|"
     r"znak.w|[a-z]+-[a-z-]+)|[0-9]{1,3}-[a-z]+|v?[0-9]+(?:\.[0-9]+)+.*"
 )

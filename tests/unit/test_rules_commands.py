@@ -101,6 +101,14 @@ def test_rules_of_an_operator_are_tested_by_their_examples(tmp_path: Path, capsy
     ] == [fault["fault"] for fault in json.loads(bad[1])["faults"]]
 
 
+def test_the_built_in_rules_are_tested_by_all_their_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    """Compiled rules come without examples; those of the files are what is run."""
+    code, out, _ = ran(capsys, "test", "--json")
+    told = json.loads(out)
+    examples = sum(len(each) for rule in load_rules() for each in (rule.valid, rule.invalid, rule.found, rule.clean))
+    assert (0, True, [], examples) == (code, told["ok"], told["faults"], told["examples"])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
