@@ -67,8 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         "--learning-rate", type=float, help="at its highest (teacher 2e-4, on CUDA 3e-4; student 2e-3)"
     )
     fitting.add_argument("--pieces", type=int, help="pieces of a batch (teacher 1024, on CUDA 32768; student 6144)")
-    fitting.add_argument("--begin", type=Path, metavar="DIR", help="begin with the weights of this exported model")
     fitting.add_argument("--evaluate-every", type=float, default=240, metavar="S", help="seconds between evaluations")
+    beginning = argparse.ArgumentParser(add_help=False)
+    beginning.add_argument("--begin", type=Path, metavar="DIR", help="begin with the weights of this exported model")
     writing = argparse.ArgumentParser(add_help=False)
     writing.add_argument("--model", choices=MODELS, default="student", help="which training to write (%(default)s)")
     writing.add_argument("--version", default="0", help="of the model, in its manifest (%(default)s)")
@@ -85,11 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("prepare", parents=[common], help="cut all texts into arrays")
     for name in ("teacher", "student", "distil"):
-        commands.add_parser(name, parents=[common, fitting], help=f"train: see above ({name})")
+        commands.add_parser(name, parents=[common, fitting, beginning], help=f"train: see above ({name})")
     commands.add_parser("export", parents=[common, writing], help="write the directory of a trained model")
     speed = commands.add_parser("speed", help="measure an exported model on one thread")
     speed.add_argument("directory", type=Path, help="a model directory")
-    commands.add_parser("all", parents=[common, fitting, writing], help="everything, in order")
+    everything = commands.add_parser("all", parents=[common, fitting, writing], help="everything, in order")
+    everything.set_defaults(begin=None)
     return parser
 
 
