@@ -116,7 +116,7 @@ async def test_a_bundle_whose_own_case_fails_is_not_put_in_force(publisher: Publ
 
         publisher.publish("third", "allow/all")
         await until(lambda: swapped == ["third"])
-        await until(lambda: policies.status is not None and policies.status.succeeded_unix_s > 0)
+        await until(lambda: policies.status is not None and policies.status.failing == 0)
 
     well = policies.status
     assert well is not None
