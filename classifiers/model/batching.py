@@ -29,9 +29,8 @@ from governance.frozen import frozen
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Windows whose lengths lie in one step of this many pieces go together; a batch is as long as its longest, rounded up to
-# a few, since each shape that an ONNX Runtime session has not seen costs it a plan.
-_STEP: Final = 16
+# A batch is as long as its longest window, rounded up to a few pieces: each shape that an ONNX Runtime session has not seen
+# costs it a plan.
 _ROUND: Final = 4
 # So many windows of one job go into a batch before the next job has its turn: a megabyte does not stop a sentence.
 _SHARE: Final = 4
@@ -64,13 +63,13 @@ class Scorer(Protocol):
 class BatchLimits:
     """`max_waiting` windows and `max_jobs` jobs at most are held; a batch has `max_pieces` at most, padding included.
 
-    Shorter windows join a batch of longer ones while padding stays under `padding_permille` of it.
+    A window joins a batch of longer ones where it is at most `max_padding` pieces shorter.
     """
 
     max_waiting: Annotated[int, Ge(1), Le(1 << 20)] = 8_192
     max_jobs: Annotated[int, Ge(1), Le(1 << 20)] = 16_384
-    max_pieces: Annotated[int, Ge(1), Le(1 << 22)] = 1_024
-    padding_permille: Annotated[int, Ge(0), Le(1_000)] = 250
+    max_pieces: Annotated[int, Ge(1), Le(1 << 22)] = 512
+    max_padding: Annotated[int, Ge(0), Le(1 << 16)] = 16
     workers: Annotated[int, Ge(1), Le(64)] = 1
 
 
@@ -276,8 +275,8 @@ class Batcher:
             run = _Run(job, next(self._arrivals), waiting)
             self._queues.setdefault(length, deque()).append(run)
 
-    def _length(self, pieces: int, step: int = _STEP) -> int:
-        return min(self._frame.window, -(-(pieces + self._frame.around) // step) * step)
+    def _length(self, pieces: int) -> int:
+        return min(self._frame.window, -(-(pieces + self._frame.around) // _ROUND) * _ROUND)
 
     def _start(self) -> None:
         """Begins the threads. They end with the process even if nobody closes this."""
@@ -302,15 +301,11 @@ class Batcher:
                 return None
             length = min(self._queues, key=lambda each: self._queues[each][0].arrived)
             most = max(1, self._limits.max_pieces // length)
+            shortest = length - self._limits.max_padding
+            items: list[_Item] = []
             ended: list[Job] = []
-            items = self._from(length, most, ended)
-            spare = len(items) * length * self._limits.padding_permille // 1000
-            for shorter in sorted((each for each in self._queues if each < length), reverse=True):
-                number = min(most - len(items), spare // (length - shorter))
-                if number > 0:
-                    more = self._from(shorter, number, ended)
-                    spare -= len(more) * (length - shorter)
-                    items += more
+            for each in sorted((each for each in self._queues if shortest <= each <= length), reverse=True):
+                items += self._from(each, most - len(items), ended)
             return items, ended
 
     def _from(self, length: int, most: int, ended: list[Job]) -> list[_Item]:
@@ -395,7 +390,7 @@ class Batcher:
         frame = self._frame
         before = len(frame.prefix)
         longest = max(work.windows[number].last - work.windows[number].first for _, work, number in items)
-        ids = np.full((len(items), self._length(longest, _ROUND)), frame.padding, dtype=np.int64)
+        ids = np.full((len(items), self._length(longest)), frame.padding, dtype=np.int64)
         mask = np.zeros_like(ids)
         case = np.zeros_like(ids)
         for row, (_, work, number) in enumerate(items):

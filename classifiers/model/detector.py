@@ -65,10 +65,13 @@ def tried(files: ModelFiles, *, execution: Execution | None = None, limits: Batc
 
 
 def limits_for(report: ModelReport) -> BatchLimits:
-    """Small batches for a CPU, which gains little from them and would make others wait; large ones for a GPU, two at a time."""
+    """Small batches for a CPU, which gains little from them and would make others wait; large ones for a GPU, two at a time.
+
+    Padding is worth it up to what a run of its own would cost.
+    """
     if report.provider is Provider.CPU:
-        return BatchLimits()
-    return BatchLimits(max_waiting=65_536, max_pieces=_GPU_PIECES, padding_permille=1_000, workers=2)
+        return BatchLimits(max_padding=report.overhead)
+    return BatchLimits(max_waiting=65_536, max_pieces=_GPU_PIECES, max_padding=report.overhead, workers=2)
 
 
 @final

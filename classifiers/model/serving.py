@@ -100,17 +100,19 @@ class Gathered:
     def _taken(self) -> list[_Waiting]:
         """The next batches that fit one run; at least one, if any waits."""
         taken: list[_Waiting] = []
-        length = rows = 0
+        shortest = longest = rows = 0
         while self._queue:
             first = self._queue[0]
-            longer, more = max(length, first.batch.ids.shape[1]), rows + first.batch.ids.shape[0]
-            if taken and longer * more > self._limits.max_pieces:
+            count, length = first.batch.ids.shape
+            shorter, longer = min(shortest or length, length), max(longest, length)
+            too_many = longer * (rows + count) > self._limits.max_pieces
+            if taken and (too_many or longer - shorter > self._limits.max_padding):
                 break
             self._queue.popleft()
-            self._windows -= len(first.batch.ids)
+            self._windows -= count
             if not first.answer.done():
                 taken.append(first)
-                length, rows = longer, more
+                shortest, longest, rows = shorter, longer, rows + count
         return taken
 
     def _settle(self, together: list[_Waiting], ran: asyncio.Future[list[Answers]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,9 @@ from governance.frozen import frozen
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# A session is tried with windows of so many pieces, and with full ones; the first run of a shape makes its plan.
+_SHORT: Final = 16
+_TRIES: Final = 3
 _CPU: Final = "CPUExecutionProvider"
 _CUDA: Final = "CUDAExecutionProvider"
 _TENSORRT: Final = "TensorrtExecutionProvider"
@@ -52,6 +56,7 @@ class Execution:
 class ModelReport:
     """What is really used, as the session says after it was made. `precision` is that of most bytes of the weights.
 
+    `overhead` is what a run costs beside its arithmetic, in pieces: padding that is longer than that costs more than a run.
     LIMIT: a GPU's session may leave single operations to the CPU; ONNX Runtime tells of them in a profile only.
     """
 
@@ -61,6 +66,7 @@ class ModelReport:
     threads: int
     weights: str
     wanted: Provider
+    overhead: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -100,7 +106,7 @@ def checked(answers: Answers, batch: Batch, widths: tuple[int, int]) -> Answers:
 class ModelSession:
     """Runs a model. Safe between threads on the CPU; `report` says on what it runs.
 
-    Making one runs the model on a window of full length: a vocabulary, positions or labels that do not fit show at the
+    Making one runs the model on windows of full length: a vocabulary, positions or labels that do not fit show at the
     start and not in a request.
     """
 
@@ -116,6 +122,7 @@ class ModelSession:
         self._inputs = _inputs(session, files, name)
         self._outputs = _outputs(session, files, name)
         self._widths = (len(files.manifest.labels), len(files.manifest.topics))
+        overhead = self._tried(files, reader, name)
         self.report = ModelReport(
             provider=used,
             device=f"cuda:{wanted.device}" if self._bound else "cpu",
@@ -123,8 +130,8 @@ class ModelSession:
             threads=wanted.threads,
             weights=name,
             wanted=wanted.provider,
+            overhead=overhead,
         )
-        self._try(files, reader, name)
 
     def run(self, batch: Batch) -> Answers:
         """The answers to `batch`, in its order. Raises BadAnswer, or what ONNX Runtime raises."""
@@ -149,12 +156,15 @@ class ModelSession:
         self._session.run_with_iobinding(binding)
         return list(binding.copy_outputs_to_cpu())
 
-    def _try(self, files: ModelFiles, reader: PieceReader, name: str) -> None:
+    def _tried(self, files: ModelFiles, reader: PieceReader, name: str) -> int:
+        """The overhead of a run, in pieces, told from the fastest of a few short and a few long ones."""
         length = files.manifest.window
         ids = np.full((1, length), max(0, reader.vocabulary - 1), dtype=np.int64)
         ids[0, : len(reader.prefix)] = reader.prefix
         try:
-            self.run(Batch(ids=ids, mask=np.ones_like(ids), case=np.ones_like(ids)))
+            short, long = (
+                min(self._seconds(ids[:, :size]) for _ in range(_TRIES)) for size in (min(_SHORT, length), length)
+            )
         except Exception as error:  # noqa: BLE001 - whatever fails here would fail in every request
             raise _unusable(
                 files,
@@ -162,6 +172,13 @@ class ModelSession:
                 f"a window of {length} pieces cannot be run ({_reason(error)}): check that `window`, `labels`, `topics`"
                 " and tokenizer.json are those of the model",
             ) from None
+        piece = max(long - short, 1e-9) / max(1, length - _SHORT)
+        return max(0, min(length, round(short / piece) - _SHORT))
+
+    def _seconds(self, ids: NDArray[np.int64]) -> float:
+        began = time.perf_counter()
+        self.run(Batch(ids=ids, mask=np.ones_like(ids), case=np.ones_like(ids)))
+        return time.perf_counter() - began
 
 
 def _chosen(files: ModelFiles, wanted: Execution) -> tuple[str, list[Any]]:

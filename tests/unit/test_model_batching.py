@@ -134,20 +134,25 @@ def test_a_batch_is_framed_padded_and_masked(bench: Bench) -> None:
 def test_what_waits_becomes_one_batch(bench: Bench) -> None:
     """While one batch runs others come: they go together, up to the most pieces of a batch."""
     held = bench.hold()
-    jobs = [bench.ask(work(number)) for number in range(10)]
+    jobs = [bench.ask(work(number)) for number in range(40)]
     bench.release(held, *jobs)
 
-    assert [(8, 4), (2, 4)] == bench.lengths()
-    assert [1] * 10 == [job.works[0].answered for job in jobs]
+    assert [(32, 4), (8, 4)] == bench.lengths()
+    assert [1] * 40 == [job.works[0].answered for job in jobs]
 
 
-def test_lengths_keep_to_themselves_while_padding_would_cost_more(bench: Bench) -> None:
-    """A short window joins a long one only while padding stays under a quarter; the oldest goes first."""
+@pytest.mark.parametrize(
+    ("padding", "shapes"), [(0, [(2, 4), (1, 64), (1, 48)]), (16, [(2, 4), (2, 64)]), (60, [(2, 4), (2, 64)])]
+)
+def test_lengths_keep_to_themselves_where_padding_would_cost_more(padding: int, shapes: list[tuple[int, int]]) -> None:
+    """A short window joins a long one only where that lengthens it by no more than the limit; the oldest goes first."""
+    bench = Bench(BatchLimits(max_pieces=128, max_padding=padding))
     held = bench.hold()
     jobs = [bench.ask(work(1)), bench.ask(work(*range(1, 60))), bench.ask(work(*range(1, 45))), bench.ask(work(2))]
     bench.release(held, *jobs)
+    bench.batcher.close()
 
-    assert [(2, 4), (2, 64)] == bench.lengths()
+    assert shapes == bench.lengths()
 
 
 def test_a_long_text_does_not_stop_a_short_one(bench: Bench) -> None:

@@ -279,10 +279,11 @@ class Slow:
         return Answers(tokens=tokens, topics=batch.ids[:, :1].astype(np.float32))
 
 
-async def test_what_waits_goes_together_and_comes_apart_again() -> None:
-    """Four callers need two runs, of which the second is padded; each has its own rows, and who gave up costs nothing."""
+@pytest.mark.parametrize(("padding", "runs"), [(2, [(1, 2), (2, 3)]), (1, [(1, 2), (1, 1), (1, 3)])])
+async def test_what_waits_goes_together_and_comes_apart_again(padding: int, runs: list[tuple[int, int]]) -> None:
+    """In runs of several where padding is worth it; each has its own rows, and who gave up costs nothing."""
     slow = Slow()
-    gathered = Gathered(slow, BatchLimits(max_waiting=6, max_pieces=16))
+    gathered = Gathered(slow, BatchLimits(max_waiting=6, max_pieces=16, max_padding=padding))
     asked = [asyncio.create_task(gathered.run(batch(row))) for row in ([1, 2], [3], [4, 5, 6], [7])]
     await asyncio.sleep(0)
     asked[3].cancel()
@@ -294,7 +295,7 @@ async def test_what_waits_goes_together_and_comes_apart_again() -> None:
 
     assert [[1, 2], [3], [4, 5, 6]] == [each.tokens[0, :, 0].tolist() for each in answers]
     assert [[1], [3], [4]] == [each.topics[0].tolist() for each in answers]
-    assert [(1, 2), (2, 3)] == slow.sizes
+    assert runs == slow.sizes
     gathered.close()
 
 
