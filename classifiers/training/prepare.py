@@ -60,13 +60,14 @@ def _sources(
     data: Path, texts: int, seed: int
 ) -> dict[str, tuple[tuple[str | Path, ...], Callable[[], Iterable[Row]]]]:
     """By name: what its rows depend on, and the rows."""
-    from classifiers.training import generator, sets  # noqa: PLC0415 - Faker takes a second, and not every command needs it
+    from classifiers.training import generator, renamed, sets  # noqa: PLC0415 - Faker takes a second, and not every command needs it
 
     def of_set(name: str) -> Callable[[], Iterable[Row]]:
-        return lambda: sets.rows(name, data)
+        return lambda: renamed.with_renamed(sets.rows(name, data), renamed.COPIES.get(name, 0))
 
     sources: dict[str, tuple[tuple[str | Path, ...], Callable[[], Iterable[Row]]]] = {
-        name: ((data / folder, _HERE / "sets"), of_set(name)) for name, (folder, _) in sets.SETS.items()
+        name: ((data / folder, _HERE / "sets", _HERE / "words"), of_set(name))
+        for name, (folder, _) in sets.SETS.items()
     }
     made = (_HERE / "templates", _HERE / "words", f"{seed}/{texts}")
     sources[TEMPLATES] = (made, lambda: generator.rows(seed, texts))
