@@ -10,6 +10,8 @@ from governance.finding import Category
 
 PHONE_ENTITY = "PHONE_NUMBER"
 _WITHOUT_COUNTRY = "anywhere"
+# An entity of more rules than this has a table of its own.
+_LONGEST_ROW = 12
 _TITLES = {
     Category.NATIONAL_ID: "National identity",
     Category.TAX: "Tax",
@@ -72,11 +74,19 @@ def _section(title: str, rules: Sequence[Rule]) -> Iterator[str]:
     by_entity: dict[tuple[str, str], list[Rule]] = defaultdict(list)
     for rule in rules:
         by_entity[rule.country or "", rule.entity].append(rule)
+    long = {key: group for key, group in by_entity.items() if len(group) > _LONGEST_ROW}
     for (country, entity), group in sorted(by_entity.items()):
-        names = "; ".join(dict.fromkeys(_cell(rule.name) for rule in group))
         where = country or ("by value" if any(rule.country_by for rule in group) else _WITHOUT_COUNTRY)
+        if (country, entity) in long:
+            yield f"| `{entity}` | {where} | [{len(group)} forms](#{entity.lower()}) | {_reported(group)} | |"
+            continue
+        names = "; ".join(dict.fromkeys(_cell(rule.name) for rule in group))
         ids = ", ".join(f"`{rule.id}`" for rule in group)
         yield f"| `{entity}` | {where} | {names} | {_reported(group)} | {ids} |"
+    for (_, entity), group in sorted(long.items()):
+        yield from ("", f"### {entity}", "", "| What it is | Reported | Rule |", "|---|---|---|")
+        for rule in sorted(group, key=lambda each: each.name.casefold()):
+            yield f"| {_cell(rule.name)} | {strength(rule)} | `{rule.id}` |"
 
 
 # (rank, word, meaning)
