@@ -19,6 +19,14 @@ PLAIN_DOMAINS = frozenset(
     "com org net edu gov mil biz eu de fr uk nl ch se dk fi cz hu ro gr pt ie lu sk bg lv ee jp cn kr tw hk nz au br mx ru "
     "ua za il ae sa ke vn sg".split()
 )
+# Top-level names that no registry gives out: those of networks of one's own, and of samples (RFC 2606 and 6761; RFC 6762, appendix
+# G; ICANN board resolution 2024.07.29.06 for `internal`).
+_PRIVATE_DOMAINS = frozenset("local localdomain internal intranet private corp home lan test example invalid".split())
+# Accounts of machines and roles, and words that stand where a log has a name.
+_NO_PERSON = frozenset(
+    "root admin administrator system guest user users test nobody none null unknown daemon operator oracle postgres mysql ubuntu "
+    "debian centos ec2-user pi git www-data nginx apache jenkins ansible backup support service default anonymous invalid the".split()
+)
 # Left of `.net` and `.com` in code and product names.
 _NO_SITES = frozenset(
     "self this cls obj args config model data torch window system asp vb ado app req res ctx np e".split()
@@ -37,7 +45,10 @@ def _domain(host: str) -> bool:
 
 def _email(value: str) -> bool:
     local, _, host = value.rpartition("@")
-    return 0 < len(local) <= 4 * _MAX_LOCAL and not local.startswith(".") and _domain(host)
+    if not 0 < len(local) <= 4 * _MAX_LOCAL or local.startswith("."):
+        return False
+    # Mail goes on inside a firm too.
+    return _domain(host) or host.rpartition(".")[2].lower() in _PRIVATE_DOMAINS
 
 
 def _host_of(value: str) -> str:
@@ -138,6 +149,11 @@ def _username(value: str) -> bool:
     return any(each.isdigit() for each in value)
 
 
+def _logged_username(value: str) -> bool:
+    """Of a person as far as one can tell."""
+    return value.lower() not in _NO_PERSON
+
+
 def _uuid(value: str) -> bool:
     """RFC 9562: a version of 1 to 8 and the variant of the RFC."""
     return value[14] in "12345678" and value[19].lower() in "89ab"
@@ -181,6 +197,7 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "ipv4_no_version": _ipv4_no_version,
     "ipv4_number": _ipv4_number,
     "ipv6": _ipv6,
+    "logged_username": _logged_username,
     "mac": _mac,
     "mac_bare": _mac_bare,
     "plain_domain": _plain_domain,
