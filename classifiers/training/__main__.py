@@ -8,6 +8,7 @@ It is five steps, each of which can be run alone, again, or elsewhere; each take
   distil    trains the small model beside the teacher, from OUT/student where that is there (OUT/distilled)
   export    writes OUT/models/NAME: ONNX in 8 bits, temperatures and thresholds from the dev split, figures from the test
             split, manifest
+  mean      writes the mean of the weights of several trainings, to be exported as those of one
   speed     measures an exported model on one thread
 
 Training stops when its --minutes (or --steps) are spent, and can be stopped at any time: the same command goes on from the
@@ -26,7 +27,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from classifiers.training.tuning import MAX_ALARMS_PER_THOUSAND
+from classifiers.training.tuning import GIVEN_UP, MAX_ALARMS_PER_THOUSAND
 
 MODELS: Final = ("teacher", "student", "distilled")
 # Pieces that are read at once. The student knows no positions: what it learned on shorter texts holds in longer ones.
@@ -82,12 +83,21 @@ def _parser() -> argparse.ArgumentParser:
         default=MAX_ALARMS_PER_THOUSAND,
         help="of 1,000 clean windows, so many may alarm at the thresholds (%(default)s)",
     )
+    writing.add_argument(
+        "--give-up",
+        type=float,
+        default=GIVEN_UP,
+        help="of its F1 on dev, so much a type gives for recall (%(default)s)",
+    )
     writing.add_argument("--half", action="store_true", help="also in float16, for GPUs")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("prepare", parents=[common], help="cut all texts into arrays")
     for name in ("teacher", "student", "distil"):
         commands.add_parser(name, parents=[common, fitting, beginning], help=f"train: see above ({name})")
     commands.add_parser("export", parents=[common, writing], help="write the directory of a trained model")
+    mean = commands.add_parser("mean", help="the mean of the weights of several trainings")
+    mean.add_argument("folders", type=Path, nargs="+", help="folders with weights of trainings, such as OUT/teacher")
+    mean.add_argument("--to", type=Path, required=True, help="folder for their mean, such as OTHER/teacher")
     speed = commands.add_parser("speed", help="measure an exported model on one thread")
     speed.add_argument("directory", type=Path, help="a model directory")
     everything = commands.add_parser("all", parents=[common, fitting, writing], help="everything, in order")
@@ -147,6 +157,7 @@ def _export(chosen: argparse.Namespace) -> None:
         half=chosen.half,
         most=chosen.windows,
         most_alarms=chosen.alarms,
+        given_up=chosen.give_up,
     )
     for split in ("dev", "dev_float32", "test", "test_other_languages"):
         own = metrics[split]
@@ -157,6 +168,12 @@ def _export(chosen: argparse.Namespace) -> None:
             f"  alarms {own['alarms_per_thousand_clean']:.1f} of 1,000 clean"
         )
     print(f"written: {directory}")
+
+
+def _mean(chosen: argparse.Namespace) -> None:
+    from classifiers.training.fit import mean_weights  # noqa: PLC0415
+
+    mean_weights(chosen.folders, chosen.to)
 
 
 def _speed(chosen: argparse.Namespace) -> None:
@@ -277,6 +294,7 @@ _COMMANDS: Final = {
     "student": _student,
     "distil": _distil,
     "export": _export,
+    "mean": _mean,
     "speed": _speed,
     "all": _all,
 }

@@ -21,7 +21,7 @@ from tests.training.pieces import corpus, row, several, tokenizer  # noqa: E402
 # torch's exporter warns of what it calls itself.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 VOCABULARY = 9_000
-SHAPE = StudentShape(vocabulary=VOCABULARY, width=128, inner=160)
+SHAPE = StudentShape(vocabulary=VOCABULARY, width=128, inner=(160,) * 3 + (80,))
 TEACHER = EncoderShape(vocabulary=VOCABULARY, width=128, layers=1, heads=4, inner=160, positions=64)
 
 

@@ -20,7 +20,7 @@ from classifiers.training.student import Student, StudentShape  # noqa: E402
 # torch's exporter warns of what it calls itself.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 VOCABULARY = 9_000
-SHAPE = StudentShape(vocabulary=VOCABULARY, width=128, inner=160)
+SHAPE = StudentShape(vocabulary=VOCABULARY, width=128, inner=(160,) * 3 + (80,))
 TEACHER = EncoderShape(vocabulary=VOCABULARY, width=128, layers=2, heads=4, inner=160, positions=64)
 # Of the largest weight of a column, in 7 bits, half a step; of a row of the vocabulary less.
 _HALF_A_STEP = 0.5 / 63
@@ -63,4 +63,4 @@ def test_a_model_of_another_shape_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="another shape"):
         begin_from_export(Teacher(TEACHER), tmp_path)
     with pytest.raises(ValueError, match="another shape"):
-        begin_from_export(Student(StudentShape(vocabulary=VOCABULARY, width=64, inner=160)), tmp_path)
+        begin_from_export(Student(StudentShape(vocabulary=VOCABULARY, width=64, inner=(160,) * 3 + (80,))), tmp_path)

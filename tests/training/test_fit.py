@@ -15,11 +15,13 @@ from classifiers.training.batches import Mixture, batch_of, case_tables  # noqa:
 from classifiers.training.corpus import Corpus  # noqa: E402
 from classifiers.training.distil import distilled_loss  # noqa: E402
 from classifiers.training.fit import (  # noqa: E402
+    WEIGHTS,
     Plan,
     Training,
     answers_of,
     examiner,
     hard_loss,
+    mean_weights,
     sample_of,
     tensors_of,
     torch_run,
@@ -49,7 +51,7 @@ def made() -> Corpus:
 
 def _student(seed: int = 0) -> Student:
     torch.manual_seed(seed)
-    return Student(StudentShape(vocabulary=len(WORDS), width=16, inner=24, heads=2, per_head=4))
+    return Student(StudentShape(vocabulary=len(WORDS), width=16, inner=(24,) * 3 + (12,), heads=2, per_head=4))
 
 
 def _training(made: Corpus, out: Path, plan: Plan = PLAN, **given) -> Training:
@@ -168,3 +170,17 @@ def test_a_teacher_is_asked_in_a_share_of_the_steps(made: Corpus) -> None:
     same = [torch.equal(loss(batch, *answers), alone) for _ in range(400)]
 
     assert 260 < sum(same) < 340
+
+
+def test_the_mean_of_weights_is_that_of_each_number(tmp_path: Path) -> None:
+    """It can be exported as a training; other shapes are an error."""
+    for name, value in (("a", 1.0), ("b", 3.0)):
+        (tmp_path / name).mkdir()
+        torch.save({"words.weight": torch.full((2, 3), value)}, tmp_path / name / WEIGHTS)
+    mean_weights([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
+    made = torch.load(tmp_path / "both" / WEIGHTS, weights_only=True)
+
+    assert torch.full((2, 3), 2.0).equal(made["words.weight"])
+    torch.save({"words.weight": torch.zeros(2, 4)}, tmp_path / "b" / WEIGHTS)
+    with pytest.raises(ValueError, match="different shapes"):
+        mean_weights([tmp_path / "a", tmp_path / "b"], tmp_path / "both")

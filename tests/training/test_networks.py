@@ -24,7 +24,7 @@ from classifiers.training.rows import LABELS, TOPICS  # noqa: E402
 from classifiers.training.student import Student, StudentShape, begin_from  # noqa: E402
 
 SMALL = EncoderShape(vocabulary=50, width=16, layers=2, heads=2, inner=24, positions=32)
-SMALL_STUDENT = StudentShape(vocabulary=50, width=16, inner=24, heads=2, per_head=4)
+SMALL_STUDENT = StudentShape(vocabulary=50, width=16, inner=(24,) * 3 + (12,), heads=2, per_head=4)
 networks = pytest.mark.parametrize("model", [Teacher(SMALL).eval(), Student(SMALL_STUDENT).eval()])
 
 
@@ -82,7 +82,7 @@ def test_the_teacher_sees_case_once_it_has_learnt_to() -> None:
     assert not teacher.encoder.words.weight.requires_grad
 
 
-def test_the_student_sees_seven_pieces_to_either_side_and_the_whole_text() -> None:
+def test_the_student_sees_eight_pieces_to_either_side_and_the_whole_text() -> None:
     """A change far away is felt through attention alone."""
     student = Student(SMALL_STUDENT).eval()
     ids, mask, case = _inputs(1, 24)
@@ -90,12 +90,13 @@ def test_the_student_sees_seven_pieces_to_either_side_and_the_whole_text() -> No
     other[0, 0] = (other[0, 0] + 1) % 50
     with torch.inference_mode():
         felt = (student(ids, mask, case)[0] - student(other, mask, case)[0]).abs().amax(-1)[0]
-        torch.nn.init.zeros_(student.attention.answer.weight)
+        for each in student.attended.values():
+            torch.nn.init.zeros_(each.attention.answer.weight)
         near = (student(ids, mask, case)[0] - student(other, mask, case)[0]).abs().amax(-1)[0]
 
     assert felt[23] > 0
-    assert [True] * 8 == (near[:8] > 0).tolist()
-    assert not near[8:].any()
+    assert [True] * 9 == (near[:9] > 0).tolist()
+    assert not near[9:].any()
 
 
 def test_a_student_begins_where_words_of_like_meaning_stand_together() -> None:

@@ -16,7 +16,7 @@ from classifiers.training.student import Student, StudentShape  # noqa: E402
 from classifiers.training.temperature import tempered  # noqa: E402
 from tests.training.pieces import corpus, several  # noqa: E402
 
-SHAPE = StudentShape(vocabulary=40, width=64, inner=64, dropout=0.0)
+SHAPE = StudentShape(vocabulary=40, width=64, inner=(64,) * 3 + (32,), dropout=0.0)
 
 
 def _unclear(made: Corpus) -> Corpus:
