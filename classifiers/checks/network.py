@@ -19,9 +19,9 @@ PLAIN_DOMAINS = frozenset(
     "com org net edu gov mil biz eu de fr uk nl ch se dk fi cz hu ro gr pt ie lu sk bg lv ee jp cn kr tw hk nz au br mx ru "
     "ua za il ae sa ke vn sg".split()
 )
-# Top-level names that no registry gives out: those of networks of one's own, and of samples (RFC 2606 and 6761; RFC 6762, appendix
+# Top-level names that no registry gives out: those of networks of one's own, and of samples (RFC 2606 and 6761, but for `invalid`; RFC 6762, appendix
 # G; ICANN board resolution 2024.07.29.06 for `internal`).
-_PRIVATE_DOMAINS = frozenset("local localdomain internal intranet private corp home lan test example invalid".split())
+_PRIVATE_DOMAINS = frozenset("local localdomain internal intranet private corp home lan test example".split())
 # Accounts of machines and roles, and words that stand where a log has a name.
 _NO_PERSON = frozenset(
     "root admin administrator system guest user users test nobody none null unknown daemon operator oracle postgres mysql ubuntu "
