@@ -27,7 +27,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from classifiers.training.tuning import GIVEN_UP, MAX_ALARMS_PER_THOUSAND
+from classifiers.training.tuning import MAX_ALARMS_PER_THOUSAND
 
 MODELS: Final = ("teacher", "student", "distilled")
 # Pieces that are read at once. The student knows no positions: what it learned on shorter texts holds in longer ones.
@@ -82,12 +82,6 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=MAX_ALARMS_PER_THOUSAND,
         help="of 1,000 clean windows, so many may alarm at the thresholds (%(default)s)",
-    )
-    writing.add_argument(
-        "--give-up",
-        type=float,
-        default=GIVEN_UP,
-        help="of its F1 on dev, so much a type gives for recall (%(default)s)",
     )
     writing.add_argument("--half", action="store_true", help="also in float16, for GPUs")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -157,7 +151,6 @@ def _export(chosen: argparse.Namespace) -> None:
         half=chosen.half,
         most=chosen.windows,
         most_alarms=chosen.alarms,
-        given_up=chosen.give_up,
     )
     for split in ("dev", "dev_float32", "test", "test_other_languages"):
         own = metrics[split]

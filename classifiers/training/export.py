@@ -31,7 +31,7 @@ from classifiers.training.fit import answers_of, sample_of, torch_run
 from classifiers.training.quantise import Feeds, Run, measured_ranges, onnx_run, quantised
 from classifiers.training.scoring import Answers, measured
 from classifiers.training.temperature import tempered
-from classifiers.training.tuning import GIVEN_UP, MAX_ALARMS_PER_THOUSAND, tuned
+from classifiers.training.tuning import MAX_ALARMS_PER_THOUSAND, tuned
 from governance.frozen import frozen
 
 FORMAT: Final = "ringfence.model/1"
@@ -89,7 +89,6 @@ def write_model(
     half: bool = False,
     most: int = 4_000,
     most_alarms: float = MAX_ALARMS_PER_THOUSAND,
-    given_up: float = GIVEN_UP,
     tell: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Writes the directory of `model` and gives its metrics: temperatures and thresholds from the dev split, figures from
@@ -97,7 +96,7 @@ def write_model(
 
     Both in the languages of `described`; "test_other_languages" has the figures of the others. "dev_float32" stands
     beside "dev", which is that of 8 bits, at the same thresholds. At most `most` windows of each source are read, and at most
-    `most_alarms` of 1,000 clean ones of dev alarm; `given_up` of its F1 a type gives for recall.
+    `most_alarms` of 1,000 clean ones of dev alarm.
     """
     directory.mkdir(parents=True, exist_ok=True)
 
@@ -122,7 +121,7 @@ def write_model(
         return answers_of(by, corpus, chosen(split, own=own), continues)
 
     dev = answered("dev", batch_run(run))
-    thresholds, topic_thresholds = tuned(dev, most_alarms=most_alarms, given_up=given_up)
+    thresholds, topic_thresholds = tuned(dev, most_alarms=most_alarms)
     metrics = {
         "dev": measured(dev, thresholds, topic_thresholds),
         "dev_float32": measured(answered("dev", torch_run(model, "cpu")), thresholds, topic_thresholds),

@@ -29,18 +29,18 @@ from governance.frozen import frozen
 MAX_ALARMS_PER_THOUSAND: Final = 30.0
 _TRIED: Final = tuple(each / 1000 for each in (*range(100, 500, 50), *range(500, 1000, 25), 985))
 # Of F1, given up for recall: what is missed leaks. A topic misses a whole text or none of it.
-GIVEN_UP: Final = 0.015
+_GIVEN_UP: Final = 0.015
 _GIVEN_UP_OF_TOPICS: Final = 0.005
 
 
 def tuned(
-    answers: Answers, *, most_alarms: float = MAX_ALARMS_PER_THOUSAND, given_up: float = GIVEN_UP
+    answers: Answers, *, most_alarms: float = MAX_ALARMS_PER_THOUSAND
 ) -> tuple[dict[str, float], dict[str, float]]:
     """The threshold of each type and of each topic. A type or topic that `answers` has no example of keeps 0.5."""
-    return tuned_types(answers, most_alarms=most_alarms, given_up=given_up), tuned_topics(answers)
+    return tuned_types(answers, most_alarms=most_alarms), tuned_topics(answers)
 
 
-def tuned_types(answers: Answers, *, most_alarms: float, given_up: float = GIVEN_UP) -> dict[str, float]:
+def tuned_types(answers: Answers, *, most_alarms: float) -> dict[str, float]:
     """By type. Each begins as low as is hardly worse than its best F1; then the one goes up, as far as it takes, that loses
     least for an alarm less, until at most `most_alarms` of 1,000 clean windows have one, or all are as high as they get.
     """
@@ -48,7 +48,7 @@ def tuned_types(answers: Answers, *, most_alarms: float, given_up: float = GIVEN
     there = {kind for at, kind in enumerate(TYPES) if (gold.kind == at).any()}
     outcomes = {threshold: _outcomes(answers, gold, threshold) for threshold in _TRIED}
     chosen = {
-        kind: _lowest({each: outcomes[each][kind].f1 for each in _TRIED}, given_up) if kind in there else 0.5
+        kind: _lowest({each: outcomes[each][kind].f1 for each in _TRIED}, _GIVEN_UP) if kind in there else 0.5
         for kind in TYPES
     }
     while True:
