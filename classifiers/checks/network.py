@@ -19,8 +19,8 @@ PLAIN_DOMAINS = frozenset(
     "com org net edu gov mil biz eu de fr uk nl ch se dk fi cz hu ro gr pt ie lu sk bg lv ee jp cn kr tw hk nz au br mx ru "
     "ua za il ae sa ke vn sg".split()
 )
-# Top-level names that no registry gives out: those of networks of one's own, and of samples (RFC 2606 and 6761, but for `invalid`; RFC 6762, appendix
-# G; ICANN board resolution 2024.07.29.06 for `internal`).
+# Top-level names that no registry gives out: those of networks of one's own (RFC 6762 and its appendix G, and `localdomain` by
+# custom), and of samples (RFC 6761, but for `invalid`).
 _PRIVATE_DOMAINS = frozenset("local localdomain internal intranet private corp home lan test example".split())
 # Accounts of machines and roles, and words that stand where a log has a name.
 _NO_PERSON = frozenset(
@@ -33,22 +33,21 @@ _NO_SITES = frozenset(
 )
 
 
-def _domain(host: str) -> bool:
-    """Whether `host` is a name below a top-level domain. Folded letters of other scripts pass as a top-level domain."""
+def _domain(host: str, *, private: bool = False) -> bool:
+    """Whether `host` is a name below a top-level domain, or, if `private`, below one that no registry gives out. Folded letters of other scripts pass as a top-level domain."""
     name = host.rstrip(".").lower()
     labels = name.split(".")
     if len(labels) < 2 or len(name) > _MAX_HOST or not all(0 < len(label) <= _MAX_LABEL for label in labels):
         return False
     last = labels[-1]
-    return last in top_level_domains() or (len(last) > 1 and all(each >= "\x80" for each in last))
+    known = last in top_level_domains() or (private and last in _PRIVATE_DOMAINS)
+    return known or (len(last) > 1 and all(each >= "\x80" for each in last))
 
 
 def _email(value: str) -> bool:
     local, _, host = value.rpartition("@")
-    if not 0 < len(local) <= 4 * _MAX_LOCAL or local.startswith("."):
-        return False
     # Mail goes on inside a firm too.
-    return _domain(host) or host.rpartition(".")[2].lower() in _PRIVATE_DOMAINS
+    return 0 < len(local) <= 4 * _MAX_LOCAL and not local.startswith(".") and _domain(host, private=True)
 
 
 def _host_of(value: str) -> str:

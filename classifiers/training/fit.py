@@ -222,8 +222,7 @@ class Training:
 def mean_weights(folders: Sequence[Path], out: Path) -> None:
     """Leaves in `out` the mean of the weights of trainings, one of which began where another ended.
 
-    Between such weights the loss hardly rises, and their mean errs less than each (Wortsman et al. 2022, "Model soups",
-    arXiv:2203.05482). Raises ValueError where they are of different shapes, FileNotFoundError where a folder has none.
+    The mean of such weights often errs less than each (Wortsman et al. 2022, "Model soups", arXiv:2203.05482). Raises ValueError where they are of different shapes, FileNotFoundError where a folder has none.
     """
     states = [torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True) for folder in folders]
     shapes = [{name: value.shape for name, value in state.items()} for state in states]

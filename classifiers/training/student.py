@@ -2,8 +2,9 @@
 
 Chosen by measurement on one thread of a machine with AVX2 and without VNNI (`python -m classifiers.training speed`):
 whole convolutions of width 3 as int8 matrix products were faster than depth-wise ones of the same cost in float32, and
-their dilations (1, 2, 4, 1) see eight pieces to either side. An attention layer of two narrow heads costs a tenth, and
-so does the last layer, which reads together what the second of them found.
+one attention layer of two narrow heads cost a tenth. The second attention, and the narrow layer that reads together what
+it found, came later: BENCHMARKS.md has what the model costs with and without them. Dilations (1, 2, 4, 1) see eight
+pieces to either side.
 """
 
 from __future__ import annotations
