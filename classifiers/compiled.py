@@ -219,6 +219,7 @@ def _phrases(rules: Sequence[Rule]) -> tuple[Phrase, ...]:
 def _described(
     rules: Sequence[Rule], merged: Sequence[tuple[str, str, bool]], chosen: Sequence[Form], beside: Sequence[int]
 ) -> dict[str, Any]:
+    sets: dict[frozenset[int], int] = {}
     return {
         "rules": [_described_rule(rule) for rule in rules],
         "expressions": [
@@ -227,7 +228,8 @@ def _described(
         ],
         "beside": list(beside),
         "hints": list(hint_expressions()),
-        "phrases": [[each.text, each.open, sorted(each.rules)] for each in _phrases(rules)],
+        "phrases": [[each.text, each.open, sets.setdefault(each.rules, len(sets))] for each in _phrases(rules)],
+        "phrase_rules": [sorted(each) for each in sets],
     }
 
 
@@ -299,7 +301,8 @@ def _built(
         for length in rule.digits:
             by_length.setdefault(length, []).append(number)
     near = frozen["beside"]
-    known = [Phrase(text=text, open=is_open, rules=frozenset(own)) for text, is_open, own in frozen["phrases"]]
+    sets = [frozenset(own) for own in frozen["phrase_rules"]]
+    known = [Phrase(text, is_open, sets[at]) for text, is_open, at in frozen["phrases"]]
     watched = frozenset(owner for number in near for owner in owners[number])
     parts = _parts(near)
     return CompiledRules(

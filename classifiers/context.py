@@ -5,6 +5,8 @@ blanks. Phrases in Latin letters are looked for in the folded text, in one pass 
 the text as it came, of which no folding is left.
 """
 
+# ruff: noqa: RUF001 - words of many scripts
+
 from __future__ import annotations
 
 import functools
@@ -12,9 +14,8 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import final
+from typing import NamedTuple, final
 
 from classifiers.hints import expressions
 from classifiers.meter import Meter
@@ -37,6 +38,8 @@ REACH_AFTER = 40
 _SHORT = 2
 _REACH_OF_SHORT = 12
 _LONGEST_COMPOUND = 48
+# So many words name what is numbered.
+_TELLING = 2
 # What is charged for looking through the letters of other scripts beside a value.
 _OTHER_MICROS = 12
 
@@ -57,9 +60,9 @@ _WITHOUT_THE_KEY = str.maketrans(
 Near = tuple[tuple[int, frozenset[int]], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phrase:
-    """Words that stand beside values of some rules. `open` lets the last word go on."""
+@final
+class Phrase(NamedTuple):
+    """Words that stand beside values of some rules. `open` lets the last word go on. There are many: made in no time."""
 
     text: str
     open: bool
@@ -80,9 +83,36 @@ def phrases(context: Sequence[Sequence[str]]) -> tuple[Phrase, ...]:
     )
 
 
+# The word for a number, in flat text, and how it is shortened.
+_NUMBER: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("number", "numero", "nummer"), ("no", "nr", "num")),
+    **dict.fromkeys(("numer", "numeru", "numri", "numar", "numarul", "nummeret", "numeris", "numurs"), ("nr", "no")),
+    **dict.fromkeys(("cislo", "stevilka"), ("c", "st", "no")),
+    **dict.fromkeys(("broj", "broja"), ("br", "no")),
+    **dict.fromkeys(("nomor", "nombor", "numara", "numarasi"), ("no",)),
+    **dict.fromkeys(("szam", "szama"), ("sz",)),
+    **dict.fromkeys(("номер", "номера", "нөмірі", "рақами"), ("no",)),
+    **dict.fromkeys(("број", "бројот"), ("бр", "no")),
+    **dict.fromkeys(("αριθμος", "αριθμο", "αριθμου"), ("αρ", "no")),
+}
+
+
 def _spellings(phrase: str) -> set[str]:
-    """`phrase` as folding leaves it: one letter for each in folded text, and two for some where people lack the key."""
-    return {_plain(phrase), _plain(phrase.lower().translate(_WITHOUT_THE_KEY))}
+    """`phrase` as folding leaves it: one letter for each in folded text, two for some where people lack the key, and the word
+    for a number short. At the end of three words and more that word says nothing, and is left out.
+    """
+    written = {_plain(phrase), _plain(phrase.lower().translate(_WITHOUT_THE_KEY))}
+    return {each for text in written for each in _numbered(text.split())}
+
+
+def _numbered(words: list[str]) -> Iterator[str]:
+    if len(words) > _TELLING and words[-1] in _NUMBER:
+        yield " ".join(words[:-1])
+        return
+    yield " ".join(words)
+    for at, word in enumerate(words if len(words) > 1 else ()):
+        for short in _NUMBER.get(word, ()):
+            yield " ".join((*words[:at], short, *words[at + 1 :]))
 
 
 def _plain(text: str) -> str:
@@ -153,7 +183,7 @@ class Lexicon:
         watched: frozenset[int] = frozenset(),
     ) -> None:
         words, latin = latin_words(all_phrases)
-        self.table = Table(words)
+        self._words = words
         self.rules = [each.rules for each in latin]
         self.watched = watched
         self.matters = [not each.rules.isdisjoint(watched) for each in latin]
@@ -168,6 +198,11 @@ class Lexicon:
                 text = phrase.text if _runs_on(phrase.text) else f" {phrase.text}" + " " * (not phrase.open)
                 self.foreign.setdefault(text.strip()[0], []).append((text, phrase.rules))
         self._scripts = re.compile(_scripts({each for phrase in all_phrases for each in phrase.text if each > "\x7f"}))
+
+    @functools.cached_property
+    def table(self) -> Table:
+        """The phrases in Latin letters by their first words, made when first asked for."""
+        return Table(self._words)
 
     def may_be_foreign(self, view: View) -> bool:
         """Whether the text has letters of the scripts in which there are other phrases."""
@@ -192,7 +227,7 @@ class Surroundings:
         self._meter = meter
         self._ascii = not lexicon.foreign or view.text.isascii() or not lexicon.may_be_foreign(view)
         found, self.hints = lexicon.vocabulary.read(flat(view.scan), meter)
-        found += _compounds(view.scan, lexicon.table, meter)
+        found += _compounds(view.scan, lexicon, meter)
         found.sort(key=itemgetter(1))
         self._starts = [start for _, start, _ in found]
         self._hits = found
@@ -279,7 +314,7 @@ class Surroundings:
             yield from heads[letter]
 
 
-def _compounds(scan: bytes, table: Table, meter: Meter) -> list[Hit]:
+def _compounds(scan: bytes, lexicon: Lexicon, meter: Meter) -> list[Hit]:
     """Phrases inside words of several words, as in `userTaxId`."""
     shape = scan.translate(_CASES)
     hits: list[Hit] = []
@@ -293,7 +328,7 @@ def _compounds(scan: bytes, table: Table, meter: Meter) -> list[Hit]:
             word = scan[start:end]
             own = seen.get(word)
             if own is None:
-                own = seen[word] = _inside(word, table)
+                own = seen[word] = _inside(word, lexicon.table)
                 meter.charge(len(word))
             meter.charge(1 + len(own))
             hits += [(number, start + first, start + last) for number, first, last in own]

@@ -116,8 +116,9 @@ class HyperscanVocabulary:
         except hyperscan.error as error:
             raise EngineUnavailable(f"the database cannot be used: {error}") from None
         self._local = threading.local()
+        self._phrases = phrases
         # How to go back from the end of a match: its length where that is known, else its first word and the shortest rest.
-        self._shapes = [_shape(words, is_open=is_open) for words, is_open in phrases]
+        self._shapes: list[tuple[int, bytes, int, bool] | None] = [None] * len(phrases)
         self._hints = list(hints)
 
     def read(self, flattened: bytes, meter: Meter) -> tuple[list[Hit], frozenset[str]]:
@@ -138,7 +139,11 @@ class HyperscanVocabulary:
             if number >= known:
                 hints.add(self._hints[number - known])
                 continue
-            length, first, shortest, is_open = shapes[number]
+            shape = shapes[number]
+            if shape is None:
+                words, runs_on = self._phrases[number]
+                shape = shapes[number] = _shape(words, is_open=runs_on)
+            length, first, shortest, is_open = shape
             start = end - length if length else flattened.rfind(first, 0, end - shortest)
             hits.append((number, start, flattened.index(b" ", end) - 1 if is_open else end - 2))
         return hits, frozenset(hints)

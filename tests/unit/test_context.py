@@ -63,6 +63,11 @@ def distance(text: str, *words: str) -> int:
         ("Fuehrerschein 111222333", "führerschein"),
         ("numer platnika 111222333", "numer płatnika"),
         ("kayit 111222333", "kay\u0131t"),
+        ("Tax No. 111222333", "tax number"),
+        ("tax_nr;111222333", "tax number"),
+        ("health card # 111222333", "health card number"),
+        ("c. prukazu 111222333", "číslo průkazu"),
+        ("паспорт № 111222333", "паспорт номер"),
     ],
 )
 def test_a_phrase_beside_the_value_counts(text, phrase):
@@ -81,6 +86,8 @@ def test_a_phrase_beside_the_value_counts(text, phrase):
         ("bsn" + " " * (REACH_BEFORE + 1) + VALUE, "bsn"),
         (VALUE + " " * REACH_AFTER + "bsn", "bsn"),
         ("теннис 111222333", "ннис"),
+        ("tax 111222333", "tax number"),
+        ("no 111222333", "number"),
         ("пинна 111222333", "инн"),
         ("111222333", "111222333"),
         ("QmFzZTY0YnNuQmFzZTY0YnNuQmFzZTY0YnNuQmFzZTY0Qnx" + "Ab 111222333", "qm fz"),
