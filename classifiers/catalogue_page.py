@@ -50,7 +50,8 @@ def _lines(rules: Sequence[Rule]) -> Iterator[str]:
     yield ""
     yield (
         f"{len(entities)} entities by {len(rules)} rules; rules of {len(countries)} countries. "
-        "Telephone numbers (`PHONE_NUMBER`) of every country are found by their numbering plans, not by a rule."
+        "Telephone numbers (`PHONE_NUMBER`) of every country are found by their numbering plans, not by a rule; street addresses "
+        "in Arabic, Chinese, Cyrillic, Greek, Hebrew, Japanese, Korean and Thai by forms of their own (`classifiers/streets.py`)."
     )
     yield ""
     yield "When a value is reported:"

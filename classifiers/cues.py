@@ -17,6 +17,7 @@ class Said(StrEnum):
     OTHERS = "others"
     ORIGIN = "origin"
     LABEL = "label"
+    NATION = "nation"
 
 
 @final
@@ -37,32 +38,39 @@ class Cue(NamedTuple):
 # Language, who speaks, cues. A `<` cue has the place before it. Cues of scripts without blanks are looked for as they are.
 _CUES = """
 en self: i live in|i live at|i live near|we live in|i'm living in|i am living in|i reside in|we reside in|i am from|i'm from|im from|i come from|we are from|i was born in|i am a resident of|i'm a resident of|i'm based in|i am based in|my home in|my house in|my flat in|my apartment in|my home address in|i moved to|we moved to|i'm originally from|i grew up in|i am a citizen of|i'm a citizen of|my home town is|my hometown is|i currently live in|i now live in|i have lived in|i've lived in
-en others: lives in|lives at|lives near|living in|living at|resides in|resides at|residing in|residing at|is resident in|is a resident of|resident of|is domiciled in|domiciled in|lives with his family in|lives with her family in|who live in|both live in|citizen of|national of|home is in|relocated to|house in|flat in|apartment in
+en others: has lived in|will live in|is relocating to|relocates to|resides near|settled in|lives in|lives at|lives near|living in|living at|resides in|resides at|residing in|residing at|is resident in|is a resident of|resident of|is domiciled in|domiciled in|lives with his family in|lives with her family in|who live in|both live in|citizen of|national of|home is in|relocated to|house in|flat in|apartment in
 en origin: born in|is from|comes from|originally from|patient from|client from|customer from|applicant from|employee from|colleague from|guest from|grew up in|are from|student from|resident in|tenant from|place of birth:|citizenship:|nationality:
+en nation: <citizen|<national|<nationals|<passport holder|nationality:|nationality is|citizenship:|nationality -
 en label: address:|home address is|address is|city:|town:|country:|residence:|country of residence:|ship to:|deliver to|shipping address:|billing address:|street:|location:|address in
 de self: ich wohne in|ich lebe in|wohne in|wohnen wir in|wir wohnen in|wir leben in|ich komme aus|komme aus|ich bin aus|ich stamme aus|ich bin in|meine wohnung in|mein wohnort ist|meine adresse ist|bin wohnhaft in|ich wohne seit|ich wohne derzeit in|lebe in|unsere wohnung in|wohne zurzeit in|wohne jetzt in
 de others: wohnt in|lebt in|wohnhaft in|wohnend in|ansässig in|leben in|wohnen in|wohnt bei|wohnt jetzt in|wohnt seit|gemeldet in|lebt seit|lebt jetzt in|mit wohnsitz in
 de origin: geboren in|kommt aus|stammt aus|patient aus|patientin aus|kunde aus|kundin aus|mieter aus|bewerber aus|bewerberin aus|mitarbeiter aus|mitarbeiterin aus|gebürtig aus|geburtsort:|staatsangehörigkeit:
+de nation: <staatsbürger|<staatsbürgerin|<staatsangehöriger|<staatsangehörige|<staatsangehörigkeit|nationalität:|staatsangehörigkeit:
 de label: adresse:|anschrift:|wohnort:|wohnhaft:|ort:|die adresse lautet|liefern sie an|lieferadresse:|rechnungsadresse:|land:|auf die adresse
 fr self: j'habite à|j'habite au|j'habite en|j'habite|je vis à|je vis en|je vis au|je réside à|je réside en|je viens de|je suis de|nous habitons à|nous habitons en|je suis né à|je suis née à|nous vivons à|nous vivons en|mon adresse est|j'habite actuellement à|mon appartement à
 fr others: habite à|habite au|habite en|habitant à|vit à|vit en|vit au|réside à|réside en|résidant à|résidant en|domicilié à|domiciliée à|domicilié en|demeurant à|demeurant|résidente de|résident de
 fr origin: né à|née à|né en|née en|originaire de|vient de|patient de|patiente de|client de|cliente de|lieu de naissance :|nationalité :
+fr nation: nationalité|citoyen|citoyenne|ressortissant|ressortissante
 fr label: adresse :|adresse:|domicile :|ville :|ville:|pays :|livrer à|adresse de livraison :
 es self: vivo en|resido en|soy de|yo vivo en|vivimos en|nací en|vengo de|mi casa en|mi dirección es|mi domicilio es|me mudé a|resido actualmente en
 es others: vive en|reside en|residente en|domiciliado en|domiciliada en|viven en|con domicilio en|vecino de|vecina de|que vive en|domicilio en|radicado en|radicada en
 es origin: nacido en|nacida en|nació en|es de|viene de|natural de|originario de|originaria de|paciente de|cliente de|procedente de|lugar de nacimiento:|nacionalidad:
+es nation: nacionalidad|ciudadano|ciudadana
 es label: dirección:|direccion:|domicilio:|dirección en|ciudad:|país:|enviar a|entregar en
 it self: abito a|abito in|vivo a|vivo in|risiedo a|risiedo in|sono di|vengo da|abitiamo a|viviamo a|sono nato a|sono nata a|il mio indirizzo è|sono residente a|sono residente in
 it others: abita a|abita in|vive a|vive in|risiede a|risiede in|residente a|residente in|domiciliato a|domiciliata a|abitano a
 it origin: nato a|nata a|originario di|originaria di|viene da|paziente di|luogo di nascita:
+it nation: cittadinanza|nazionalità|cittadino|cittadina
 it label: indirizzo:|residenza:|città:|spedire a|comune di residenza:
 pt self: moro em|moro no|moro na|vivo em|vivo no|vivo na|resido em|resido no|sou de|sou do|sou da|nasci em|moramos em|vivemos em|meu endereço é|a minha morada é
 pt others: mora em|mora no|mora na|vive em|vive no|vive na|reside em|reside no|reside na|residente em|domiciliado em|domiciliada em|moram em|morador de|moradora de
 pt origin: nascido em|nascida em|nasceu em|natural de|é de|vem de|paciente de|cliente de
+pt nation: nacionalidade|cidadão|cidadã
 pt label: endereço:|morada:|cidade:|localidade:|enviar para|entregar em
 nl self: ik woon in|ik woon te|ik woon op|ik woon nu in|ik leef in|woon in|ik kom uit|kom uit|ik ben geboren in|wij wonen in|we wonen in|mijn adres is
 nl others: woont in|woont te|wonend in|wonend te|woonachtig in|woonachtig te|wonen in|woonplaats|verblijft in
 nl origin: geboren in|geboren te|komt uit|afkomstig uit|patiënt uit|klant uit|geboorteplaats:
+nl nation: nationaliteit:
 nl label: adres:|woonadres:|woonplaats:|bezorgen op
 sv self: jag bor i|jag bor på|vi bor i|jag kommer från|jag är från|jag är född i|bor just nu i
 sv others: bor i|bosatt i|boende i
@@ -204,6 +212,13 @@ NEAR_THEM = frozenset(
     ele ela mãe pai filho filha irmão irmã avó avô hij zij ze moeder vader zoon dochter zus broer han hun hon mor far syster bror
     mama tata syn córka ona matka otec hän äitini isäni мама папа сын дочь он она він вона annem babam ibu bapak istri suami
     anyám apám ő αυτός αυτή
+    """.split()
+)
+# Before a noun: what follows is no name.
+ARTICLES = frozenset(
+    """
+    the a an this that these every each no some any it he she they we you who there nobody everybody everyone anyone someone somebody
+    der die das ein eine einen jeder jede kein keine dieser diese es le la les l un une el los las lo il gli o os as um uma de het een
     """.split()
 )
 # What makes a cue a supposition, a translation, a tale.

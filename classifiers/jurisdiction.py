@@ -4,7 +4,7 @@ Evidence of a country is a finding or a trace (see `classifiers.traces`), and ha
 
 1. Of each kind of evidence the heaviest piece counts, once for each country.
 2. The pieces of one country are joined as independent doubts: its score is one less the product of (one less weight). Weak
-   kinds (domain, currency, language, order of a date) count together for `_WEAK_CEILING` at most, and never without another.
+   kinds (domain of a link, currency, language, order of a date) count together for `_WEAK_CEILING` at most, and never without another.
 3. A number whose name or form several countries share counts for the one of them that other evidence supports, where its own
    country has no support at all.
 
@@ -78,6 +78,7 @@ class Kind(StrEnum):
 
     CITY = "city"
     COUNTRY = "country"
+    MAIL_DOMAIN = "mail_domain"
     CCTLD = "cctld"
     CURRENCY = "currency"
     LANGUAGE = "language"

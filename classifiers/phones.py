@@ -28,6 +28,7 @@ DEFAULT_REGIONS = ("US", "GB", "DE", "FR")
 E164_PERMILLE = 850
 # `00` and a country code, in groups; a run of digits may be a number with zeros in front.
 ABROAD_PERMILLE = 700
+UNASSIGNED_PERMILLE = 500
 # Presidio's score for every telephone number.
 NATIONAL_PERMILLE = 400
 # Below what is reported: bare runs of digits, and groups that nothing but their number makes a telephone number.
@@ -36,6 +37,7 @@ BARE_PERMILLE = 300
 CONTEXT_REACH = 64
 _MIN_DIGITS, _MAX_DIGITS = 7, 17
 _MAX_GROUPS = 12
+_FEWEST_GROUPS = 3
 _MAX_TRIMS = 5
 _MAX_TRIES = 8
 _MAX_MEMO = 4096
@@ -62,7 +64,7 @@ _OTHER_KINDS = frozenset(
     b"suivi shipment lottery lotto zahlen numbers meter zahlerstand version build batch ticket case item pin iban konto account "
     b"ssn".split()
 )
-_OTHER_REACH = 32
+_OTHER_REACH = 56
 _MOST_OWN_GROUPS = 5
 _JOINT = re.compile(rb"[^0-9]+")
 _ABROAD = re.compile(rb"\(?00[ )]{0,2}[1-9]")
@@ -73,6 +75,10 @@ _OCTET_BEFORE = re.compile(rb"(?<![0-9A-Za-z])[0-9a-fA-F]{2} {1,2}\Z")
 _OCTET_AFTER = re.compile(rb" {1,2}(?:[a-fA-F][0-9a-fA-F]|[0-9][a-fA-F])(?![0-9A-Za-z])")
 _WORD = re.compile(rb"[A-Za-z]{2,16}")
 _OTHER_WORDS = "电话 電話 手机 手機 携帯 传真 傳真 전화 휴대폰 팩스 телефон тел моб факс τηλέφωνο τηλ هاتف جوال טלפון נייד โทร फ़ोन".split()
+
+_OTHER_KINDS_ELSEWHERE = re.compile(
+    "品番|型番|部品|型号|型號|编号|編號|注文番号|订单|訂單|주문|부품|артикул|заказ", re.IGNORECASE
+)
 
 # Brackets end a run of digits: what stands before the run may belong to the number.
 _LEFT = re.compile(rb"(?:\+ ?)?\(?\+?(?:[0-9]{1,5}[ .\-/]?[()][ .\-/]?){0,3}\(?\Z")
@@ -121,8 +127,13 @@ def phone_table() -> dict[str, Any]:
     return {"codes": codes, "regions": plans}
 
 
+# Kept for films and examples, which no plan has: Ofcom, "Telephone numbers for use in TV and radio drama programmes" (2024).
+_EXAMPLES: Mapping[str, str] = {"GB": "(?:1632960|7700900)[0-9]{3}"}
+
+
 def _plan(metadata: Any) -> dict[str, Any]:
     patterns = [desc.national_number_pattern for kind in _TYPES if (desc := getattr(metadata, kind)) is not None]
+    patterns.append(_EXAMPLES.get(metadata.id, ""))
     return {
         "code": str(metadata.country_code),
         "general": metadata.general_desc.national_number_pattern,
@@ -196,9 +207,13 @@ class _Region:
         """Whether numbers have many lengths, so that groups are everyone's own."""
         return len(self._lengths) > _CLOSED_LENGTHS
 
+    def has_length(self, significant: str) -> bool:
+        """Whether numbers of the plan are as long."""
+        return len(significant) in self._lengths
+
     def owns(self, significant: str) -> bool:
         """Whether the plan has such numbers."""
-        return len(significant) in self._lengths and self._types.fullmatch(significant) is not None
+        return self.has_length(significant) and self._types.fullmatch(significant) is not None
 
     def leads(self, significant: str) -> bool:
         """Whether a number under a shared country code is this region's."""
@@ -356,7 +371,7 @@ class PhoneFinder:
                 owner = self._international(candidate.digits if candidate.plus else candidate.digits[2:])
                 memo[key] = ((owner, owner),) if owner else ()
             if not memo[key]:
-                return None
+                return self._unassigned(view, candidate) if candidate.plus else None
             usual = grouped and not candidate.piece
             score = E164_PERMILLE if candidate.plus else ABROAD_PERMILLE if usual else BARE_PERMILLE
             return self._finding(view, candidate, memo[key][0][1], score, validated=candidate.plus)
@@ -381,6 +396,21 @@ class PhoneFinder:
             usual = not self._other_kind(view, candidate.start)
         score = NATIONAL_PERMILLE if usual else BARE_PERMILLE
         return self._finding(view, candidate, region, score, validated=False)
+
+    def _unassigned(self, view: View, candidate: _Candidate) -> Finding | None:
+        """A number of a length that its country has, in groups behind a plus: ranges are opened faster than tables are kept."""
+        if len(candidate.groups) < _FEWEST_GROUPS or candidate.piece:
+            return None
+        for length in (1, 2, 3):
+            names = self._codes.get(candidate.digits[:length])
+            if names is not None:
+                region = self._regions[names[0]]
+                significant = region.significant(candidate.digits[length:])
+                if not region.has_length(significant):
+                    return None
+                owner = names[0] if len(names) == 1 else ""
+                return self._finding(view, candidate, owner, UNASSIGNED_PERMILLE, validated=False)
+        return None
 
     def _international(self, digits: str) -> str:
         """The region that has the number behind its country code; empty if none has. No code begins with another one."""
@@ -456,7 +486,12 @@ class PhoneFinder:
     def _other_kind(self, view: View, start: int) -> bool:
         """Whether what stands before the number says that it counts something else."""
         before = view.scan[max(0, start - _OTHER_REACH) : start].lower()
-        return b"p/n" in before or b"s/n" in before or not _OTHER_KINDS.isdisjoint(_WORD.findall(before))
+        if b"p/n" in before or b"s/n" in before or not _OTHER_KINDS.isdisjoint(_WORD.findall(before)):
+            return True
+        if view.text.isascii():
+            return False
+        at = view.position(start)
+        return _OTHER_KINDS_ELSEWHERE.search(view.text, max(0, at - _OTHER_REACH), at) is not None
 
     def _named(self, view: View, start: int) -> bool:
         """Whether a word for telephones stands before the number."""

@@ -38,7 +38,7 @@ _WORDS = frozenset(
     elizabeth essen eva florence florida france france georgia gilbert green hall hope independence jackson june lagos la lima
     lincoln lourdes love madison male man marina maria martin mary mesa mercedes mission mobile monte most nancy nice
     norman obama of olive orange paradise pasadena philadelphia phoenix reading republic roses rugby sale salvador san santa
-    santiago sandy same split spring stade superior surprise tours trinidad troy union university van veracruz victoria vista wells
+    santiago sandy same split spring stade superior surprise terrace tours trinidad troy union university van veracruz victoria vista wells
     charlotte dallas chelsea israel jordan chad brooklyn sydney austin orlando sofia sierra aurora carmen dolores paris orleans
     """.split()
 ) - {"paris", "lima", "lagos", "catania", "phoenix", "sydney", "philadelphia", "dallas", "sofia", "israel"}  # fmt: skip
@@ -232,7 +232,7 @@ class Places:
                 at += 1
                 continue
             found = self._longest(text, words[at : at + _MOST_WORDS], declined=declined)
-            if found is None or _STREET.match(text, found.end, min(len(text), end + 24)):
+            if found is None or _is_street(text, found, end):
                 at += 1
                 continue
             found = self._placed_in(text, found)
@@ -259,6 +259,9 @@ class Places:
         """`place`, or the country that the state or country behind it says."""
         if place.whole or not (behind := _BEHIND.match(text, place.end)):
             return place
+        state = _STATE.match(text, place.end)
+        if state is not None and (own := _COUNTRIES_OF_STATES[state.lastgroup or ""]) in place.countries:
+            return Place(start=place.start, end=state.end(), countries=(own,), whole=True)
         words = list(_WORD.finditer(text, behind.end(), min(len(text), behind.end() + 32)))[:3]
         for count in range(len(words), 0, -1):
             name = plain(text[words[0].start() : words[count - 1].end()])
@@ -316,6 +319,12 @@ class Places:
 
 # States of Australia as addresses write them; Vic is a city of Spain as well.
 _STATE_CODES = frozenset(("ACT", "NSW", "QLD", "TAS", "VIC"))
+# States and provinces as they stand behind a city.
+_STATE = re.compile(
+    r", (?:(?P<us>A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])"
+    r"|(?P<ca>AB|BC|MB|N[BLST]|ON|PE|QC|SK|YT))\b"
+)
+_COUNTRIES_OF_STATES: Mapping[str, str] = {"us": "US", "ca": "CA"}
 # Countries that are states of another as well: behind a city that is not theirs.
 _STATES_NAMED_ALIKE = {"georgia": "US"}
 _BEHIND = re.compile(r",? ?\(?")
@@ -324,6 +333,17 @@ _GAP = re.compile(r"\n[ \t]*\n")
 _STREET = re.compile(
     r"(?:er)? (?:Street|St\b|Road|Rd\b|Avenue|Ave\b|Lane|Ln\b|Drive|Boulevard|Blvd|Way|Square|Str\b|Stra(?:ß|ss)e|Platz|Allee|Weg|[0-9]{1,3}[a-z]?\b(?! ?[0-9]))"
 )
+
+
+# Cities whose districts have numbers: `Dublin 2`, `Wien 14`.
+_DISTRICTED = frozenset("bratislava budapest dublin lyon marseille paris prague praha vienna wien".split())
+_DISTRICT = re.compile(r" [0-9]{1,2}(?![0-9A-Za-z])")
+
+
+def _is_street(text: str, place: Place, end: int) -> bool:
+    if plain(text[place.start : place.end]) in _DISTRICTED and _DISTRICT.match(text, place.end):
+        return False
+    return _STREET.match(text, place.end, min(len(text), end + 24)) is not None
 
 
 def _row(text: str, start: int, end: int) -> list[re.Match[str]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import final
 
@@ -17,7 +17,7 @@ from classifiers.compiled import WIDEST_BESIDE, CompiledRules, load_compiled, un
 from classifiers.context import REACH_AFTER, REACH_BEFORE, Near, Surroundings
 from classifiers.digits import numbers, reads_otherwise, runs
 from classifiers.hints import gates, marking_words
-from classifiers.jurisdiction import NO_TRACES, Traces, sharers
+from classifiers.jurisdiction import NO_TRACES, Traces, regions_in_play, sharers
 from classifiers.labels import HEALTH, HealthLexicon
 from classifiers.meter import Exhausted, Meter
 from classifiers.normalisation import fold
@@ -27,9 +27,13 @@ from classifiers.places import Places, place_table
 from classifiers.residency import markings
 from classifiers.rules import CONTEXT_FLOOR
 from classifiers.scanner import Expression, Place, matches
+from classifiers.streets import ENTITY as STREET
+from classifiers.streets import PERMILLE as STREET_PERMILLE
+from classifiers.streets import streets
 from classifiers.traces import Tracer
 from classifiers.view import View
 from classifiers.views import further, views
+from classifiers.weak_signals import spoken_in
 from governance.finding import Category, DetectionStatus, Finding
 
 MAX_FINDINGS = 10_000
@@ -65,6 +69,8 @@ _PLUS = 43
 _FARTHEST = 1 << 62
 _LONGEST_E164 = 20
 _LATIN = "latin-1"
+# A language of many countries: the numbers of so many are looked for.
+_MOST_SPOKEN = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +104,7 @@ class Reader:
         self._floor = floor_permille
         plans = self._compiled.phones
         self._phones = None if plans is None else PhoneFinder.from_table(plans, regions)
+        self._streets = STREET in self.entities and floor_permille <= STREET_PERMILLE
         self._health = HealthLexicon()
         with uncollected():
             self._tracer = Tracer(Places(place_table()), sharers(self._compiled.rules))
@@ -127,11 +134,15 @@ class Reader:
             hints = surroundings.hints
             # What folding left out may have stood beside a marking.
             residency = markings(text, meter, marking_words(hints, text) if len(plain.scan) == len(text) else None)
-            self._collect(plain, surroundings, meter, claims)
+            regions = cache(partial(self._regions, text))
+            self._collect(plain, surroundings, meter, claims, regions)
+            if self._streets:
+                for finding in streets(text, meter):
+                    _add(claims, Claim(finding=finding))
             sure = sorted(_span(each) for each in claims if _needs_no_word(each.finding))
             known = partial(_within, sure, plain)
             for view in further(plain, meter, hints, tells=surroundings.any_in, known=known):
-                self._collect(view, Surroundings(view, self._compiled.lexicon, meter), meter, claims)
+                self._collect(view, Surroundings(view, self._compiled.lexicon, meter), meter, claims, regions)
         except Exhausted as stop:
             status = stop.status
         try:
@@ -160,10 +171,23 @@ class Reader:
         """All claims before the overlap rule. Raises Exhausted."""
         claims: list[Claim] = []
         for view in views(text, meter):
-            self._collect(view, Surroundings(view, self._compiled.lexicon, meter), meter, claims)
+            surroundings = Surroundings(view, self._compiled.lexicon, meter)
+            self._collect(view, surroundings, meter, claims, partial(self._regions, text))
         return tuple(claims)
 
-    def _collect(self, view: View, surroundings: Surroundings, meter: Meter, claims: list[Claim]) -> None:
+    def _regions(self, text: str) -> tuple[str, ...]:
+        """Whose national telephone numbers `text` may hold: those of its language, then the usual ones."""
+        usual = () if self._phones is None else self._phones.regions
+        return regions_in_play(spoken_in(text).split()[:_MOST_SPOKEN], usual)
+
+    def _collect(
+        self,
+        view: View,
+        surroundings: Surroundings,
+        meter: Meter,
+        claims: list[Claim],
+        regions: Callable[[], tuple[str, ...]],
+    ) -> None:
         """Adds what `view` holds to `claims`. Raises Exhausted; what was added stays."""
         ground = _Ground(view=view, surroundings=surroundings, meter=meter, claims=claims)
         first = len(claims)
@@ -173,7 +197,7 @@ class Reader:
             owned = sorted(_span(each) for each in claims[first:] if each.finding.validated)
             # What a checksum owns whole is no telephone number.
             others = [run for run in digit_runs if not _within(owned, view, *run)] if owned else digit_runs
-            for finding in self._phones.search(view, others, owned, meter, floor=self._floor):
+            for finding in self._phones.search(view, others, owned, meter, regions=regions(), floor=self._floor):
                 if finding.permille >= self._floor:
                     _add(claims, Claim(finding=replace(finding, via=view.via) if view.via else finding))
 

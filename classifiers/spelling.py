@@ -85,6 +85,11 @@ _RUN_BEHIND = re.compile(rb"[0 ./-]+")
 _ADDRESS_BROKEN = re.compile(
     rb"(?<=[0-9A-Za-z_%+.\x80-\xff-])@[A-Za-z0-9.-]{0,64}[ \t]?\r?\n[ \t>]{0,8}(?=[A-Za-z0-9])"
 )
+# What stands before the sign is no word of a sentence.
+_LOCAL_BROKEN = re.compile(
+    rb"(?<=[0-9A-Za-z_])[ \t]?\r?\n[ \t>]{0,8}(?=@[A-Za-z0-9-]{1,63}\.[A-Za-z]{2,24}(?![0-9A-Za-z@]))"
+)
+_LOCAL_LONGEST = 64
 MAX_BROKEN_DIGITS = 34
 _CELL_SIGNS = (b",", b";", b"|", b"\t")
 
@@ -135,6 +140,10 @@ def _broken_addresses(scan: bytes) -> Iterator[Change]:
         if domain[-1:] in b"@.-" or b"." not in domain:
             end = match.end()
             yield match.start() + len(domain), end, b"", 0
+    for match in _LOCAL_BROKEN.finditer(scan):
+        before = scan[max(0, match.start() - _LOCAL_LONGEST) : match.start()].split()[-1:]
+        if before and not before[0].isalpha():
+            yield *match.span(), b"", 0
 
 
 # ------------------------------------------------------------------------------------------------- odd separators
@@ -143,8 +152,10 @@ def _broken_addresses(scan: bytes) -> Iterator[Change]:
 _ODD = rb"(?P<odd>_|[ ]{2,3}|\t|[ ][-./][ ]|[ ]?[|,*~:;#][ ]?|--|[ ]?\x01{1,3}[ ]?)"
 # What no table and no thousands have between their numbers.
 _ODDER = _ODD.replace(b",", b"").replace(b"\\t|", b"")
-_ANY = rb"(?:[ ]?(?:[._/:*~|,;#+=-]|->|=>|//|__|--)[ ]?|[ \t\x0b\x0c]{1,3}|[ ]?\x01{1,3}[ ]?)"
-_APART = rb"[^0A-Za-z\n\"'`]{1,4}"
+# Marks of emphasis.
+_MARKS = rb"[ ]?[*_~`]{1,3}[ ]?[*_~`]{0,3}"
+_ANY = rb"(?:%s|[ ]?(?:[._/:*~|,;#+=-]|->|=>|//|__|--)[ ]?|[ \t\x0b\x0c]{1,3}|[ ]?\x01{1,3}[ ]?)" % _MARKS
+_APART = rb"[^0A-Za-z\n\"'`]{1,5}"
 _GROUPS = (
     re.compile(rb"0000%s0000(?P=odd)0000(?P=odd)0{1,7}(?!0)" % _ODD),
     re.compile(rb"000%s00(?P=odd)0000(?!0)" % _ODD.replace(b",", b"")),
@@ -163,6 +174,7 @@ _IBAN = re.compile(rb"AA00(?<![A-Za-z0]AA00)%s[0A]{4}(?:%s[0A]{4}){2,6}(?:%s[0A]
 _E164 = re.compile(rb"\+0{1,3}%s0{1,9}(?:%s0{1,9}){1,5}(?![0A-Za-z])" % ((_ANY,) * 2))
 # With the plus before it.
 _LONGEST_E164 = 16
+_MOST_BELOW = 3
 _LONGEST_IBAN = 34
 # What stands in any number.
 _USUAL = frozenset((b" ", b"-", b".", b"/"))
@@ -215,6 +227,12 @@ def _group_changes(pattern: re.Pattern[bytes], shape: bytes, budget: Budget, bet
             inner = start < match.start() and match.end() < end
             if match[0] not in (b" ", b"-") or not between:
                 yield *match.span(), between if inner else b" ", 0
+        # A line below would make a word of the number and what stands beside it.
+        left, right = shape[:start].rstrip(b"_"), shape[end : end + _MOST_BELOW].lstrip(b"_")
+        if len(left) < start:
+            yield len(left), start, b" ", 0
+        if len(right) < len(shape[end : end + _MOST_BELOW]):
+            yield end, end + len(shape[end : end + _MOST_BELOW]) - len(right), b" ", 0
 
 
 # ----------------------------------------------------------------------------------------------- letters for digits
@@ -264,18 +282,18 @@ def _posing_changes(scan: bytes, classes: bytes, budget: Budget) -> Iterator[Cha
 # ------------------------------------------------------------------------------------------------- `[at]`, `dot`
 
 _AT_WORDS = "at arroba arobase klammeraffe chiocciola apenstaartje kukac zavinac malpa".split()
-_DOT_WORDS = "dot punkt punto point ponto punt piste kropka tecka".split()
+_DOT_WORDS = "dot punkt punto point ponto punt piste kropka tecka period".split()
 _OR_AT, _OR_DOT = "|".join(_AT_WORDS).encode(), "|".join(_DOT_WORDS).encode()
 _BRACKETED = {
     opening: re.compile(
-        rb"%s%s? ?(?:[Aa@]|[Aa][Tt](?:[ -][Ss]ign)?|%s) ?%s{1,2}"
+        rb"%s%s? ?(?:[Aa@]|[Aa] ?[Tt](?:[ -][Ss]ign)?|%s) ?%s{1,2}"
         % (re.escape(opening), re.escape(opening), _OR_AT, re.escape(closing))
     )
     for opening, closing in ((b"[", b"]"), (b"(", b")"), (b"{", b"}"), (b"<", b">"))
 }
 _BARE = re.compile(rb" ?[ _*/|~-](?:at[ -]sign|%s)[ _*/|~-] ?" % _OR_AT, re.IGNORECASE)
 _DOT = (
-    rb"(?: {0,2}[\[({<]{1,2} ?(?:\.|period|full stop|%s) ?[\])}>]{1,2} {0,2}|[ _*/|~-]{1,2}(?:%s)[ _*/|~-]{1,2}| ?\. ?)"
+    rb"(?: {0,2}[\[({<]{1,2} ?(?:\.|d ?o ?t|full stop|%s) ?[\])}>]{1,2} {0,2}|[ _*/|~-]{1,2}(?:%s)[ _*/|~-]{1,2}| ?\. ?)"
     % (
         _OR_DOT,
         _OR_DOT,
@@ -286,7 +304,7 @@ _HOST = re.compile(rb"[ _-]{0,2}(%s(?:%s%s){1,4})(?![A-Za-z0-9])" % (_LABEL, _DO
 _DOTS = re.compile(_DOT, re.IGNORECASE)
 _LOCAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-"
 AT_WORDS, DOT_WORDS = frozenset(map(str.encode, _AT_WORDS)), frozenset(map(str.encode, _DOT_WORDS))
-_NOT_BESIDE_AT = frozenset((b"point", b"punto", b"ponto"))
+_NOT_BESIDE_AT = frozenset((b"point", b"punto", b"ponto", b"period"))
 # Words before a bare `at` that are not names: "look at example dot com".
 _NO_NAMES = frozenset(
     b"look looking me us them him her it is are was were be been available hosted found visit visited site website page online"
@@ -308,7 +326,40 @@ def dotted(view: View, hints: Collection[str], budget: Budget) -> View | None:
         worded or any(each in scan for each in (b" @", b"@ ", b"[.", b"(.", b"{.", b"[d", b"(d", b"{d", b"[D", b"(D"))
     ):
         signs.update((each.start(), each.end()) for each in budget.counted(re.finditer(b"@", scan)))
-    return changed(view, _dot_changes(scan, sorted(signs)), "at-dot") if signs else None
+    changes = list(_dot_changes(scan, sorted(signs)))
+    if worded or any(each in scan for each in (b"[.", b"(.", b"{.")):
+        changes += _octet_changes(scan, budget)
+    if b"@" in scan and any(each in scan for each in (b"*", b"`", b"~")):
+        changes += _emphasis_changes(scan, budget)
+    return changed(view, disjoint(sorted(changes)), "at-dot") if changes else None
+
+
+_OCTET_DOT = rb"(?: ?[\[({] ?(?:\.|%s) ?[\])}] ?| (?:%s) )" % (_OR_DOT, _OR_DOT)
+_OCTETS = re.compile(rb"(?<![0-9.])[0-9]{1,3}(?:%s[0-9]{1,3}){3}(?![0-9.])" % _OCTET_DOT, re.IGNORECASE)
+_OCTET_DOTS = re.compile(_OCTET_DOT, re.IGNORECASE)
+
+
+def _octet_changes(scan: bytes, budget: Budget) -> Iterator[Change]:
+    """`93[.]184[.]216[.]34`, `81 dot 169 dot 145 dot 78`."""
+    for address in budget.counted(_OCTETS.finditer(scan)):
+        for each in _OCTET_DOTS.finditer(scan, *address.span()):
+            yield *each.span(), b".", 0
+
+
+_EMPHASISED = _LOCAL + b"*`~"
+_MOST_EMPHASISED = 96
+_EMPHASIS = re.compile(rb"(?<=[A-Za-z0-9.])[*`~]{1,3}(?=[A-Za-z0-9.@])|(?<=@)[*`~]{1,3}|[*`~]{1,3}(?=@)")
+
+
+def _emphasis_changes(scan: bytes, budget: Budget) -> Iterator[Change]:
+    """`a**da.lo**we@fast*mail*.com`: marks of emphasis inside an address."""
+    for sign in budget.counted(re.finditer(b"@", scan)):
+        before = scan[max(0, sign.start() - _MOST_EMPHASISED) : sign.start()]
+        behind = scan[sign.end() : sign.end() + _MOST_EMPHASISED]
+        start = sign.start() - len(before) + len(before.rstrip(_EMPHASISED))
+        end = sign.end() + len(behind) - len(behind.lstrip(_EMPHASISED))
+        for each in _EMPHASIS.finditer(scan, start, end):
+            yield *each.span(), b"", 0
 
 
 def _is_prose(sign: bytes, dots: Iterable[re.Match[bytes]]) -> bool:
@@ -361,9 +412,14 @@ _TIMES = {b"double": 2, b"triple": 3, b"doppel": 2, b"doble": 2, b"dubbel": 2}
 _SIGN = {
     **dict.fromkeys((b"dash", b"hyphen", b"minus", b"bindestrich", b"strich", b"tiret", b"guion", b"trattino", b"hifen", b"streepje"), b"-"),
     **dict.fromkeys((b"space", b"leerzeichen", b"espace", b"espacio", b"spazio", b"espaco", b"spatie"), b" "),
-    b"plus": b"+",
+    **dict.fromkeys((b"plus", b"mas", b"piu", b"mais"), b"+"),
 }  # fmt: skip
-SPOKEN_WORDS = frozenset((*_DIGIT, *_TIMES, *_SIGN))
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_TWO_DIGITS = {word.encode(): b"%d" % number for number, word in enumerate(_TEENS, 10)}
+# Before a digit they are one themselves: `forty-nine`.
+_TEN = {word.encode(): b"%d" % number for number, word in enumerate(_TENS, 2)}
+SPOKEN_WORDS = frozenset((*_DIGIT, *_TWO_DIGITS, *_TEN, *_TIMES, *_SIGN))
 FEWEST_SPOKEN = 7
 _FEWEST_WORDS = 4
 _WORD = re.compile(rb"[a-z]+|[0-9]{1,8}")
@@ -422,11 +478,14 @@ _LETTERS = re.compile(rb"(?<![A-Za-z0-9])([A-Z]{2})([ ,.-]{1,2})\Z")
 def _number(scan: bytes, run: list[tuple[int, int, bytes]]) -> Iterator[Change]:
     pieces: list[tuple[int, int, bytes]] = []
     times, since = 1, -1
-    for start, end, word in run:
+    for at, (start, end, word) in enumerate(run):
         if word in _TIMES:
             times, since = _TIMES[word], start
             continue
-        digit = word if word.isdigit() else _DIGIT.get(word)
+        digit = word if word.isdigit() else _DIGIT.get(word) or _TWO_DIGITS.get(word)
+        if word in _TEN:
+            unit = at + 1 < len(run) and run[at + 1][2] in _DIGIT and scan[end : run[at + 1][0]] in (b"-", b" ")
+            digit = _TEN[word] if unit else _TEN[word] + b"0"
         pieces.append((since if since >= 0 else start, end, digit * times if digit else _SIGN[word]))
         times, since = 1, -1
     spoken = sum(not word.isdigit() for _, _, word in run)

@@ -16,7 +16,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import final
 
 from classifiers import weak_signals
-from classifiers.cues import CONCERNED, NEAR_THEM, SUPPOSED, Cue, Said, cues
+from classifiers.cues import ARTICLES, CONCERNED, NEAR_THEM, SUPPOSED, Cue, Said, cues
+from classifiers.demonyms import country_of
 from classifiers.jurisdiction import NO_TRACES, PERSONAL, Kind, Trace, Traces, evidence
 from classifiers.meter import Meter
 from classifiers.places import Place, Places
@@ -27,7 +28,7 @@ MOST_CUES = 64
 MOST_FINDINGS = 32
 _LEAD, _BEHIND, _ADDRESS, _BESIDE = 64, 48, 96, 80
 _SAID_OF_SELF, _SAID_OF_OTHERS, _HEARSAY, _BESIDE_A_NUMBER, _AT_AN_ADDRESS = 620, 560, 250, 250, 560
-_MAIL, _LINK, _CURRENCY, _DATE_ORDER = 300, 150, 150, 100
+_MAIL, _LINK, _CURRENCY, _DATE_ORDER = 420, 150, 150, 100
 _AMBIGUOUS = 450
 _STREET = 300
 _WORD = re.compile(r"[^\W_]+(?:'m)?")
@@ -36,12 +37,21 @@ _FIRM = re.compile(
     r"Oyj|AB|ASA|A/S|ApS|Kft|Zrt|Pty|Pvt|Lda|Ltda|S\.L|SRL|SAS|SARL|headquarters|Headquarters|HQ|Hauptsitz|Firmensitz|siège social|"
     r"registered office|Geschäftsführer|Handelsregister)\b|株式会社|有限公司|주식회사|ООО"
 )
+# A word in capitals that a cue follows, and the word before it; behind it a mark, or `who`.
+_WHO = re.compile(
+    r"(?:([^\W\d_]+)[ ])?([A-Z\u00c0-\u00de\u0100-\u024f][^\W\d_]*(?:['\u2019-][^\W\d_]+)*)"
+    r"(?:,? (?:who|which|and|also|now|currently|still|qui|que|che|die|wie))?[ ,(:]{1,3}\Z"
+)
+# `Mateusz is a Polish`, `Jana Novak, a Czech`.
+_IS_ONE = re.compile(
+    r"[A-Z\u00c0-\u00de][^\W\d_]+(?:,| is| was| ist| est| es| \u00e8| \u00e9)(?: an?| eine?| une?| una?| um)? (?:[^\W\d_]+ ){0,2}\Z"
+)
+_DEMONYM_BEFORE = re.compile(r"([^\W\d_]+(?: [^\W\d_]+)?) \Z")
+_DEMONYM_BEHIND = re.compile(r"(?: ?:| -| is| est| es| (?:de|di)(?= ))? ?([^\W\d_]+)")
 _REACHES = frozenset({"PHONE_NUMBER", "EMAIL_ADDRESS", "IBAN_CODE", "DATE_OF_BIRTH"})
 # Looking for one cue in so many characters is a unit of work.
 _CHARS_PER_UNIT = 16_384
-# Whatever ends a word of ASCII, as a blank.
-_APART = {each: " " for each in range(128) if not chr(each).isalnum()}
-_DOMAINS = frozenset({"EMAIL_ADDRESS", "URL"})
+_MAIL_ADDRESS = "EMAIL_ADDRESS"
 # Categories of numbers beside which the name of a city says where somebody is.
 _NEAR_A_PERSON = PERSONAL | {Category.BANK, Category.CONTACT, Category.ADDRESS}
 
@@ -88,7 +98,7 @@ class Tracer:
             return NO_TRACES
         for trace in _weak(text, findings):
             _keep(heaviest, trace)
-        return Traces(tuple(sorted(heaviest.values())), weak_signals.of_language(_language_words(text), text))
+        return Traces(tuple(sorted(heaviest.values())), weak_signals.spoken_in(text))
 
     def _present(self, text: str) -> frozenset[str]:
         return self._noted.intersection(_WORD.findall(text.casefold()))
@@ -105,6 +115,8 @@ class Tracer:
                 finding.category is Category.ADDRESS and ground.of_a_firm(span.start, span.end)
             ):
                 yield piece
+            elif finding.entity_type == _MAIL_ADDRESS and (code := _domain_of(finding, ground.text)) is not None:
+                yield Trace(code, Kind.MAIL_DOMAIN, _MAIL)
         for place, permille in self._homes(ground, pointing, said, meter):
             weight = permille * _AMBIGUOUS // 1000 if place.ambiguous else permille
             for code in place.countries:
@@ -130,18 +142,20 @@ class Tracer:
     def _home(self, ground: _Ground, cue: Cue, start: int) -> Iterator[tuple[Place, int]]:
         text, end = ground.text, start + len(cue.text)
         weight = ground.weight(cue, start, end)
-        if not cue.gate:
+        if cue.said is Said.NATION:
+            place = ground.nation(cue, start, end)
+        elif not cue.gate:
             place = (
                 self._places.unspaced(text, max(0, start - 12), start, backwards=True)
                 if cue.before
                 else self._unspaced(text, end, 14 if cue.text.endswith((":", "\uff1a", "\u3012")) else 3)
             )
         elif cue.said is Said.LABEL:
-            place = self._places.last(text, end, end + _ADDRESS, declined=cue.declined)
+            place = self._places.last(ground.names, end, end + _ADDRESS, declined=cue.declined)
         elif cue.before:
-            place = self._places.last(text, max(0, start - _BEHIND), start, declined=cue.declined)
+            place = self._places.last(ground.names, max(0, start - _BEHIND), start, declined=cue.declined)
         else:
-            place = self._places.first(text, end, end + _BEHIND, declined=cue.declined)
+            place = self._places.first(ground.names, end, end + _BEHIND, declined=cue.declined)
         if place is not None and weight:
             yield place, weight
 
@@ -176,6 +190,8 @@ class _Ground:
         self.text = text
         # One letter of Unicode becomes two in lower case.
         self.lowered = lowered if len(lowered) == len(text) else text.replace("\u0130", "i").lower()
+        # Who writes no capitals writes none in names.
+        self.names = text.title() if lowered == text and text.isascii() else text
         self._personal = sorted(personal)
 
     def starts(self, cue: Cue) -> Iterator[int]:
@@ -199,12 +215,40 @@ class _Ground:
             return _HEARSAY
         if cue.said is Said.SELF:
             return _SAID_OF_SELF
+        if cue.said is Said.NATION:
+            return self._nation_weight(cue, start, end, lead)
         if cue.said is Said.LABEL:
             return 0 if self.of_a_firm(start, end) else _AT_AN_ADDRESS
-        near = self._near_a_number(start, end) or not lead.isdisjoint(CONCERNED)
-        if near or (cue.said is Said.OTHERS and not lead.isdisjoint(NEAR_THEM)):
+        if not lead.isdisjoint(CONCERNED) or self._near_a_number(start, end):
+            return _SAID_OF_OTHERS
+        if cue.said is Said.OTHERS and (not lead.isdisjoint(NEAR_THEM) or self._of_somebody(start)):
             return _SAID_OF_OTHERS
         return _HEARSAY
+
+    def _of_somebody(self, start: int) -> bool:
+        """Whether the name of a person stands right before `start`, as far as a capital and no article before it tell."""
+        who = _WHO.search(self.text, max(0, start - _LEAD), start)
+        return who is not None and who[2].lower() not in ARTICLES and (who[1] or "").lower() not in ARTICLES
+
+    def _nation_weight(self, cue: Cue, start: int, end: int, lead: set[str]) -> int:
+        """A nationality that stands in a form, or is said of somebody; not one that a question is about."""
+        if not cue.before and ":" in self.text[end - 1 : end + 2]:
+            return _AT_AN_ADDRESS
+        said = not lead.isdisjoint(CONCERNED) or _IS_ONE.search(self.text, max(0, start - _LEAD), start) is not None
+        return _SAID_OF_OTHERS if said else _HEARSAY
+
+    def nation(self, cue: Cue, start: int, end: int) -> Place | None:
+        """The country of the nationality that stands beside `cue`."""
+        pattern = _DEMONYM_BEFORE if cue.before else _DEMONYM_BEHIND
+        match = (
+            pattern.search(self.text, max(0, start - _BEHIND), start) if cue.before else pattern.match(self.text, end)
+        )
+        code = None if match is None else country_of(match[1]) or country_of(match[1].split()[-1])
+        return (
+            None
+            if match is None or code is None
+            else Place(start=match.start(1), end=match.end(1), countries=(code,), whole=True)
+        )
 
     def _near_a_number(self, start: int, end: int) -> bool:
         at = bisect_left(self._personal, start - 2 * _BESIDE)
@@ -218,15 +262,8 @@ class _Ground:
         return CONCERNED.isdisjoint(_WORD.findall(self.lowered, low, high))
 
 
-def _language_words(text: str) -> frozenset[str]:
-    """The words of LANGUAGE_WORDS in `text`."""
-    # Splitting at blanks takes a third of the time that finding words takes.
-    words = text.lower().translate(_APART).split() if text.isascii() else _WORD.findall(text.casefold())
-    return weak_signals.LANGUAGE_WORDS.intersection(words)
-
-
 def _points(finding: Finding) -> bool:
-    return finding.country is not None or finding.category is Category.ADDRESS
+    return finding.country is not None or finding.category is Category.ADDRESS or finding.entity_type == _MAIL_ADDRESS
 
 
 def _personal(finding: Finding) -> bool:
@@ -245,13 +282,18 @@ def _keep(heaviest: dict[tuple[str, str], Trace], trace: Trace) -> None:
         heaviest[trace.country, trace.kind] = trace
 
 
+def _domain_of(finding: Finding, text: str) -> str | None:
+    """The country of the domain of a mail address or URL that stands in `text` as it is."""
+    return None if finding.via else weak_signals.of_domain(text[finding.span.start : finding.span.end])
+
+
 def _weak(text: str, findings: Sequence[Finding]) -> Iterator[Trace]:
     """Traces that count only beside others."""
     for country in weak_signals.of_currencies(text):
         yield Trace(country, Kind.CURRENCY, _CURRENCY)
     for finding in findings[:MOST_FINDINGS]:
         entity, value = finding.entity_type, text[finding.span.start : finding.span.end]
-        if entity in _DOMAINS and not finding.via and (code := weak_signals.of_domain(value)) is not None:
-            yield Trace(code, Kind.CCTLD, _MAIL if entity == "EMAIL_ADDRESS" else _LINK)
+        if entity == "URL" and (code := _domain_of(finding, text)) is not None:
+            yield Trace(code, Kind.CCTLD, _LINK)
         elif entity == "DATE_TIME" and (code := weak_signals.of_date(value)) is not None:
             yield Trace(code, Kind.DATE_ORDER, _DATE_ORDER)

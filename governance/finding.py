@@ -75,7 +75,7 @@ class Label:
 class Jurisdiction:
     """Evidence that a data subject belongs to `code` (ISO 3166-1 alpha-2), read from the content.
 
-    `evidence` are its kinds, sorted: entity types, or `city`, `country`, `cctld`, `currency`, `language`, `date_order`.
+    `evidence` are its kinds, sorted: entity types, or `city`, `country`, `mail_domain`, `cctld`, `currency`, `language`, `date_order`.
     """
 
     code: str

@@ -287,7 +287,7 @@ def _sg_uen_business(value: str) -> bool:
 def _sg_uen_company(value: str) -> bool:
     """A year, five digits and a letter: local companies."""
     return (
-        1800 <= int(value[:4]) <= 2099
+        1880 <= int(value[:4]) <= 2099
         and "ZKCMDNERGWH"[weighted(value, (10, 8, 6, 4, 9, 7, 5, 3, 1)) % 11] == value[9].upper()
     )
 

@@ -393,3 +393,43 @@ def test_benign_texts_raise_no_further_alarms(reader: Reader) -> None:
 
     assert len(texts) >= 300
     assert len(alarms) < 0.005 * len(texts), table(alarms)
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "value"),
+    [
+        ("blocked 203[.]0[.]113[.]77 again", "IP_ADDRESS", "203[.]0[.]113[.]77"),
+        ("it answers on 203 dot 0 dot 113 dot 77 only", "IP_ADDRESS", "203 dot 0 dot 113 dot 77"),
+        ("jane.roe{ a t }example{ d o t }com", "EMAIL_ADDRESS", "jane.roe{ a t }example{ d o t }com"),
+        ("jane.roe AT-SIGN example PERIOD com", "EMAIL_ADDRESS", "jane.roe AT-SIGN example PERIOD com"),
+        ("mail me: jane.roe\n@example.com", "EMAIL_ADDRESS", "jane.roe\n@example.com"),
+        ("j**an**e.roe@ex*ample*.com", "EMAIL_ADDRESS", "j**an**e.roe@ex*ample*.com"),
+        ("card **4111** *1111* __1111__ _1111_", "CREDIT_CARD", "4111** *1111* __1111__ _1111"),
+        ("iban ~~DE89~~ ~~3704~~ ~~0044~~ ~~0532~~ ~~0130~~ ~~00~~", "IBAN_CODE", "DE89~~ ~~3704~~ ~~0044~~ ~~0532~~ ~~0130~~ ~~00"),
+        ("ring +49 `30` **901**820", "PHONE_NUMBER", "+49 `30` **901**820"),
+        ("más tres cuatro nueve uno cuatro dos cero tres cero uno siete", "PHONE_NUMBER", "más tres cuatro nueve uno cuatro dos cero tres cero uno siete"),
+        ("plus forty-nine, thirty, nine oh one, eight two oh", "PHONE_NUMBER", "plus forty-nine, thirty, nine oh one, eight two oh"),
+        ("plus double four, twenty, seven nine four six, oh nine five eight", "PHONE_NUMBER", "plus double four, twenty, seven nine four six, oh nine five eight"),
+    ],
+)  # fmt: skip
+def test_a_value_is_found_where_it_is_written(reader: Reader, text: str, entity: str, value: str) -> None:
+    """Defanged, with marks of emphasis, with tens in words: the finding covers what hides it."""
+    assert [(entity, value)] == [
+        (each.entity_type, text[each.span.start : each.span.end]) for each in found(reader, text)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "versions 1[.]2 and 3[.]4 of it",
+        "arrived at work period. Then at noon period",
+        "thanks a lot\n@example_user for the review",
+        "**12** eggs, *34* spoons, `56` cups and __78__ pans",
+        "twenty, thirty, forty-nine sheep and fifty-one goats",
+        "2 dot 5 and 3 dot 7 are the ratios",
+    ],
+)
+def test_the_same_signs_hide_nothing_elsewhere(reader: Reader, text: str) -> None:
+    """Numbers of other things, and words."""
+    assert () == found(reader, text)

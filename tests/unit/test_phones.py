@@ -195,6 +195,32 @@ def test_a_number_inside_what_another_rule_owns_is_left_to_it(finder: PhoneFinde
     assert [] != found(finder, text)
 
 
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [("+44 7700 900123", "GB"), ("07700 900123", "GB"), ("01632 960 655", "GB"), ("+49 1999 123 4567", "DE")],
+)
+def test_numbers_of_films_and_of_ranges_not_open_yet_are_found(finder: PhoneFinder, text: str, country: str) -> None:
+    """What nobody has today is written in examples, or given out tomorrow."""
+    [(number, found_in, permille, _)] = found(finder, text, regions=("GB",))
+
+    assert (text, country) == (number, found_in)
+    assert permille >= 400
+
+
+@pytest.mark.parametrize("text", ["+49 12", "+999 123 456 789", "+4999999999999", "1 +49 1999 123 4567 8901 2345 678"])
+def test_no_number_of_any_length_a_country_has_is_none(finder: PhoneFinder, text: str) -> None:
+    """A plus and groups are not enough."""
+    assert [] == reported(finder, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["La référence du joint, remplacée par 06-7731-4412", "品番 03-5512-7784 の部品は廃番です。"]
+)
+def test_a_number_of_parts_is_none_of_a_telephone(finder: PhoneFinder, text: str) -> None:
+    """In any script."""
+    assert [] == [each for each in found(finder, text, regions=("FR", "JP")) if each[2] >= 400]
+
+
 def test_national_forms_follow_the_regions_in_play(finder: PhoneFinder) -> None:
     """The same digits are a number in one country and none in another."""
     assert [("020 123 4567", "NL", 400, False)] == found(finder, "020 123 4567", regions=("NL",))

@@ -53,6 +53,22 @@ def test_other_words_are_no_place(text: str):
     assert None is places().first(text, 0, len(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Flat 4, Dublin 8, ring twice", "Dublin"),
+        ("Berlin Street 5", None),
+        ("Cambridge, MA and", "Cambridge, MA"),
+        ("Berlin, DE and", "Berlin"),
+    ],
+)
+def test_what_stands_behind_a_name_says_what_it_names(text: str, place: str | None) -> None:
+    """The number of a district, of a house, the code of a state."""
+    found = places().last(text, 0, len(text))
+
+    assert place == (None if found is None else text[found.start : found.end])
+
+
 def test_the_last_place_of_an_address_is_its_city():
     """Streets named after cities are left out, and what follows an empty line."""
     text = "Berlin Street 5, Leeds\n\nParis"
