@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from enum import IntEnum
 from itertools import takewhile
@@ -19,6 +19,8 @@ FAR = 1 << 20
 # A shape that scores this much without a word beside it counts like one with.
 DISTINCTIVE = 850
 _CARRIER = "URL"
+# Kinds of values in one carrier: what holds more is told by these.
+_MOST_CARRIED = 16
 # Values that are words: what speaks for one says that it is there, and not where it ends.
 WORDS: Final = frozenset(MODEL_NAMES)
 # Parts of addresses that say nothing of their own.
@@ -27,10 +29,13 @@ _PARTS_OF_ADDRESSES = frozenset({"DATE_TIME", "UUID"})
 
 @frozen
 class Claim:
-    """A finding before the rule was applied. `distance` is that of its nearest context word, in characters."""
+    """A finding before the rule was applied. `distance` is that of its nearest context word, in characters; `inner` is where
+    the value stands in what was decoded, since the span of all that one carrier holds is the carrier.
+    """
 
     finding: Finding
     distance: int = FAR
+    inner: tuple[int, int] | None = None
 
 
 class Strength(IntEnum):
@@ -62,6 +67,7 @@ def _rank(claim: Claim) -> tuple[object, ...]:
     return (
         _strength(claim),
         span.start - span.end,
+        0 if claim.inner is None else claim.inner[0] - claim.inner[1],
         -found.permille,
         claim.distance,
         found.country is None,
@@ -70,6 +76,8 @@ def _rank(claim: Claim) -> tuple[object, ...]:
         found.entity_type,
         found.detector,
         found.country or "",
+        found.via,
+        claim.inner or (-1, -1),
     )
 
 
@@ -81,7 +89,12 @@ def merge_same_type(claims: Iterable[Claim]) -> list[Claim]:
     merged: list[Claim] = []
     for claim in sorted(claims, key=_in_order_of_type):
         last = merged[-1] if merged else None
-        if last is None or _kind(last) != _kind(claim) or claim.finding.span.start >= last.finding.span.end:
+        if (
+            last is None
+            or _kind(last) != _kind(claim)
+            or claim.finding.span.start >= last.finding.span.end
+            or (claim.inner is not None and _disjoint(last.inner, claim.inner))
+        ):
             merged.append(claim)
             continue
         best = min(last, claim, key=_rank)
@@ -108,19 +121,25 @@ def settle(claims: Iterable[Claim]) -> tuple[Finding, ...]:
     Verified beats a word beside it beats bare shape; then longer beats shorter, then the higher score, then the nearer
     context word, then one with a country; the loser is dropped. A web address gives way to all but dates in it, so that a
     card number inside a URL is a card number. Where the numbers of two countries look the same, pass the same check and bear
-    the same name, both findings stay: the value cannot decide between them, the rest of the text may.
+    the same name, both findings stay: the value cannot decide between them, the rest of the text may. Values that stand apart
+    in what one carrier holds stay, too, each with the span of the carrier.
     """
     merged = sorted(_without_parts(merge_same_type(claims)), key=_rank)
     taken: list[tuple[int, int]] = []
     kept: list[Claim] = []
+    carried: dict[tuple[int, int], list[Claim]] = {}
     for claim in merged:
         start, end = claim.finding.span.start, claim.finding.span.end
         at = bisect_left(taken, (end, 0))
         if not at or taken[at - 1][1] <= start:
             insort(taken, (start, end))
             kept.append(claim)
-        elif _equal(kept, claim):
+        elif _equal(kept, claim) or _apart(carried.get((start, end), ()), claim):
             kept.append(claim)
+        else:
+            continue
+        if claim.finding.via:
+            carried.setdefault((start, end), []).append(claim)
     return tuple(each.finding for each in sorted(kept, key=_in_order))
 
 
@@ -139,6 +158,21 @@ def _equal(kept: list[Claim], claim: Claim) -> bool:
         and countries.isdisjoint({None, claim.finding.country})
         and claim.finding.country is not None
     )
+
+
+def _apart(others: Collection[Claim], claim: Claim) -> bool:
+    """Whether `others`, which have the span of `claim`, are other values in the same carrier; settled ones are, once more."""
+    return (
+        0 < len(others) < _MOST_CARRIED
+        and claim.finding.entity_type not in {each.finding.entity_type for each in others}
+        and all(each.finding.via == claim.finding.via and _disjoint(each.inner, claim.inner) for each in others)
+    )
+
+
+def _disjoint(one: tuple[int, int] | None, other: tuple[int, int] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one[1] <= other[0] or other[1] <= one[0]
 
 
 def _weight(claim: Claim) -> tuple[object, ...]:

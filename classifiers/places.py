@@ -260,7 +260,9 @@ class Places:
         if place.whole or not (behind := _BEHIND.match(text, place.end)):
             return place
         state = _STATE.match(text, place.end)
-        if state is not None and (own := _COUNTRIES_OF_STATES[state.lastgroup or ""]) in place.countries:
+        if state is not None and (
+            (own := _COUNTRIES_OF_STATES[state.lastgroup or ""]) in place.countries or _ZIP.match(text, state.end())
+        ):
             return Place(start=place.start, end=state.end(), countries=(own,), whole=True)
         words = list(_WORD.finditer(text, behind.end(), min(len(text), behind.end() + 32)))[:3]
         for count in range(len(words), 0, -1):
@@ -324,6 +326,7 @@ _STATE = re.compile(
     r", (?:(?P<us>A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])"
     r"|(?P<ca>AB|BC|MB|N[BLST]|ON|PE|QC|SK|YT))\b"
 )
+_ZIP = re.compile(r",? (?:[0-9]{5}(?![0-9])|[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9])")
 _COUNTRIES_OF_STATES: Mapping[str, str] = {"us": "US", "ca": "CA"}
 # Countries that are states of another as well: behind a city that is not theirs.
 _STATES_NAMED_ALIKE = {"georgia": "US"}

@@ -431,6 +431,7 @@ class _Judge:
                     via=ground.view.via,
                 ),
                 distance=0 if labelled else distance,
+                inner=(start, end) if ground.view.via else None,
             ),
         )
         return _Verdict.ACCEPTED

@@ -159,6 +159,7 @@ _APART = rb"[^0A-Za-z\n\"'`]{1,5}"
 _GROUPS = (
     re.compile(rb"0000%s0000(?P=odd)0000(?P=odd)0{1,7}(?!0)" % _ODD),
     re.compile(rb"000%s00(?P=odd)0000(?!0)" % _ODD.replace(b",", b"")),
+    re.compile(rb"0000%s000000(?P=odd)00000(?!0)" % _ODDER),
     re.compile(rb"0000%s0000%s0000%s0{4,7}(?!0)" % ((_APART,) * 3)),
     re.compile(rb"00%s000(?P=odd)000(?P=odd)000(?!0)" % _ODDER),
     re.compile(rb"0000[)\]][ -]?[(\[]0000[)\]][ -]?[(\[]0000[)\]][ -]?[(\[]0000(?!0)"),
@@ -178,6 +179,7 @@ _MOST_BELOW = 3
 _LONGEST_IBAN = 34
 # What stands in any number.
 _USUAL = frozenset((b" ", b"-", b".", b"/"))
+_USUAL_IN_CODES = frozenset((b" ", b"-"))
 _SEPARATION = re.compile(rb"[^0]+")
 _LETTERED_SEPARATION = re.compile(rb"[^0A+]+")
 _ROW_END = re.compile(rb"0[^0A-Za-z]{0,4}\Z")
@@ -206,7 +208,7 @@ def _lettered_changes(
     for group in budget.counted(pattern.finditer(shape)):
         separations = list(_LETTERED_SEPARATION.finditer(shape, *group.span()))
         length = len(group[0]) - sum(len(each[0]) for each in separations)
-        if length <= most and any(each[0] not in _USUAL for each in separations):
+        if length <= most and any(each[0] not in _USUAL_IN_CODES for each in separations):
             for match in separations:
                 yield *match.span(), b" ", 0
 
@@ -329,11 +331,15 @@ def dotted(view: View, hints: Collection[str], budget: Budget) -> View | None:
     changes = list(_dot_changes(scan, sorted(signs)))
     if worded or any(each in scan for each in (b"[.", b"(.", b"{.")):
         changes += _octet_changes(scan, budget)
+    if b"[:]" in scan:
+        changes += [(*each.span(), each[0][1:-1], 0) for each in budget.counted(_DEFANGED.finditer(scan))]
     if b"@" in scan and any(each in scan for each in (b"*", b"`", b"~")):
         changes += _emphasis_changes(scan, budget)
     return changed(view, disjoint(sorted(changes)), "at-dot") if changes else None
 
 
+# As those write addresses who want nobody to click on them.
+_DEFANGED = re.compile(rb"\[[:./]\]")
 _OCTET_DOT = rb"(?: ?[\[({] ?(?:\.|%s) ?[\])}] ?| (?:%s) )" % (_OR_DOT, _OR_DOT)
 _OCTETS = re.compile(rb"(?<![0-9.])[0-9]{1,3}(?:%s[0-9]{1,3}){3}(?![0-9.])" % _OCTET_DOT, re.IGNORECASE)
 _OCTET_DOTS = re.compile(_OCTET_DOT, re.IGNORECASE)

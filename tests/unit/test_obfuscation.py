@@ -404,6 +404,10 @@ def test_benign_texts_raise_no_further_alarms(reader: Reader) -> None:
         ("jane.roe AT-SIGN example PERIOD com", "EMAIL_ADDRESS", "jane.roe AT-SIGN example PERIOD com"),
         ("mail me: jane.roe\n@example.com", "EMAIL_ADDRESS", "jane.roe\n@example.com"),
         ("j**an**e.roe@ex*ample*.com", "EMAIL_ADDRESS", "j**an**e.roe@ex*ample*.com"),
+        ("amex 3782|822463|10005", "CREDIT_CARD", "3782|822463|10005"),
+        ("goes to DE89/3704/0044/0532/0130/00 then", "IBAN_CODE", "DE89/3704/0044/0532/0130/00"),
+        ("postgres[:]//app[:]s3cr3tPw[at]db[.]example[.]net[:]5432/main", "CONNECTION_STRING", "postgres[:]//app[:]s3cr3tPw[at]db[.]example[.]net[:]5432/main"),
+        ("t=cG9zdGdyZXM6Ly9hcHA6czNjcjN0UHdAZGIuZXhhbXBsZS5uZXQ6NTQzMi9tYWlu", "CONNECTION_STRING", "cG9zdGdyZXM6Ly9hcHA6czNjcjN0UHdAZGIuZXhhbXBsZS5uZXQ6NTQzMi9tYWlu"),
         ("card **4111** *1111* __1111__ _1111_", "CREDIT_CARD", "4111** *1111* __1111__ _1111"),
         ("iban ~~DE89~~ ~~3704~~ ~~0044~~ ~~0532~~ ~~0130~~ ~~00~~", "IBAN_CODE", "DE89~~ ~~3704~~ ~~0044~~ ~~0532~~ ~~0130~~ ~~00"),
         ("ring +49 `30` **901**820", "PHONE_NUMBER", "+49 `30` **901**820"),
@@ -417,6 +421,17 @@ def test_a_value_is_found_where_it_is_written(reader: Reader, text: str, entity:
     assert [(entity, value)] == [
         (each.entity_type, text[each.span.start : each.span.end]) for each in found(reader, text)
     ]
+
+
+def test_all_kinds_of_values_in_one_carrier_are_reported(reader: Reader) -> None:
+    """Each with the span of the carrier; what is part of another is not."""
+    carrier = encoded(json.dumps({"mail": EMAIL, "card": CARD, "db": "postgres://app:s3cr3tPw@db.example.net/main"}))
+    kinds = {
+        (each.entity_type, f"see {carrier} "[each.span.start : each.span.end])
+        for each in found(reader, f"see {carrier} ")
+    }
+
+    assert {(kind, carrier) for kind in ("CONNECTION_STRING", "CREDIT_CARD", "EMAIL_ADDRESS")} == kinds
 
 
 @pytest.mark.parametrize(

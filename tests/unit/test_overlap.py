@@ -15,7 +15,16 @@ from governance.segment import Span
 
 
 def claim(
-    entity: str, start: int, end: int, permille: int = 500, *, validated=False, distance=FAR, via="", country=None
+    entity: str,
+    start: int,
+    end: int,
+    permille: int = 500,
+    *,
+    validated=False,
+    distance=FAR,
+    via="",
+    country=None,
+    inner=None,
 ) -> Claim:
     return Claim(
         finding=Finding(
@@ -29,6 +38,7 @@ def claim(
             country=country,
         ),
         distance=distance,
+        inner=inner,
     )
 
 
@@ -93,11 +103,32 @@ def test_equal_shapes_do_not_both_remain():
     assert ["CZ"] == [each.country for each in settle(rivals)]
 
 
+def test_values_that_stand_apart_in_one_carrier_all_remain():
+    """One of a kind, and none that is part of another; settling again changes nothing."""
+    mail = claim("MAIL", 0, 90, 1000, via="base64", inner=(5, 25), validated=True)
+    card = claim("CARD", 0, 90, 900, via="base64", inner=(30, 46), validated=True)
+    part = claim("DATE", 0, 90, 1000, via="base64", inner=(32, 40), validated=True)
+    again = claim("MAIL", 0, 90, 1000, via="base64", inner=(60, 70), validated=True)
+    settled = settle([mail, card, part, again])
+
+    assert ["CARD", "MAIL"] == [each.entity_type for each in settled]
+    assert settled == settle(Claim(finding=each) for each in settled)
+    assert 1 == len(settle([mail, claim("CARD", 0, 90, 900, via="hex", inner=(30, 46), validated=True)]))
+
+
 spans = st.tuples(st.integers(0, 60), st.integers(1, 20))
 claims = st.lists(
     st.builds(
-        lambda entity, at, permille, validated, distance, country: claim(
-            entity, at[0], at[0] + at[1], permille, validated=validated, distance=distance, country=country
+        lambda entity, at, permille, validated, distance, country, inner: claim(
+            entity,
+            at[0],
+            at[0] + at[1],
+            permille,
+            validated=validated,
+            distance=distance,
+            country=country,
+            via="" if inner is None else "hex",
+            inner=inner and (inner, inner + 4),
         ),
         st.sampled_from("ABC"),
         spans,
@@ -105,6 +136,7 @@ claims = st.lists(
         st.booleans(),
         st.sampled_from([FAR, 1, 5]),
         st.sampled_from([None, "CZ", "SK"]),
+        st.sampled_from([None, 1, 3, 9]),
     ),
     max_size=25,
 )
@@ -112,14 +144,15 @@ claims = st.lists(
 
 @given(many=claims, seed=st.randoms())
 def test_nothing_overlaps_and_the_order_of_claims_does_not_matter(many, seed):
-    """The result depends on the claims alone; what overlaps is the same value, of two countries."""
+    """The result depends on the claims alone; what overlaps is the same value, of two countries, or in the same carrier."""
     shuffled = list(many)
     seed.shuffle(shuffled)
     settled = settle(many)
 
     assert settled == settle(shuffled)
     assert all(
-        left.span.end <= right.span.start or (left.span == right.span and left.country != right.country)
+        left.span.end <= right.span.start
+        or (left.span == right.span and (left.country != right.country or left.via == right.via == "hex"))
         for left, right in pairwise(settled)
     )
     assert bool(many) == bool(settled)

@@ -60,6 +60,7 @@ def test_other_words_are_no_place(text: str):
         ("Berlin Street 5", None),
         ("Cambridge, MA and", "Cambridge, MA"),
         ("Berlin, DE and", "Berlin"),
+        ("Paris, TX 75460", "Paris, TX"),
     ],
 )
 def test_what_stands_behind_a_name_says_what_it_names(text: str, place: str | None) -> None:
