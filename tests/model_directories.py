@@ -69,6 +69,7 @@ class Model:
     poisoned: str = ""
     rows: int = len(VOCABULARY)
     tokenizer: bytes = b""
+    names: bytes = b""
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -77,6 +78,8 @@ def write(directory: Path, model: Model | None = None) -> Path:
     made = model or Model()
     directory.mkdir(parents=True, exist_ok=True)
     files = {"model.onnx": onnx_bytes(made), "tokenizer.json": made.tokenizer or tokenizer_bytes()}
+    if made.names:
+        files["names.txt"] = made.names
     for name, content in files.items():
         (directory / name).write_bytes(content)
     (directory / "manifest.json").write_text(json.dumps(stated(files) | made.manifest))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
+
+from classifiers.model.names import KINDS
 
 
 class Case(IntEnum):
@@ -13,6 +16,11 @@ class Case(IntEnum):
     TITLE = 2
     UPPER = 3
     MIXED = 4
+
+
+# What a piece is known as counts in steps of CASES: a model that is told of names takes numbers below CASES_AND_NAMES.
+CASES: Final = len(Case)
+CASES_AND_NAMES: Final = CASES * KINDS
 
 
 def case_of(original: str) -> int:

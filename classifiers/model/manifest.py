@@ -3,6 +3,7 @@
 model.onnx        the weights
 model.fp16.onnx   the same in half precision, for GPUs (optional)
 tokenizer.json    how text becomes pieces
+names.txt         the names that the model is told of (optional)
 manifest.json     all of Manifest
 """
 
@@ -28,6 +29,7 @@ MANIFEST_FILE: Final = "manifest.json"
 TOKENIZER_FILE: Final = "tokenizer.json"
 WEIGHTS_FILE: Final = "model.onnx"
 HALF_FILE: Final = "model.fp16.onnx"
+NAMES_FILE: Final = "names.txt"
 
 TYPES: Final = (
     *("PERSON", "LOCATION", "ADDRESS", "ORGANIZATION", "DATE_TIME"),
@@ -105,7 +107,8 @@ class Manifest:
 
 @frozen
 class ModelFiles:
-    """A model whose files are what the manifest says. `weights` are by file name; `digest` is that of the manifest.
+    """A model whose files are what the manifest says. `weights` are by file name; `digest` is that of the manifest; `names`
+    are those that the model is told of, empty where it is not.
 
     The bytes are those that were hashed: nothing is read a second time.
     """
@@ -115,6 +118,7 @@ class ModelFiles:
     digest: str
     tokenizer: bytes
     weights: Mapping[str, bytes]
+    names: bytes = b""
 
     @property
     def version(self) -> str:
@@ -136,6 +140,7 @@ def read_model(directory: Path) -> ModelFiles:
         digest=hashlib.sha256(raw).hexdigest(),
         tokenizer=content[TOKENIZER_FILE],
         weights={name: data for name, data in content.items() if name.endswith(".onnx")},
+        names=content.get(NAMES_FILE, b""),
     )
 
 

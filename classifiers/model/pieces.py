@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 
-from classifiers.model.case import Case, case_of
-from classifiers.model.manifest import TOKENIZER_FILE, ModelFiles, ModelUnusable
+from classifiers.model.case import CASES, CASES_AND_NAMES, Case, case_of
+from classifiers.model.manifest import NAMES_FILE, TOKENIZER_FILE, ModelFiles, ModelUnusable
+from classifiers.model.names import KnownNames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,8 +38,8 @@ _PADDING = ("[PAD]", "<pad>", "<|padding|>", "<|endoftext|>")
 class Pieces:
     """The pieces of one text, one row each, in order.
 
-    `starts` and `ends` are code points of the text, half open; neither ever decreases. `words` numbers the words, from 0
-    without a gap. `read_chars` is less than the text is long where the deadline cut it short.
+    `starts` and `ends` are code points of the text, half open; neither ever decreases. `case` is a Case, and CASES times what
+    the word is known as where the model is told. `words` numbers the words, from 0 without a gap. `read_chars` is less than the text is long where the deadline cut it short.
     """
 
     ids: NDArray[np.int32]
@@ -57,10 +58,11 @@ class PieceReader:
     """Turns text into pieces. Safe between threads.
 
     Padding, truncation and special pieces in the text are off, whatever the file says: text is read to its end, and
-    text that spells `[SEP]` is text. `prefix` and `suffix` are the ids that stand around a window, `padding` fills one.
+    text that spells `[SEP]` is text. `prefix` and `suffix` are the ids that stand around a window, `padding` fills one;
+    `cases` is the number of different answers in `Pieces.case`.
     """
 
-    def __init__(self, tokenizer: bytes) -> None:
+    def __init__(self, tokenizer: bytes, names: KnownNames | None = None) -> None:
         """Raises ValueError, without content, where `tokenizer` is no tokenizer.json."""
         from tokenizers import Tokenizer  # noqa: PLC0415 - slow to import, and only who has a model needs it
 
@@ -76,6 +78,8 @@ class PieceReader:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._tokenizer.encode_special_tokens = True
+        self._names = names
+        self.cases = CASES if names is None else CASES_AND_NAMES
         self._whole_words = type(self._tokenizer.model).__name__ == "WordPiece"
         self.padding = int(filling["pad_id"]) if filling else self._id_of_padding()
         self.prefix, self.suffix = self._around()
@@ -93,7 +97,7 @@ class PieceReader:
             part = clean[start:end]
             if self._whole_words and not part.isascii():
                 part = without_pictures(part)
-            parts.append(_pieces(part, start, self._tokenizer.encode(part, add_special_tokens=False)))
+            parts.append(_pieces(part, start, self._tokenizer.encode(part, add_special_tokens=False), self._names))
         return _joined(parts)
 
     def _id_of_padding(self) -> int:
@@ -113,7 +117,13 @@ def piece_reader(files: ModelFiles) -> PieceReader:
     """The reader of a model. Raises ModelUnusable."""
     where = f"model directory `{files.directory}`, `{TOKENIZER_FILE}`"
     try:
-        reader = PieceReader(files.tokenizer)
+        names = KnownNames(files.names) if files.names else None
+    except ValueError as error:
+        raise ModelUnusable(
+            f"model directory `{files.directory}`, `{NAMES_FILE}`: {error}: get the files of one version again"
+        ) from None
+    try:
+        reader = PieceReader(files.tokenizer, names)
     except ValueError as error:
         raise ModelUnusable(
             f"{where}: it is no tokenizer ({error}): export it with the Hugging Face library `tokenizers`"
@@ -159,17 +169,31 @@ def _last(text: str, start: int, end: int, wanted: Callable[[str], bool]) -> int
     return next((place for place in range(end - 1, start - 1, -1) if wanted(text[place])), None)
 
 
-def _pieces(text: str, offset: int, encoding: Any) -> Pieces:
+def names_of(
+    text: str, spans: Sequence[tuple[int, int]], starts_word: NDArray[np.int32], names: KnownNames
+) -> NDArray[np.uint8]:
+    """What the word of each piece is known as, in steps of CASES: uint8[pieces]. Pieces stand at `spans`; 1 begins a word."""
+    if not len(spans):
+        return np.zeros(0, dtype=np.uint8)
+    firsts = np.flatnonzero(starts_word)
+    lasts = np.append(firsts[1:], len(spans)) - 1
+    known = names.known(text, [spans[at][0] for at in firsts.tolist()], [spans[at][1] for at in lasts.tolist()])
+    return np.repeat(known * np.uint8(CASES), lasts - firsts + 1)
+
+
+def _pieces(text: str, offset: int, encoding: Any, names: KnownNames | None) -> Pieces:
     """The pieces of one chunk, which begins at `offset`."""
     spans: list[tuple[int, int]] = encoding.offsets
     places = np.array(spans, dtype=np.int32).reshape(-1, 2) + np.int32(offset)
     word_ids: list[int | None] = encoding.word_ids
     known = _of_ascii(text, spans, word_ids) if text.isascii() else None
     if known is None:
-        starts_word = np.fromiter(_starts_of_words(text, spans, word_ids), dtype=np.int32, count=len(spans))
+        starts_word = starts_of_words(text, spans, word_ids)
         case = np.array([case_of(text[start:end]) for start, end in spans], dtype=np.uint8)
     else:
         starts_word, case = known
+    if names is not None:
+        case = case + names_of(text, spans, starts_word, names)
     return Pieces(
         ids=np.array(encoding.ids, dtype=np.int32),
         starts=np.ascontiguousarray(places[:, 0]),
@@ -183,7 +207,7 @@ def _pieces(text: str, offset: int, encoding: Any) -> Pieces:
 def _of_ascii(
     text: str, spans: list[tuple[int, int]], word_ids: list[int | None]
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8]] | None:
-    """What `_starts_of_words` and `case_of` say of the pieces of a text in ASCII, in a tenth of the time.
+    """What `starts_of_words` and `case_of` say of the pieces of a text in ASCII, in a tenth of the time.
 
     None where the tokenizer dropped something inside a word, which only they understand.
     """
@@ -230,7 +254,12 @@ def _joined(parts: list[Pieces]) -> Pieces:
     )
 
 
-def _starts_of_words(text: str, places: list[tuple[int, int]], word_ids: list[int | None]) -> Iterator[bool]:
+def starts_of_words(text: str, spans: Sequence[tuple[int, int]], word_ids: Sequence[int | None]) -> NDArray[np.int32]:
+    """1 for each piece that begins a word, else 0: int32[pieces]."""
+    return np.fromiter(_starts_of_words(text, spans, word_ids), dtype=np.int32, count=len(spans))
+
+
+def _starts_of_words(text: str, places: Sequence[tuple[int, int]], word_ids: Sequence[int | None]) -> Iterator[bool]:
     """Of each piece, whether a new word begins with it: one that touches the last of the same word goes on with it.
 
     Tokenizers that split at spaces alone put `Smith,` into one word, and a sentence of Chinese: the text decides as well.

@@ -161,7 +161,7 @@ class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]
     def __init__(self, files: ModelFiles, gathered: Gathered) -> None:
         """Raises ModelUnusable."""
         self._files, self._gathered = files, gathered
-        self._vocabulary = piece_reader(files).vocabulary
+        self._reader = piece_reader(files)
         self._outputs = outputs_of(files.manifest.kind)
 
     async def ServerLive(self, _: Any, __: Any) -> Any:  # noqa: N802 - the protocol's name
@@ -201,7 +201,10 @@ class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]
             await context.abort(grpc.StatusCode.NOT_FOUND, "another version of the model is served")
         try:
             window = self._files.manifest.window
-            batch = batch_of(request, most=_MOST_PIECES, window=window, vocabulary=self._vocabulary)
+            reader = self._reader
+            batch = batch_of(
+                request, most=_MOST_PIECES, window=window, vocabulary=reader.vocabulary, cases=reader.cases
+            )
         except BadTensor as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise

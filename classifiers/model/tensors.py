@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from open_inference.grpc import protocol
 
-from classifiers.model.case import Case
 from classifiers.model.session import Answers, Batch
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def infer_request(
     return request
 
 
-def batch_of(request: Any, *, most: int, window: int, vocabulary: int) -> Batch:
+def batch_of(request: Any, *, most: int, window: int, vocabulary: int, cases: int) -> Batch:
     """The batch that a ModelInferRequest holds: at most `most` pieces in windows of at most `window`. Raises BadTensor.
 
     No number is beyond what the model knows: it would fail, and with it the batches of others in the same run.
@@ -68,7 +67,7 @@ def batch_of(request: Any, *, most: int, window: int, vocabulary: int) -> Batch:
         raise BadTensor(f"a batch is 1 to {most} pieces in windows of 1 to {window}")
     if mask.shape != ids.shape or case.shape != ids.shape or any(each.dtype.kind != "i" for each in (ids, mask, case)):
         raise BadTensor("the inputs are whole numbers of one shape")
-    for array, beyond in ((ids, vocabulary), (mask, 2), (case, len(Case))):
+    for array, beyond in ((ids, vocabulary), (mask, 2), (case, cases)):
         if array.min() < 0 or array.max() >= beyond:
             raise BadTensor("a number is beyond what the model knows")
     return Batch(ids=ids.astype(np.int64), mask=mask.astype(np.int64), case=case.astype(np.int64))

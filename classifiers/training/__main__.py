@@ -27,6 +27,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from classifiers.model.case import CASES
 from classifiers.training.tuning import MAX_ALARMS_PER_THOUSAND
 
 MODELS: Final = ("teacher", "student", "distilled")
@@ -134,6 +135,7 @@ def _distil(chosen: argparse.Namespace) -> None:
 def _export(chosen: argparse.Namespace) -> None:
     from classifiers.training.corpus import base_directory, load_tokenizer  # noqa: PLC0415
     from classifiers.training.export import Described, write_model  # noqa: PLC0415
+    from classifiers.training.known import names_file  # noqa: PLC0415
     from classifiers.training.scoring import continuations  # noqa: PLC0415
 
     corpus, base = _corpus(chosen), base_directory(chosen.base)
@@ -148,6 +150,7 @@ def _export(chosen: argparse.Namespace) -> None:
         corpus=corpus,
         continues=continuations(load_tokenizer(base)),
         tokenizer_file=base / "tokenizer.json",
+        names=names_file(),
         half=chosen.half,
         most=chosen.windows,
         most_alarms=chosen.alarms,
@@ -179,7 +182,7 @@ def _speed(chosen: argparse.Namespace) -> None:
         feeds = {
             "input_ids": chance.integers(1_000, 30_000, shape),
             "attention_mask": np.ones(shape, np.int64),
-            "case": chance.integers(0, 5, shape),
+            "case": chance.integers(0, CASES, shape),
         }
         best, until = float("inf"), time.monotonic() + 1
         while time.monotonic() < until:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from classifiers.model.case import case_of
+from classifiers.model.case import CASES, case_of
 from classifiers.training.corpus import IGNORED, Corpus, piece_id
+from classifiers.training.scoring import continuations
 from governance.frozen import frozen
 
 # Of the texts of a step, by source, or source and language: (of the marked half, of the clean half). Weights, not per
@@ -44,6 +45,9 @@ SHARES: Final[Mapping[str, tuple[float, float]]] = {
 _OTHER_SHARE: Final = (1.0, 1.0)
 # How often a whole text loses its capitals, is written in capitals, and how often a piece of it is hidden.
 LOWERED, RAISED, HIDDEN = 0.15, 0.03, 0.03
+# How often nothing is told of the names in a text, how often of some, and of which share of its words then not: made-up
+# texts hold known names alone, and a model that saw nothing else would take a name that is not known for none.
+UNTOLD, PARTLY, UNTOLD_WORDS = 0.2, 0.45, 0.4
 CHUNK_TEXTS: Final = 8_192
 _ROUND: Final = 8
 
@@ -66,10 +70,13 @@ class Batch:
 
 @frozen
 class CaseTables:
-    """The case of every piece of the vocabulary when its text is written in small letters, and in capitals."""
+    """The case of every piece of the vocabulary when its text is written in small letters, and in capitals, and whether the
+    piece goes on with a word.
+    """
 
     lowered: NDArray[np.uint8]
     raised: NDArray[np.uint8]
+    continues: NDArray[np.bool_]
     hidden_id: int
 
 
@@ -91,10 +98,12 @@ class Mixture:
 
     def _varied(self, batch: Batch, chance: np.random.Generator) -> Batch:
         kind = chance.random(len(batch.ids))[:, None]
-        lettered = batch.cases > 0
-        cases = np.where(lettered & (kind < LOWERED), self._tables.lowered[batch.ids], batch.cases)
+        names, case = np.divmod(batch.cases, CASES)
+        lettered = case > 0
+        case = np.where(lettered & (kind < LOWERED), self._tables.lowered[batch.ids], case)
         raised = lettered & (kind > 1 - RAISED)
-        cases = np.where(raised, self._tables.raised[batch.ids], cases)
+        case = np.where(raised, self._tables.raised[batch.ids], case)
+        cases = case + CASES * np.where(self._untold(batch, chance), 0, names)
         hidden = (chance.random(batch.ids.shape) < HIDDEN) & (batch.labels != IGNORED)
         return Batch(
             ids=np.where(hidden, self._tables.hidden_id, batch.ids),
@@ -105,6 +114,13 @@ class Mixture:
             topics=batch.topics,
             windows=batch.windows,
         )
+
+    def _untold(self, batch: Batch, chance: np.random.Generator) -> NDArray[np.bool_]:
+        """Of which pieces the model is not told what their word is known as: of all of a word, or none."""
+        text = chance.random(len(batch.ids))[:, None]
+        words = np.cumsum(~self._tables.continues[batch.ids], axis=1)
+        untold = np.take_along_axis(chance.random(words.shape), words - 1, axis=1) < UNTOLD_WORDS
+        return np.asarray((text < UNTOLD) | (untold & (text < UNTOLD + PARTLY)))
 
 
 @frozen
@@ -122,6 +138,7 @@ def case_tables(tokenizer: Tokenizer) -> CaseTables:
         # A piece that is not in the vocabulary has letters all the same.
         lowered=np.array([max(1, case_of(text.lower())) for text in texts], np.uint8),
         raised=np.array([max(1, case_of(text.upper())) for text in texts], np.uint8),
+        continues=continuations(tokenizer),
         hidden_id=piece_id(tokenizer, "[UNK]"),
     )
 

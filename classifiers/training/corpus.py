@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from classifiers.model.case import case_of
-from classifiers.model.pieces import without_pictures
+from classifiers.model.names import KnownNames
+from classifiers.model.pieces import names_of, starts_of_words, without_pictures
 from classifiers.training.rows import LABELS, TOPICS, TYPES, Row, split_of
 from governance.frozen import frozen
 
@@ -123,11 +124,11 @@ def piece_id(tokenizer: Tokenizer, piece: str) -> int:
     return number
 
 
-def corpus_of(rows: Iterable[Row], tokenizer: Tokenizer, *, window: int = WINDOW) -> Corpus:
+def corpus_of(rows: Iterable[Row], tokenizer: Tokenizer, names: KnownNames, *, window: int = WINDOW) -> Corpus:
     """`rows` in their order, cut into windows of at most `window` pieces. Texts without a single piece are left out."""
     pending = iter(rows)
     together = iter(lambda: list(islice(pending, _TOGETHER)), [])
-    return _packed(chain.from_iterable(_cut(each, tokenizer, window) for each in together))
+    return _packed(chain.from_iterable(_cut(each, tokenizer, names, window) for each in together))
 
 
 def joined(corpora: Sequence[Corpus]) -> Corpus:
@@ -191,7 +192,7 @@ def load(file: Path) -> Corpus:
 _ARRAYS: Final = ("ids", "cases", "labels", "starts", "unmarked", "topics", "sources", "languages", "splits")
 
 
-def _cut(rows: Sequence[Row], tokenizer: Tokenizer, window: int) -> Iterator[_Window]:
+def _cut(rows: Sequence[Row], tokenizer: Tokenizer, names: KnownNames, window: int) -> Iterator[_Window]:
     first, last = piece_id(tokenizer, "[CLS]"), piece_id(tokenizer, "[SEP]")
     for row, encoding in zip(
         rows,
@@ -199,7 +200,8 @@ def _cut(rows: Sequence[Row], tokenizer: Tokenizer, window: int) -> Iterator[_Wi
         strict=True,
     ):
         ids, offsets = encoding.ids, encoding.offsets
-        cases = [case_of(row.text[start:end]) for start, end in offsets]
+        known = names_of(row.text, offsets, starts_of_words(row.text, offsets, encoding.word_ids), names).tolist()
+        cases = [case_of(row.text[start:end]) + name for (start, end), name in zip(offsets, known, strict=True)]
         labels = labels_of(row, offsets)
         topics = [int(row.topics.get(topic, UNKNOWN_TOPIC)) for topic in TOPICS]
         for at, start in enumerate(window_starts(len(ids), window - 2, OVERLAP)):

@@ -15,10 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from classifiers.model.case import CASES_AND_NAMES
 from classifiers.training.rows import LABELS, TOPICS
 from governance.frozen import frozen
 
-CASES: Final = 5
 # Added to the scores of pieces that are padding.
 _HIDDEN: Final = -1e4
 
@@ -83,7 +83,7 @@ class Encoder(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.words = nn.Embedding(shape.vocabulary, shape.width)
         self.places = nn.Embedding(shape.positions, shape.width)
-        self.cases = nn.Embedding(CASES, shape.width)
+        self.cases = nn.Embedding(CASES_AND_NAMES, shape.width)
         nn.init.zeros_(self.cases.weight)
         self.normal = nn.LayerNorm(shape.width, eps=shape.epsilon)
         self.dropout = nn.Dropout(shape.dropout)

@@ -16,10 +16,12 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
+from classifiers.model.case import CASES_AND_NAMES
 from classifiers.model.manifest import (
     HALF_FILE,
     LABELS,
     MANIFEST_FILE,
+    NAMES_FILE,
     TOKENIZER_FILE,
     TOPICS,
     WEIGHTS_FILE,
@@ -86,6 +88,7 @@ def write_model(
     corpus: Corpus,
     continues: NDArray[np.bool_],
     tokenizer_file: Path,
+    names: bytes,
     half: bool = False,
     most: int = 4_000,
     most_alarms: float = MAX_ALARMS_PER_THOUSAND,
@@ -111,6 +114,7 @@ def write_model(
     content = small.SerializeToString()
     (directory / WEIGHTS_FILE).write_bytes(content)
     shutil.copyfile(tokenizer_file, directory / TOKENIZER_FILE)
+    (directory / NAMES_FILE).write_bytes(names)
     (directory / HALF_FILE).unlink(missing_ok=True)
     if half:
         (directory / HALF_FILE).write_bytes(in_half(model).SerializeToString())
@@ -200,7 +204,7 @@ def _difference(model: Any, made: onnx.ModelProto) -> float:
     ids = torch.randint(1, 3000, (3, 21), generator=chance)
     mask = torch.ones_like(ids)
     mask[1, 11:] = 0
-    case = torch.randint(0, 5, ids.shape, generator=chance)
+    case = torch.randint(0, CASES_AND_NAMES, ids.shape, generator=chance)
     with torch.inference_mode():
         tokens, topics = (each.numpy() for each in model(ids, mask, case))
     feeds = {"input_ids": ids.numpy(), "attention_mask": mask.numpy(), "case": case.numpy()}
@@ -227,7 +231,7 @@ def _write_manifest(
         "kind": "ours",
         "files": {
             name: hashlib.sha256((directory / name).read_bytes()).hexdigest()
-            for name in (WEIGHTS_FILE, HALF_FILE, TOKENIZER_FILE)
+            for name in (WEIGHTS_FILE, HALF_FILE, TOKENIZER_FILE, NAMES_FILE)
             if (directory / name).is_file()
         },
         "labels": list(LABELS),

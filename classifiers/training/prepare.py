@@ -9,6 +9,7 @@ from typing import Final
 
 from tokenizers import Tokenizer
 
+from classifiers.model.names import KnownNames
 from classifiers.training.corpus import WINDOW, Corpus, corpus_of, digest_of, joined, load, save
 from classifiers.training.rows import Row
 
@@ -40,16 +41,23 @@ def prepared(
     sources = _sources(data, texts, seed)
     if unknown := set(only) - sources.keys():
         raise ValueError(f"no set `{min(unknown)}`: there are {', '.join(sources)}")
+    from classifiers.training.known import names_file  # noqa: PLC0415 - Faker takes a second, and not every command needs it
+
+    names = KnownNames(names_file())
     corpora = []
     for name, (parts, rows) in sources.items():
         if only and name not in only:
             continue
         began = time.monotonic()
-        file = out / "corpus" / f"{name}-{digest_of(*parts, *_code(), tokenizer.to_str(), str(WINDOW))}.npz"
+        file = (
+            out
+            / "corpus"
+            / f"{name}-{digest_of(*parts, *_code(), names_file().decode(), tokenizer.to_str(), str(WINDOW))}.npz"
+        )
         if file.is_file():
             corpus = load(file)
         else:
-            corpus = corpus_of(rows(), tokenizer)
+            corpus = corpus_of(rows(), tokenizer, names)
             save(corpus, file)
         corpora.append(corpus)
         tell(_line(name, corpus, time.monotonic() - began))
@@ -76,7 +84,7 @@ def _sources(
 
 def _code() -> list[Path]:
     files = [file for file in sorted(_HERE.glob("*.py")) if file.stem not in _READERS]
-    return [*files, *(_HERE.parent / "model" / name for name in ("case.py", "pieces.py"))]
+    return [*files, *(_HERE.parent / "model" / name for name in ("case.py", "names.py", "pieces.py"))]
 
 
 def _line(name: str, corpus: Corpus, seconds: float) -> str:

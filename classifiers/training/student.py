@@ -15,7 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from classifiers.training.encoder import CASES, Attention, TopicHead, attention_bias
+from classifiers.model.case import CASES_AND_NAMES
+from classifiers.training.encoder import Attention, TopicHead, attention_bias
 from classifiers.training.rows import LABELS
 from governance.frozen import frozen
 
@@ -76,7 +77,7 @@ class Student(nn.Module):  # type: ignore[misc]
         self.shape = shape
         self.words = nn.Embedding(shape.vocabulary, shape.width)
         nn.init.normal_(self.words.weight, std=_INITIAL_SCALE)
-        self.cases = nn.Embedding(CASES, shape.width)
+        self.cases = nn.Embedding(CASES_AND_NAMES, shape.width)
         nn.init.normal_(self.cases.weight, std=0.1)
         self.dropout = nn.Dropout(shape.dropout)
         self.layers = nn.ModuleList(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
+from classifiers.model.names import KnownNames
 from classifiers.training.corpus import Corpus, corpus_of
 from classifiers.training.rows import TOPICS, Row, Span
 
@@ -43,9 +45,13 @@ def row(
     )
 
 
+# What the models of these tests are told of.
+NAMES: Final = b"2 anna\n1 berlin\n"
+
+
 def corpus(rows: Sequence[Row], *, window: int = 32) -> Corpus:
     """`rows` cut with the small tokenizer."""
-    return corpus_of(rows, tokenizer(), window=window)
+    return corpus_of(rows, tokenizer(), KnownNames(NAMES), window=window)
 
 
 def several(count: int) -> list[Row]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from classifiers.model.case import CASES
 from classifiers.training.corpus import (
     IGNORED,
     UNKNOWN_TOPIC,
@@ -51,10 +52,11 @@ def test_a_piece_that_touches_a_span_belongs_to_it() -> None:
 
 
 def test_the_case_is_that_of_the_text_as_written() -> None:
-    """Title, lower, upper, mixed, and none for marks and the pieces at both ends."""
+    """Title, lower, upper, mixed, and none for marks and the pieces at both ends; and what is known of the word."""
     made = corpus([row("Anna meyer LIVES iN.")])
 
-    assert [0, 2, 1, 3, 4, 0, 0] == made.cases.tolist()
+    assert [0, 2, 1, 3, 4, 0, 0] == (made.cases % CASES).tolist()
+    assert [0, 2, 0, 0, 0, 0, 0] == (made.cases // CASES).tolist()
 
 
 def test_a_long_text_is_cut_into_windows_that_overlap() -> None:

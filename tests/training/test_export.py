@@ -16,7 +16,7 @@ from classifiers.training.export import Described, to_onnx, write_model  # noqa:
 from classifiers.training.quantise import onnx_run  # noqa: E402
 from classifiers.training.scoring import continuations  # noqa: E402
 from classifiers.training.student import Student, StudentShape  # noqa: E402
-from tests.training.pieces import corpus, row, several, tokenizer  # noqa: E402
+from tests.training.pieces import NAMES, corpus, row, several, tokenizer  # noqa: E402
 
 # torch's exporter warns of what it calls itself.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -61,6 +61,7 @@ def test_a_directory_is_whole_and_says_what_it_is(tmp_path: Path) -> None:
         corpus=made,
         continues=continuations(tokenizer()),
         tokenizer_file=tmp_path / "cut.json",
+        names=NAMES,
         half=True,
         tell=lambda _: None,
     )
@@ -68,6 +69,7 @@ def test_a_directory_is_whole_and_says_what_it_is(tmp_path: Path) -> None:
     manifest = files.manifest
 
     assert {WEIGHTS_FILE, HALF_FILE} == files.weights.keys()
+    assert NAMES == files.names
     assert ("ours", "7", 256, 32) == (manifest.kind, manifest.version, manifest.window, manifest.overlap)
     assert 10 == len(manifest.thresholds)
     assert 8 == len(manifest.topic_thresholds)

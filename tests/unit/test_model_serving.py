@@ -323,12 +323,12 @@ def test_a_batch_survives_the_wire() -> None:
     sent = batch([1, 2, 3], [4, 5, 6])
     request = infer_request(sent, model="m", version="", outputs=("tokens",))
 
-    received = batch_of(request, most=6, window=3, vocabulary=7)
+    received = batch_of(request, most=6, window=3, vocabulary=7, cases=5)
 
     assert (sent.ids.tolist(), sent.mask.tolist()) == (received.ids.tolist(), received.mask.tolist())
     for most, window in ((5, 3), (6, 2)):
         with pytest.raises(BadTensor, match="a batch is 1 to"):
-            batch_of(request, most=most, window=window, vocabulary=7)
+            batch_of(request, most=most, window=window, vocabulary=7, cases=5)
 
 
 class Answering:
