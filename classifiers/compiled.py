@@ -16,7 +16,8 @@ from typing import Any
 
 import orjson
 
-from classifiers.context import Lexicon, Phrase, latin_words, phrases
+from classifiers import general_words
+from classifiers.context import COUNTRY, KIND, Lexicon, Phrase, latin_words, phrases
 from classifiers.expressions import Form, widest
 from classifiers.hints import expressions as hint_expressions
 from classifiers.rule_cache import RuleCache, default_directory
@@ -45,6 +46,7 @@ _CODE = (
         "cues.py",
         "hints.py",
         "expressions.py",
+        "general_words.py",
         "labels.py",
         "phones.py",
         "residency.py",
@@ -213,7 +215,9 @@ def _frozen(rules: Sequence[Rule], progress: Callable[[tuple[int, int]], object]
 
 
 def _phrases(rules: Sequence[Rule]) -> tuple[Phrase, ...]:
-    return phrases([*(rule.context for rule in rules), *(rule.unless for rule in rules)])
+    whole = phrases([*(rule.context for rule in rules), *(rule.unless for rule in rules)])
+    parts = ((KIND, general_words.kinds(rules)), (COUNTRY, general_words.countries(rules)))
+    return (*whole, *(Phrase(text, False, own, part) for part, words in parts for text, own in words.items()))
 
 
 def _described(
@@ -228,7 +232,9 @@ def _described(
         ],
         "beside": list(beside),
         "hints": list(hint_expressions()),
-        "phrases": [[each.text, each.open, sets.setdefault(each.rules, len(sets))] for each in _phrases(rules)],
+        "phrases": [
+            [each.text, each.open, sets.setdefault(each.rules, len(sets)), each.part] for each in _phrases(rules)
+        ],
         "phrase_rules": [sorted(each) for each in sets],
     }
 
@@ -302,7 +308,7 @@ def _built(
             by_length.setdefault(length, []).append(number)
     near = frozen["beside"]
     sets = [frozenset(own) for own in frozen["phrase_rules"]]
-    known = [Phrase(text, is_open, sets[at]) for text, is_open, at in frozen["phrases"]]
+    known = [Phrase(text, is_open, sets[at], part) for text, is_open, at, part in frozen["phrases"]]
     watched = frozenset(owner for number in near for owner in owners[number])
     parts = _parts(near)
     return CompiledRules(

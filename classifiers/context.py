@@ -62,11 +62,18 @@ Near = tuple[tuple[int, frozenset[int]], ...]
 
 @final
 class Phrase(NamedTuple):
-    """Words that stand beside values of some rules. `open` lets the last word go on. There are many: made in no time."""
+    """Words that stand beside values of some rules. `open` lets the last word go on. There are many: made in no time.
+
+    A `part` other than WHOLE counts for a rule only where one of the other part stands beside the value as well.
+    """
 
     text: str
     open: bool
     rules: frozenset[int]
+    part: int = 0
+
+
+WHOLE, KIND, COUNTRY = 0, 1, 2
 
 
 def phrases(context: Sequence[Sequence[str]]) -> tuple[Phrase, ...]:
@@ -165,6 +172,23 @@ def _scripts(letters: Collection[str]) -> str:
     return f"[{''.join(sorted(latin))}{ranges}\u1f00-\u1fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef]"
 
 
+_NOBODY: frozenset[int] = frozenset()
+# Of parts beside one value so many are put together.
+_MOST_PARTS = 8
+
+
+def _together(
+    found: Sequence[tuple[int, frozenset[int]]], parts: Sequence[int]
+) -> Iterator[tuple[int, frozenset[int]]]:
+    """What a kind and a country say together, as far away as the farther of them."""
+    near = sorted(zip(found, parts, strict=True), key=lambda each: each[0][0])[:_MOST_PARTS]
+    for (one, kind), first in near:
+        if first == KIND:
+            for (other, country), second in near:
+                if second == COUNTRY and (both := kind & country):
+                    yield max(one, other), both
+
+
 @final
 class Lexicon:
     """All phrases, prepared for the search. Holds for one set of rules, by the order of which rules are numbered.
@@ -185,8 +209,11 @@ class Lexicon:
         words, latin = latin_words(all_phrases)
         self._words = words
         self.rules = [each.rules for each in latin]
+        # The names of countries alone open nothing.
+        self.parts = {number: each.part for number, each in enumerate(latin) if each.part != WHOLE}
+        self.opening = [each.rules if each.part != COUNTRY else _NOBODY for each in latin]
         self.watched = watched
-        self.matters = [not each.rules.isdisjoint(watched) for each in latin]
+        self.matters = [not each.isdisjoint(watched) for each in self.opening]
         self.vocabulary: Vocabulary = (
             HyperscanVocabulary(words, tuple(expressions()) if hints is None else hints, database)
             if database
@@ -265,7 +292,7 @@ class Surroundings:
     def may_be_near(self, start: int, end: int, rules: frozenset[int]) -> bool:
         """Whether any of `rules` can have a phrase beside a value somewhere in `scan[start:end]`: quick, and often yes."""
         low, high = start - REACH_BEFORE, end + REACH_AFTER
-        known = self._lexicon.rules
+        known = self._lexicon.opening
         first, after = bisect_left(self._starts, low), bisect_right(self._starts, high)
         self._meter.charge((after - first) // 4)
         for at in range(first, after):
@@ -279,19 +306,27 @@ class Surroundings:
 
     def _latin(self, start: int, end: int) -> list[tuple[int, frozenset[int]]]:
         low, high = start - REACH_BEFORE, end + REACH_AFTER
-        known, starts = self._lexicon.rules, self._starts
-        found = []
+        known, parts, starts = self._lexicon.rules, self._lexicon.parts, self._starts
+        found: list[tuple[int, frozenset[int]]] = []
+        apart: list[tuple[int, frozenset[int]]] = []
+        sides: list[int] = []
         begin, after = bisect_left(starts, low), bisect_right(starts, high)
         self._meter.charge((after - begin) // 2)
         for at in range(begin, after):
             number, first, last = self._hits[at]
             if last <= start:
-                if last - first > _SHORT or start - last <= _REACH_OF_SHORT:
-                    found.append((start - last, known[number]))
+                if last - first > _SHORT or start - last <= _REACH_OF_SHORT or number in parts:
+                    (apart if number in parts else found).append((start - last, known[number]))
+                else:
+                    continue
             elif first >= end and last <= high and last - first > _SHORT:
                 # A label stands before its value more often than behind it.
-                found.append((first - end + REACH_AFTER, known[number]))
-        return found
+                (apart if number in parts else found).append((first - end + REACH_AFTER, known[number]))
+            else:
+                continue
+            if number in parts:
+                sides.append(parts[number])
+        return found + list(_together(apart, sides)) if len(apart) > 1 else found
 
     def _other(self, start: int, end: int) -> Iterator[tuple[int, frozenset[int]]]:
         view = self._view

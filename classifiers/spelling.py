@@ -86,9 +86,7 @@ _ADDRESS_BROKEN = re.compile(
     rb"(?<=[0-9A-Za-z_%+.\x80-\xff-])@[A-Za-z0-9.-]{0,64}[ \t]?\r?\n[ \t>]{0,8}(?=[A-Za-z0-9])"
 )
 # What stands before the sign is no word of a sentence.
-_LOCAL_BROKEN = re.compile(
-    rb"(?<=[0-9A-Za-z_])[ \t]?\r?\n[ \t>]{0,8}(?=@[A-Za-z0-9-]{1,63}\.[A-Za-z]{2,24}(?![0-9A-Za-z@]))"
-)
+_LOCAL_BROKEN = re.compile(rb"\n[ \t>]{0,8}(?=@[A-Za-z0-9-]{1,63}\.[A-Za-z]{2,24}(?![0-9A-Za-z@]))")
 _LOCAL_LONGEST = 64
 MAX_BROKEN_DIGITS = 34
 _CELL_SIGNS = (b",", b";", b"|", b"\t")
@@ -141,9 +139,11 @@ def _broken_addresses(scan: bytes) -> Iterator[Change]:
             end = match.end()
             yield match.start() + len(domain), end, b"", 0
     for match in _LOCAL_BROKEN.finditer(scan):
-        before = scan[max(0, match.start() - _LOCAL_LONGEST) : match.start()].split()[-1:]
-        if before and not before[0].isalpha():
-            yield *match.span(), b"", 0
+        near = scan[max(0, match.start() - _LOCAL_LONGEST) : match.start()]
+        before = near.rstrip(b" \t\r")
+        words = before.split()
+        if words and not words[-1].isalpha() and words[-1][-1:].isalnum():
+            yield match.start() - len(near) + len(before), match.end(), b"", 0
 
 
 # ------------------------------------------------------------------------------------------------- odd separators

@@ -117,7 +117,8 @@ class Tracer:
                 yield piece
             elif finding.entity_type == _MAIL_ADDRESS and (code := _domain_of(finding, ground.text)) is not None:
                 yield Trace(code, Kind.MAIL_DOMAIN, _MAIL)
-        for place, permille in self._homes(ground, pointing, said, meter):
+        homes = [each for each in pointing if each.entity_type != _MAIL_ADDRESS]
+        for place, permille in self._homes(ground, homes, said, meter):
             weight = permille * _AMBIGUOUS // 1000 if place.ambiguous else permille
             for code in place.countries:
                 yield Trace(code, Kind.COUNTRY if place.whole else Kind.CITY, weight)
