@@ -25,6 +25,9 @@ from governance.segment import Span
 
 DETECTOR = "family.phone"
 DEFAULT_REGIONS = ("US", "GB", "DE", "FR")
+# What is charged for asking all of these.
+_ELSEWHERE_MICROS = 24
+_ENGLISH_ELSEWHERE = tuple("AU NZ ZA IE IN NG KE GH SG HK PH MY PK LK AE".split())
 E164_PERMILLE = 850
 # `00` and a country code, in groups; a run of digits may be a number with zeros in front.
 ABROAD_PERMILLE = 700
@@ -383,7 +386,7 @@ class PhoneFinder:
             owners = ((region, self._owner(region, candidate.digits)) for region in in_play)
             memo[key] = tuple((region, owner) for region, owner in owners if owner)
         if not memo[key]:
-            return None
+            return self._elsewhere(search, candidate) if grouped and not candidate.piece else None
         region, formatted = self._written_in(memo[key], candidate)
         usual = formatted and grouped and not candidate.piece
         if usual and not american:
@@ -396,6 +399,19 @@ class PhoneFinder:
             usual = not self._other_kind(view, candidate.start)
         score = NATIONAL_PERMILLE if usual else BARE_PERMILLE
         return self._finding(view, candidate, region, score, validated=False)
+
+    def _elsewhere(self, search: _Search, candidate: _Candidate) -> Finding | None:
+        """A number beside a word for telephones that no region in play has, in the groups of others where English is written."""
+        if not self._named(search.view, candidate.start):
+            return None
+        search.meter.spend(_ELSEWHERE_MICROS)
+        owners = [
+            name
+            for name in _ENGLISH_ELSEWHERE
+            if self._owner(name, candidate.digits) and self._formatted(self._regions[name], candidate)
+        ]
+        owner = owners[0] if len(owners) == 1 else ""
+        return self._finding(search.view, candidate, owner, NATIONAL_PERMILLE, validated=False) if owners else None
 
     def _unassigned(self, view: View, candidate: _Candidate) -> Finding | None:
         """A number of a length that its country has, in groups behind a plus: ranges are opened faster than tables are kept."""

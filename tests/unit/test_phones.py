@@ -207,6 +207,20 @@ def test_numbers_of_films_and_of_ranges_not_open_yet_are_found(finder: PhoneFind
     assert permille >= 400
 
 
+@pytest.mark.parametrize(
+    ("number", "country"),
+    [("082 555 0143", "ZA"), ("0412 555 009", "AU"), ("022 555 7719", "NZ"), ("087 555 0123", "IE")],
+)
+def test_a_number_of_elsewhere_is_found_beside_a_word(finder: PhoneFinder, number: str, country: str) -> None:
+    """English is written in many countries, whose forms alone are too many."""
+    [(found_number, owner, permille, _)] = found(finder, f"my mobile is {number}", regions=("US",))
+
+    assert number == found_number
+    assert owner in (country, None)
+    assert permille >= 400
+    assert [] == [each for each in found(finder, f"we counted {number} of them", regions=("US",)) if each[2] >= 400]
+
+
 @pytest.mark.parametrize("text", ["+49 12", "+999 123 456 789", "+4999999999999", "1 +49 1999 123 4567 8901 2345 678"])
 def test_no_number_of_any_length_a_country_has_is_none(finder: PhoneFinder, text: str) -> None:
     """A plus and groups are not enough."""
