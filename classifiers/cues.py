@@ -11,7 +11,7 @@ from typing import NamedTuple, final
 
 
 class Said(StrEnum):
-    """Of whom a cue speaks."""
+    """Of whom a cue speaks; a NATION is beside what its people are called, not beside its name."""
 
     SELF = "self"
     OTHERS = "others"

@@ -127,6 +127,7 @@ class Reader:
         residency: tuple[str, ...] = ()
         hints: frozenset[str] | None = None
         claims: list[Claim] = []
+        spoken = cache(partial(spoken_in, text))
         try:
             meter.check_clock()
             plain = fold(text)
@@ -134,7 +135,7 @@ class Reader:
             hints = surroundings.hints
             # What folding left out may have stood beside a marking.
             residency = markings(text, meter, marking_words(hints, text) if len(plain.scan) == len(text) else None)
-            regions = cache(partial(self._regions, text))
+            regions = cache(partial(self._regions, spoken))
             self._collect(plain, surroundings, meter, claims, regions)
             if self._streets:
                 for finding in streets(text, meter):
@@ -155,7 +156,7 @@ class Reader:
             findings, status = findings[:MAX_FINDINGS], _worse(status)
         traces = NO_TRACES
         try:
-            traces = self._tracer.traces(text, findings, meter, None if hints is None else gates(hints, text))
+            traces = self._tracer.traces(text, findings, meter, None if hints is None else gates(hints, text), spoken)
         except Exhausted as stop:
             status = stop.status
         return Reading(
@@ -172,13 +173,13 @@ class Reader:
         claims: list[Claim] = []
         for view in views(text, meter):
             surroundings = Surroundings(view, self._compiled.lexicon, meter)
-            self._collect(view, surroundings, meter, claims, partial(self._regions, text))
+            self._collect(view, surroundings, meter, claims, partial(self._regions, partial(spoken_in, text)))
         return tuple(claims)
 
-    def _regions(self, text: str) -> tuple[str, ...]:
-        """Whose national telephone numbers `text` may hold: those of its language, then the usual ones."""
+    def _regions(self, spoken: Callable[[], str]) -> tuple[str, ...]:
+        """Whose national telephone numbers a text may hold: those of its language, then the usual ones."""
         usual = () if self._phones is None else self._phones.regions
-        return regions_in_play(spoken_in(text).split()[:_MOST_SPOKEN], usual)
+        return regions_in_play(spoken().split()[:_MOST_SPOKEN], usual)
 
     def _collect(
         self,

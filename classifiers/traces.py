@@ -2,8 +2,8 @@
 
 A place counts where the text says that a person lives, was born or comes from there, where an address or its label stands
 before it, or beside a personal number. Who speaks of himself (`ich wohne in`) says so; of others (`lives in`) it counts
-fully only where a person of the conversation is meant: a patient, a customer, my mother, or somebody whose number is there
-as well. What is supposed, translated or told counts little, and the address of a firm not at all.
+fully only where a person of the conversation is meant: a patient, a customer, my mother, somebody who is named, or whose
+number is there as well. A nationality counts where a form states it or it is said of somebody. What is supposed, translated or told counts little, and the address of a firm not at all.
 """
 
 # ruff: noqa: RUF001 - words of many scripts
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import final
 
 from classifiers import weak_signals
@@ -78,9 +78,15 @@ class Tracer:
         self._noted = self._keys | weak_signals.LANGUAGE_WORDS
 
     def traces(
-        self, text: str, findings: Sequence[Finding], meter: Meter, words: Collection[str] | None = None
+        self,
+        text: str,
+        findings: Sequence[Finding],
+        meter: Meter,
+        words: Collection[str] | None = None,
+        spoken: Callable[[], str] | None = None,
     ) -> Traces:
-        """The traces of `text`, whose findings are `findings`. `words` are the gates of cues in it, if they are known.
+        """The traces of `text`, whose findings are `findings`. `words` are the gates of cues in it, if they are known, and
+        `spoken` tells the countries of its language, if somebody remembers.
 
         Raises Exhausted.
         """
@@ -98,7 +104,7 @@ class Tracer:
             return NO_TRACES
         for trace in _weak(text, findings):
             _keep(heaviest, trace)
-        return Traces(tuple(sorted(heaviest.values())), weak_signals.spoken_in(text))
+        return Traces(tuple(sorted(heaviest.values())), weak_signals.spoken_in(text) if spoken is None else spoken())
 
     def _present(self, text: str) -> frozenset[str]:
         return self._noted.intersection(_WORD.findall(text.casefold()))
@@ -240,16 +246,14 @@ class _Ground:
 
     def nation(self, cue: Cue, start: int, end: int) -> Place | None:
         """The country of the nationality that stands beside `cue`."""
-        pattern = _DEMONYM_BEFORE if cue.before else _DEMONYM_BEHIND
-        match = (
-            pattern.search(self.text, max(0, start - _BEHIND), start) if cue.before else pattern.match(self.text, end)
-        )
-        code = None if match is None else country_of(match[1]) or country_of(match[1].split()[-1])
-        return (
-            None
-            if match is None or code is None
-            else Place(start=match.start(1), end=match.end(1), countries=(code,), whole=True)
-        )
+        if cue.before:
+            match = _DEMONYM_BEFORE.search(self.text, max(0, start - _BEHIND), start)
+        else:
+            match = _DEMONYM_BEHIND.match(self.text, end)
+        if match is None:
+            return None
+        code = country_of(match[1]) or country_of(match[1].split()[-1])
+        return None if code is None else Place(start=match.start(1), end=match.end(1), countries=(code,), whole=True)
 
     def _near_a_number(self, start: int, end: int) -> bool:
         at = bisect_left(self._personal, start - 2 * _BESIDE)
