@@ -177,16 +177,13 @@ _NOBODY: frozenset[int] = frozenset()
 _MOST_PARTS = 8
 
 
-def _together(
-    found: Sequence[tuple[int, frozenset[int]]], parts: Sequence[int]
-) -> Iterator[tuple[int, frozenset[int]]]:
-    """What a kind and a country say together, as far away as the farther of them."""
-    near = sorted(zip(found, parts, strict=True), key=lambda each: each[0][0])[:_MOST_PARTS]
-    for (one, kind), first in near:
-        if first == KIND:
-            for (other, country), second in near:
-                if second == COUNTRY and (both := kind & country):
-                    yield max(one, other), both
+def _together(parts: Sequence[tuple[int, int, frozenset[int]]]) -> Iterator[tuple[int, frozenset[int]]]:
+    """What a kind and a country say together, as far away as the farther of them. `parts` are (distance, part, rules)."""
+    near = sorted(parts, key=itemgetter(0))[:_MOST_PARTS]
+    for one, _, kind in (each for each in near if each[1] == KIND):
+        for other, _, country in (each for each in near if each[1] == COUNTRY):
+            if both := kind & country:
+                yield max(one, other), both
 
 
 @final
@@ -209,8 +206,8 @@ class Lexicon:
         words, latin = latin_words(all_phrases)
         self._words = words
         self.rules = [each.rules for each in latin]
+        self.parts = [each.part for each in latin]
         # The names of countries alone open nothing.
-        self.parts = {number: each.part for number, each in enumerate(latin) if each.part != WHOLE}
         self.opening = [each.rules if each.part != COUNTRY else _NOBODY for each in latin]
         self.watched = watched
         self.matters = [not each.isdisjoint(watched) for each in self.opening]
@@ -308,25 +305,28 @@ class Surroundings:
         low, high = start - REACH_BEFORE, end + REACH_AFTER
         known, parts, starts = self._lexicon.rules, self._lexicon.parts, self._starts
         found: list[tuple[int, frozenset[int]]] = []
-        apart: list[tuple[int, frozenset[int]]] = []
-        sides: list[int] = []
+        apart: list[tuple[int, int, frozenset[int]]] = []
         begin, after = bisect_left(starts, low), bisect_right(starts, high)
         self._meter.charge((after - begin) // 2)
         for at in range(begin, after):
             number, first, last = self._hits[at]
+            part = parts[number]
             if last <= start:
-                if last - first > _SHORT or start - last <= _REACH_OF_SHORT or number in parts:
-                    (apart if number in parts else found).append((start - last, known[number]))
-                else:
+                if last - first <= _SHORT and start - last > _REACH_OF_SHORT and part == WHOLE:
                     continue
+                distance = start - last
             elif first >= end and last <= high and last - first > _SHORT:
                 # A label stands before its value more often than behind it.
-                (apart if number in parts else found).append((first - end + REACH_AFTER, known[number]))
+                distance = first - end + REACH_AFTER
             else:
                 continue
-            if number in parts:
-                sides.append(parts[number])
-        return found + list(_together(apart, sides)) if len(apart) > 1 else found
+            if part == WHOLE:
+                found.append((distance, known[number]))
+            else:
+                apart.append((distance, part, known[number]))
+        if len(apart) > 1:
+            found += _together(apart)
+        return found
 
     def _other(self, start: int, end: int) -> Iterator[tuple[int, frozenset[int]]]:
         view = self._view

@@ -9,10 +9,10 @@ from classifiers.places import plain
 
 # Plain words; endings of gender and case are cut off, so that beginnings are listed: `ungarisch` is `ungarische` as well.
 _DEMONYMS = """
-AD andorran|AE emirati|AF afghan|AL albanian albanes albanais|AM armenian armenisch|AO angolan angolai angolan
+AD andorran|AE emirati|AF afghan|AL albanian albanes albanais|AM armenian armenisch|AO angolan angolai
 AR argentinian argentine argentinisch argentin|AT austrian osterreichisch autrichien austriac|AU australian australisch australien
 AZ azerbaijani|BA bosnian bosnisch bosniaque|BD bangladeshi|BE belgian belgisch belge belga|BG bulgarian bulgarisch bulgare bulgar
-BH bahraini|BO bolivian|BR brazilian brasilianisch bresilien brasilen brasileir brasilian|BY belarusian|CA canadian kanadisch canadien canadiens
+BH bahraini|BO bolivian|BR brazilian brasilianisch bresilien brasilen brasileir brasilian|BY belarusian|CA canadian kanadisch canadien
 CH swiss schweizer suisse suiz svizzer|CL chilean chilenisch chilien|CM cameroonian camerounais|CN chinese chinesisch chinois chin cines
 CO colombian kolumbianisch colombien|CR costarican costarricense|CU cuban kubanisch cubain|CY cypriot|CZ czech tschechisch tcheque chec cec
 DE german deutsch allemand aleman tedesc alema duits|DK danish danisch danois danes|DO dominican|DZ algerian algerisch algerien argelin
@@ -21,7 +21,7 @@ ET ethiopian athiopisch ethiopien|FI finnish finnisch finlandais|FR french franz
 GE georgian|GH ghanaian ghanaisch ghaneen|GR greek griechisch grec grieg grec|GT guatemalan guatemaltec|HK hongkonger|HN honduran hondurean
 HR croatian kroatisch croate croat|HU hungarian ungarisch hongrois hungar ungheres|ID indonesian indonesisch indonesien|IE irish irisch irlandais irlandes
 IL israeli israelisch israelien|IN indian indisch indien indi|IQ iraqi irakisch irakien iraqui|IR iranian iranisch iranien irani
-IS icelandic islandisch islandais|IT italian italienisch italien italian|JM jamaican|JO jordanian jordanisch|JP japanese japanisch japonais japones giappones
+IS icelandic islandisch islandais|IT italian italienisch italien|JM jamaican|JO jordanian jordanisch|JP japanese japanisch japonais japones giappones
 KE kenyan kenianisch|KH cambodian|KR korean koreanisch coreen corean|KW kuwaiti|KZ kazakh kasachisch|LB lebanese libanesisch libanais libanes
 LK srilankan|LT lithuanian litauisch lituanien lituan|LU luxembourgish luxemburgisch luxembourgeois|LV latvian lettisch letton leton|LY libyan
 MA moroccan marokkanisch marocain marroqui marocchin|MD moldovan moldauisch|ME montenegrin|MK macedonian mazedonisch|MM burmese|MN mongolian
@@ -32,8 +32,8 @@ PK pakistani pakistanisch pakistanais|PL polish polnisch polonais polac polon|PT
 PY paraguayan|QA qatari|RO romanian rumanisch roumain ruman rumen|RS serbian serbisch serbe serb|RU russian russisch russe rus russ
 RW rwandan|SA saudi|SE swedish schwedisch suedois suec svedes|SG singaporean|SI slovenian slowenisch slovene esloven|SK slovak slowakisch slovaque eslovac
 SN senegalese senegalesisch senegalais|SO somali somalisch|SV salvadoran salvadoren|SY syrian syrisch syrien siri|TH thai thailandisch|TN tunisian tunesisch tunisien
-TR turkish turkisch turc turc turk|TW taiwanese taiwanisch|TZ tanzanian|UA ukrainian ukrainisch ukrainien ucranian ucrain
-UG ugandan|US american amerikanisch americain estadounidense american|UY uruguayan uruguay|UZ uzbek|VE venezuelan venezolan|VN vietnamese vietnamesisch vietnamien
+TR turkish turkisch turc turk|TW taiwanese taiwanisch|TZ tanzanian|UA ukrainian ukrainisch ukrainien ucranian ucrain
+UG ugandan|US american amerikanisch americain estadounidense|UY uruguayan uruguay|UZ uzbek|VE venezuelan venezolan|VN vietnamese vietnamesisch vietnamien
 YE yemeni|ZA southafrican sudafrikanisch|ZM zambian|ZW zimbabwean
 """
 _LONGEST_ENDING = 4

@@ -40,31 +40,31 @@ KINDS: Final[Mapping[Category, tuple[str, ...]]] = MappingProxyType(
     }
 )  # fmt: skip
 
-# By country, in English: its name, and what comes from there is called.
+# By country, in English: its name, and what comes from there is called; an underscore is a blank.
 _COUNTRIES: Final = """
 AD andorra andorran|AE uae emirates emirati dubai|AL albania albanian|AM armenia armenian yerevan|AR argentina argentine argentinian
 AT austria austrian|AU australia australian|AZ azerbaijan azerbaijani aze baku|BA bosnia bosnian bih|BD bangladesh bangladeshi|BE belgium belgian
 BG bulgaria bulgarian|BH bahrain bahraini|BO bolivia bolivian|BR brazil brazilian|BY belarus belarusian|CA canada canadian
-CH switzerland swiss|CI ivorian|CL chile chilean|CN china chinese prc|CO colombia colombian|CR rican|CU cuba cuban
+CH switzerland swiss|CI ivory_coast ivorian|CL chile chilean|CN china chinese prc|CO colombia colombian|CR costa_rica costa_rican|CU cuba cuban
 CY cyprus cypriot|CZ czechia czech cze prague|DE germany german|DK denmark danish|DO dominican|DZ algeria algerian|EC ecuador ecuadorian
 EE estonia estonian|EG egypt egyptian cairo|ES spain spanish|ET ethiopia ethiopian|FI finland finnish|FO faroe faroese|FR france french
-GB uk british britain england|GE georgia georgian tbilisi|GH ghana ghanaian|GR greece greek|GT guatemala guatemalan|HK hongkong|HN honduras honduran
+GB uk british britain england|GE georgia georgian tbilisi|GH ghana ghanaian|GR greece greek|GT guatemala guatemalan|HK hong_kong|HN honduras honduran
 HR croatia croatian|HU hungary hungarian budapest|ID indonesia indonesian|IE ireland irish|IL israel israeli|IN india indian|IQ iraq iraqi
 IR iran iranian tehran|IS iceland icelandic|IT italy italian|JM jamaica jamaican|JO jordanian|JP japan japanese|KE kenya kenyan
 KH cambodia cambodian|KR korea korean seoul|KW kuwait kuwaiti|KZ kazakhstan kazakh|LA laos lao laotian|LB lebanon lebanese beirut|LI liechtenstein
-LK lankan|LT lithuania lithuanian|LU luxembourg luxembourgish|LV latvia latvian|MA morocco moroccan|MC monaco|MD moldova moldovan
+LK sri_lanka sri_lankan|LT lithuania lithuanian|LU luxembourg luxembourgish|LV latvia latvian|MA morocco moroccan|MC monaco|MD moldova moldovan
 ME montenegro montenegrin|MK macedonia macedonian|MM myanmar burmese|MN mongolia mongolian ulaanbaatar|MO macau macao|MT malta maltese|MU mauritius mauritian
 MX mexico mexican|MY malaysia malaysian|MZ mozambique mozambican|NG nigeria nigerian|NI nicaragua nicaraguan|NL netherlands dutch|NO norway norwegian
-NP nepal nepali nepalese|NZ zealand|OM oman omani muscat|PA panama panamanian|PE peru peruvian|PH philippines philippine filipino
+NP nepal nepali nepalese|NZ new_zealand|OM oman omani muscat|PA panama panamanian|PE peru peruvian|PH philippines philippine filipino
 PK pakistan pakistani|PL poland polish|PT portugal portuguese|PY paraguay paraguayan|QA qatar qatari|RO romania romanian|RS serbia serbian
-RU russia russian|SA saudi riyadh|SE sweden swedish|SG singapore singaporean|SI slovenia slovenian|SK slovakia slovak|SM marino
-SN senegal senegalese|SV salvador salvadoran|TH thailand thai|TN tunisia tunisian|TR turkey turkish turkiye|TT trinidad|TW taiwan taiwanese
+RU russia russian|SA saudi riyadh|SE sweden swedish|SG singapore singaporean|SI slovenia slovenian|SK slovakia slovak|SM san_marino
+SN senegal senegalese|SV el_salvador salvadoran|TH thailand thai|TN tunisia tunisian|TR turkey turkish turkiye|TT trinidad|TW taiwan taiwanese
 TZ tanzania tanzanian|UA ukraine ukrainian|UG uganda ugandan|US usa american|UY uruguay uruguayan|UZ uzbekistan uzbek|VA vatican
-VE venezuela venezuelan|VN vietnam vietnamese|XK kosovo kosovar|ZA southafrica african|ZM zambia zambian
+VE venezuela venezuelan|VN vietnam vietnamese|XK kosovo kosovar|ZA south_africa south_african|ZM zambia zambian
 """
 COUNTRIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        code: tuple(words)
+        code: tuple(word.replace("_", " ") for word in words)
         for each in _COUNTRIES.replace("\n", "|").split("|")
         if each
         for code, *words in (each.split(),)

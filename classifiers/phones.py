@@ -417,24 +417,27 @@ class PhoneFinder:
         """A number of a length that its country has, in groups behind a plus: ranges are opened faster than tables are kept."""
         if len(candidate.groups) < _FEWEST_GROUPS or candidate.piece:
             return None
-        for length in (1, 2, 3):
-            names = self._codes.get(candidate.digits[:length])
-            if names is not None:
-                region = self._regions[names[0]]
-                significant = region.significant(candidate.digits[length:])
-                if not region.has_length(significant):
-                    return None
-                owner = names[0] if len(names) == 1 else ""
-                return self._finding(view, candidate, owner, UNASSIGNED_PERMILLE, validated=False)
-        return None
+        names, dialled = self._behind_code(candidate.digits)
+        if not names:
+            return None
+        region = self._regions[names[0]]
+        if not region.has_length(region.significant(dialled)):
+            return None
+        owner = names[0] if len(names) == 1 else ""
+        return self._finding(view, candidate, owner, UNASSIGNED_PERMILLE, validated=False)
 
     def _international(self, digits: str) -> str:
-        """The region that has the number behind its country code; empty if none has. No code begins with another one."""
+        """The region that has the number behind its country code; empty if none has."""
+        names, dialled = self._behind_code(digits)
+        return self._among(names, dialled) if names else ""
+
+    def _behind_code(self, digits: str) -> tuple[Sequence[str], str]:
+        """The regions of the country code that `digits` begin with, and what is behind it. No code begins with another one."""
         for length in (1, 2, 3):
             names = self._codes.get(digits[:length])
             if names is not None:
-                return self._among(names, digits[length:])
-        return ""
+                return names, digits[length:]
+        return (), digits
 
     def _among(self, names: Sequence[str], dialled: str) -> str:
         """The region among those of one country code, the main one first, that has the number."""

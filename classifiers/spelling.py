@@ -230,11 +230,12 @@ def _group_changes(pattern: re.Pattern[bytes], shape: bytes, budget: Budget, bet
             if match[0] not in (b" ", b"-") or not between:
                 yield *match.span(), between if inner else b" ", 0
         # A line below would make a word of the number and what stands beside it.
-        left, right = shape[:start].rstrip(b"_"), shape[end : end + _MOST_BELOW].lstrip(b"_")
-        if len(left) < start:
-            yield len(left), start, b" ", 0
-        if len(right) < len(shape[end : end + _MOST_BELOW]):
-            yield end, end + len(shape[end : end + _MOST_BELOW]) - len(right), b" ", 0
+        before, behind = shape[max(0, start - _MOST_BELOW) : start], shape[end : end + _MOST_BELOW]
+        left, right = len(before) - len(before.rstrip(b"_")), len(behind) - len(behind.lstrip(b"_"))
+        if left:
+            yield start - left, start, b" ", 0
+        if right:
+            yield end, end + right, b" ", 0
 
 
 # ----------------------------------------------------------------------------------------------- letters for digits

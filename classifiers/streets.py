@@ -1,7 +1,7 @@
 """Street addresses in scripts other than Latin, of which no folding is left for the rules to read.
 
 Each form has a head, which is looked for in one pass, and is read from there; what stands before the head is looked at as
-far as an address may reach.
+far as an address may reach. LIMIT: only in the text as it came, not in what was decoded.
 """
 
 # ruff: noqa: RUF001 - words of many scripts
