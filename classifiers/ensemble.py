@@ -172,12 +172,13 @@ def settled(found: Sequence[Finding], added: Sequence[Finding], text: str) -> tu
 def _whole_addresses(findings: Iterable[Finding], text: str) -> Iterator[Finding]:
     """`findings`, sorted by start, with the parts of one street address as one: rules know street and postcode, models the rest.
 
-    Places belong to an address where more of it follows them: `12 High Street, Leeds, LS1 4AP`, not `12 High Street, Leeds`.
+    Places belong to an address where more of it follows them, `12 High Street, Leeds, LS1 4AP`, and where only a blank parts
+    them from it, `Hauptstr. 5, 10115 Berlin`; not behind a comma alone, `12 High Street, Leeds`.
     """
     waiting: list[Finding] = []
     for finding in findings:
         if waiting and _goes_on(waiting[-1], finding, text):
-            if _is_part(finding):
+            if _is_part(finding) or _is_town(waiting[-1], finding, text):
                 whole = Span(start=waiting[0].span.start, end=finding.span.end)
                 waiting = [replace(waiting[0], span=whole, country=waiting[0].country or finding.country)]
                 continue
@@ -195,6 +196,12 @@ def _whole_addresses(findings: Iterable[Finding], text: str) -> Iterator[Finding
 
 def _is_part(finding: Finding) -> bool:
     return finding.entity_type == STREET_ADDRESS or finding.entity_type.endswith(_POSTCODES)
+
+
+def _is_town(last: Finding, finding: Finding, text: str) -> bool:
+    """Whether `finding` is the place that one blank parts from the end of an address."""
+    apart = text[last.span.end : finding.span.start]
+    return apart == " " and finding.entity_type == _PLACE and last.entity_type == STREET_ADDRESS
 
 
 def _goes_on(last: Finding, finding: Finding, text: str) -> bool:

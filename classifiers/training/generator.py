@@ -14,6 +14,7 @@ from typing import Final
 
 from classifiers.training.grammar import Choice, Part, Slot, slots
 from classifiers.training.grammar import Marked as MarkedPart
+from classifiers.training.guideline import addresses_joined
 from classifiers.training.noise import Marked, joined, rough
 from classifiers.training.rows import TOPICS, Row, Span, Split, split_of, tidy
 from classifiers.training.template_files import DIRECTORY, Template, Templates, read
@@ -124,7 +125,7 @@ def _one(chance: random.Random, first: Shelf, more: Sequence[Shelf], splits: Map
         marked = joined(chance, marked, made) if marked[0] else made
         topics, fragile = topics | each.topics, fragile or _fragile(each)
     text, spans = rough(chance, *marked, fragile=fragile)
-    return _row(template, text, tidy(text, spans), topics)
+    return _row(template, text, addresses_joined(text, tidy(text, spans)), topics)
 
 
 def _fragile(template: Template) -> bool:

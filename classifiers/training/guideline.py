@@ -1,8 +1,9 @@
 """One guideline for what every set marks in its own way.
 
 PERSON has no title ("Mr", "Dr") in it. ADDRESS begins with the street or its number and ends with the postcode, with
-whatever stands between them; a street without a number and a town are a LOCATION. DATE_TIME says when: a weekday, a
-date, a clock time, a year; not "today", not "two hours". Punctuation at the end belongs to none of them.
+whatever stands between them, or with the town where only a blank stands before it; a street without a number and a
+town are a LOCATION. DATE_TIME says when: a weekday, a date, a clock time, a year; not "today", not "two hours".
+Punctuation at the end belongs to none of them.
 """
 
 from __future__ import annotations
@@ -142,12 +143,16 @@ def place(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def addresses_joined(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
-    """`spans` in order, an ADDRESS made one with the next where only places and separators stand between.
+    """`spans` in order, an ADDRESS made one with the next where only places and separators stand between, and with the place
+    that one blank parts from it.
 
-    So the street, the town and the postcode of "12 High Street, Springfield, 62701" are one ADDRESS.
+    So "12 High Street, Springfield, 62701" is one ADDRESS, and so is "Hauptstr. 5, 10115 Berlin".
     """
     joined: list[Span] = []
     for span in sorted(spans):
+        if joined and (joined[-1][2], span[2]) == ("ADDRESS", "LOCATION") and text[joined[-1][1] : span[0]] == " ":
+            joined[-1] = (joined[-1][0], span[1], "ADDRESS")
+            continue
         joined.append(span)
         if span[2] != "ADDRESS":
             continue

@@ -23,5 +23,5 @@ _OF_TYPE = {
         "secret product month_name_word job relation lang"
     ),
 }
-# The type a slot's value is marked with; "" where nothing is marked. `signature`, `full_address` mark further parts.
+# The type a slot's value is marked with; "" where nothing is marked. `signature` marks further parts.
 KINDS: Final[Mapping[str, str]] = {kind: type_ for type_, kinds in _OF_TYPE.items() for kind in kinds.split()}

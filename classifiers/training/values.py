@@ -456,7 +456,7 @@ class Values:
         return _joined("\n", lines)
 
     def _full_address(self) -> Value:
-        """Street, postcode and what stands between them are one ADDRESS; a city after the postcode is a LOCATION."""
+        """Street, postcode and city in the order of the country: one ADDRESS."""
         street = material.renumbered(self._chance, self._of(self._place.street))
         city, code = (
             self._of(self._place.city),
@@ -464,7 +464,7 @@ class Values:
         )
         gap = "\n" if self._chance.random() < 0.15 else ", "
         if self._place.locale.partition("_")[0] in _POSTCODE_FIRST and not self._place.locale.endswith("_CA"):
-            return _joined(" ", [_marked(f"{street}{gap}{code}", "ADDRESS"), _marked(city, "LOCATION")])
+            return _marked(f"{street}{gap}{code} {city}", "ADDRESS")
         between = f", {self._of(self._place.region)}" if self._place.locale == "en_US" else ""
         return _marked(f"{street}{gap}{city}{between}{self._chance.choice((' ', ', '))}{code}", "ADDRESS")
 

@@ -178,7 +178,13 @@ async def test_the_two_are_one_detection() -> None:
             [said("STREET_ADDRESS", 11, 18)],
             [("STREET_ADDRESS", "Polna 5"), ("STREET_ADDRESS", "Polna 7")],
         ),
-        # A town between street and postcode is part of the address; one behind it is a place, and so is one without more to come.
+        # A town behind a blank or before a postcode is part of the address; one behind a comma without more to come is a place.
+        (
+            "Storgatan 19, 903 26 Umeå, Sweden",
+            [finding("STREET_ADDRESS", 0, 12, 700)],
+            [said("STREET_ADDRESS", 14, 20), said("LOCATION", 21, 25), said("LOCATION", 27, 33)],
+            [("STREET_ADDRESS", "Storgatan 19, 903 26 Umeå"), ("LOCATION", "Sweden")],
+        ),
         (
             "1907 Alder Rd, Bozeman, MT 59715, Montana",
             [finding("STREET_ADDRESS", 0, 13, 700), finding("US_ZIP_CODE", 24, 32, 700)],

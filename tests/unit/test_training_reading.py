@@ -189,6 +189,16 @@ def test_street_town_and_postcode_are_one_address():
     )
 
 
+def test_a_town_that_a_blank_parts_from_an_address_belongs_to_it():
+    """What a comma parts from it does not, unless a postcode follows."""
+    text = "Hauptstr. 5, 10115 Berlin, Germany"
+    spans = ((0, 18, "ADDRESS"), (19, 25, "LOCATION"), (27, 34, "LOCATION"))
+
+    assert [("Hauptstr. 5, 10115 Berlin", "ADDRESS"), ("Germany", "LOCATION")] == marked(
+        text, guideline.addresses_joined(text, spans)
+    )
+
+
 def test_addresses_with_words_between_stay_apart():
     """Two addresses of one sentence are two."""
     text = "from 1 A Road to 2 B Road"
