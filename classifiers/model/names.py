@@ -1,4 +1,4 @@
-"""Words that are known as names of people and places: what a small vocabulary cannot hold, told to the model beside the case."""
+"""Words that are known as names of people, places and organisations: what a small vocabulary cannot hold, told to the model beside the case."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Known(IntFlag):
     PLACE = 1
     GIVEN = 2
     FAMILY = 4
+    ORGANIZATION = 8
 
 
 # So many different answers there are.
@@ -29,27 +30,33 @@ _SHORTEST: Final = 3
 # Of a word with which a name of several begins.
 _BEGINS: Final = KINDS
 # What may stand between the words of a name, as words of their own.
-_JOINTS: Final = frozenset("-'\u2019.\u2010\u2011")
+_JOINTS: Final = frozenset("-'&\u2019.\u2010\u2011")
 
 
 @final
 class KnownNames:
-    """The names in one file: a line is a Known as a number, a blank, and a name as `folded` gives it."""
+    """The names in one file: a line is a Known as a number, a blank, and a name as `folded` gives it.
+
+    `kinds` is how many different answers there are with the kinds in this file: an older one has fewer.
+    """
 
     def __init__(self, content: bytes) -> None:
         """Raises ValueError, without content, where a line is none."""
         self._words: dict[str, int] = {}
         self._several: dict[str, int] = {}
+        kinds = 0
         for number, line in enumerate(content.decode("utf-8").splitlines(), 1):
             kind, _, name = line.partition(" ")
             if not (kind.isascii() and kind.isdigit() and 0 < int(kind) < KINDS and name):
                 raise ValueError(f"line {number} is no number from 1 to {KINDS - 1} and a name")
+            kinds |= int(kind)
             first, several, _ = name.partition(" ")
             if several:
                 self._several[name] = int(kind)
                 self._words[first] = self._words.get(first, 0) | _BEGINS
             else:
                 self._words[name] = self._words.get(name, 0) | int(kind)
+        self.kinds: Final = 1 << kinds.bit_length()
 
     def known(self, text: str, starts: Sequence[int], ends: Sequence[int]) -> NDArray[np.uint8]:
         """What the words `text[start:end]` are known as, in any case: uint8[words] of Known. A name of several words is known whole."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 
-from classifiers.model.case import CASES, CASES_AND_NAMES, Case, case_of
+from classifiers.model.case import CASES, Case, case_of
 from classifiers.model.manifest import NAMES_FILE, TOKENIZER_FILE, ModelFiles, ModelUnusable
 from classifiers.model.names import KnownNames
 
@@ -79,7 +79,7 @@ class PieceReader:
         self._tokenizer.no_truncation()
         self._tokenizer.encode_special_tokens = True
         self._names = names
-        self.cases = CASES if names is None else CASES_AND_NAMES
+        self.cases = CASES * (1 if names is None else names.kinds)
         self._whole_words = type(self._tokenizer.model).__name__ == "WordPiece"
         self.padding = int(filling["pad_id"]) if filling else self._id_of_padding()
         self.prefix, self.suffix = self._around()

@@ -20,7 +20,8 @@ _ROWS: Final = "row"
 def begin_from_export(model: Any, directory: Path) -> None:
     """Gives `model` the weights in `directory`. Raises ValueError where they are those of another shape of model.
 
-    A matrix lost its name when it was exported; its bias, which is added to the product with it, did not.
+    A matrix lost its name when it was exported; its bias, which is added to the product with it, did not. Where `model` is
+    told of more kinds of known names, what it is told of them says nothing at first.
     """
     graph = onnx.load(directory / WEIGHTS_FILE).graph
     constants = {each.name: torch.from_numpy(numpy_helper.to_array(each).copy()) for each in graph.initializer}
@@ -35,6 +36,10 @@ def begin_from_export(model: Any, directory: Path) -> None:
             scales = constants[node.input[0].removesuffix("numbers") + "scales"]
             (words,) = (name for name in model.state_dict() if name.endswith("words.weight"))
             found[words] = constants[node.input[0]].float() * scales
+    own = model.state_dict()
+    for name in (each for each in found if each.endswith("cases.weight")):
+        # The new kinds are the highest bits.
+        found[name] = found[name].repeat(len(own[name]) // len(found[name]), 1)
     try:
         model.load_state_dict(found)
     except RuntimeError as error:

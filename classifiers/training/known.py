@@ -1,8 +1,11 @@
-"""The names that a model is told of: places of GeoNames, and how people are called in the languages of Faker and of our lists."""
+"""The names that a model is told of: places of GeoNames, how people are called in the languages of Faker and of our lists, and
+the organisations of these.
+"""
 
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from importlib import import_module
@@ -12,9 +15,11 @@ import faker.providers.person
 
 from classifiers.model.names import Known, folded
 from classifiers.places import place_table
-from classifiers.training.pools import named_words
+from classifiers.training.pools import named_words, words
 
-_LISTS: Final = (("first_name", Known.GIVEN), ("last_name", Known.FAMILY))
+# In the name of a list of Faker: `first_names_female`, `unisex_last_names`, `last_romanized_names`.
+_LISTS: Final = re.compile(r"(?:.*_)?(first|last)_(?:romanized_)?names?(?:_|$)")
+_KINDS: Final = {"first": Known.GIVEN, "last": Known.FAMILY}
 
 
 @cache
@@ -38,12 +43,12 @@ def _names() -> Iterator[tuple[str, Known]]:
     for people, names in named_words("names").items():
         kind = Known.GIVEN if people.endswith(" given") else Known.FAMILY
         yield from ((name, kind) for name in names)
+    for names in (*named_words("organisations").values(), words("more_organisations")):
+        yield from ((name, Known.ORGANIZATION) for name in names)
     for module in pkgutil.iter_modules(faker.providers.person.__path__):
         provider = import_module(f"faker.providers.person.{module.name}").Provider
-        for attribute in dir(provider):
-            for prefix, kind in _LISTS:
-                if attribute.startswith(prefix):
-                    yield from ((name, kind) for name in _strings(getattr(provider, attribute)))
+        for found in filter(None, map(_LISTS.match, dir(provider))):
+            yield from ((name, _KINDS[found[1]]) for name in _strings(getattr(provider, found.string)))
 
 
 def _strings(values: Any) -> Iterable[str]:

@@ -505,7 +505,8 @@ def _word_names() -> Pool:
 @cache
 def _known_orgs(kind: str) -> Pool:
     lists = named_words("organisations")
-    return pool(name for line in _KNOWN_ORGS[kind].split() for name in lists[line])
+    names = [name for line in _KNOWN_ORGS[kind].split() for name in lists[line]]
+    return pool([*names, *words("more_organisations")] if kind == "org" else names)
 
 
 def _marked(text: str, type_: str) -> Value:

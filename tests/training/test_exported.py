@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training group is not installed")
 pytest.importorskip("onnxscript", reason="the training group is not installed")
 
+from classifiers.model.case import CASES_AND_NAMES  # noqa: E402
 from classifiers.model.manifest import WEIGHTS_FILE  # noqa: E402
 from classifiers.training.encoder import EncoderShape, Teacher  # noqa: E402
 from classifiers.training.export import to_onnx  # noqa: E402
@@ -37,14 +38,19 @@ def _exported(model, directory: Path) -> None:
     (directory / WEIGHTS_FILE).write_bytes(quantised(exact, measured_ranges(exact, [feeds])).SerializeToString())
 
 
-@pytest.mark.parametrize(("kind", "shape"), [(Teacher, TEACHER), (Student, SHAPE)])
-def test_every_weight_comes_back_but_for_the_rounding(kind, shape, tmp_path: Path) -> None:
-    """Those of products and of the vocabulary to half a step of eight bits, all others to the last bit."""
+def _draw(model) -> None:
+    """Gives `model` weights of which no two are alike: the exporter makes one of those that are."""
     torch.manual_seed(1)
-    model, again = kind(shape), kind(shape)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn(parameter.shape) * 0.1)
+
+
+@pytest.mark.parametrize(("kind", "shape"), [(Teacher, TEACHER), (Student, SHAPE)])
+def test_every_weight_comes_back_but_for_the_rounding(kind, shape, tmp_path: Path) -> None:
+    """Those of products and of the vocabulary to half a step of eight bits, all others to the last bit."""
+    model, again = kind(shape), kind(shape)
+    _draw(model)
     _exported(model, tmp_path)
     begin_from_export(again, tmp_path)
 
@@ -55,6 +61,22 @@ def test_every_weight_comes_back_but_for_the_rounding(kind, shape, tmp_path: Pat
         rounded += bool(off)
         assert off <= weights.abs().max() * _HALF_A_STEP * 1.001, name
     assert rounded > 5
+
+
+def test_kinds_of_known_names_that_are_new_say_nothing_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that was told of fewer kinds is begun from with each of its rows twice."""
+    before, again = Student(SHAPE), Student(SHAPE)
+    rows = CASES_AND_NAMES // 2
+    before.cases = torch.nn.Embedding(rows, SHAPE.width)
+    _draw(before)
+    monkeypatch.setattr("classifiers.training.export.CASES_AND_NAMES", rows)
+    _exported(before, tmp_path)
+    begin_from_export(again, tmp_path)
+
+    assert torch.equal(before.cases.weight, again.cases.weight[:rows])
+    assert torch.equal(before.cases.weight, again.cases.weight[rows:])
 
 
 def test_a_model_of_another_shape_is_refused(tmp_path: Path) -> None:

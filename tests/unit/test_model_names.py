@@ -19,6 +19,7 @@ from tests.model_directories import Model, tokenizer_bytes, write
 
 NAMES = KnownNames(
     b"1 berlin\n2 anna\n6 kowalski\n1 veliko tarnovo\n1 aix en provence\n1 port\n4 o brien\n1 munchen\n3 paris\n"
+    b"8 johnson johnson\n"
 )
 PLACE, GIVEN, BOTH = 1, 2, 6
 
@@ -38,6 +39,7 @@ def known(text: str, names: KnownNames = NAMES) -> dict[str, int]:
         ("anna", {"anna": GIVEN}),
         ("Aix-en-Provence", {"Aix": PLACE, "-": PLACE, "en": PLACE, "Provence": PLACE}),
         ("Ms O'Brien", {"O": 4, "'": 4, "Brien": 4}),
+        ("at Johnson & Johnson", {"Johnson": 8, "&": 8}),
         ("Port Veliko", {"Port": PLACE}),
         ("in München und Paris", {"München": PLACE, "Paris": PLACE | GIVEN}),
         ("the annals of berliners", {}),
@@ -73,6 +75,7 @@ def test_a_letter_with_an_accent_elsewhere_changes_nothing(words: list[str]) -> 
         ("São Paulo", "sao paulo"),
         ("Aix-en-Provence", "aix en provence"),
         ("O'Brien", "o brien"),
+        ("AT&T", "at t"),
         ("Al", ""),
         ("a b c d e", ""),
         ("x/y z", ""),
@@ -84,7 +87,7 @@ def test_names_are_kept_as_they_are_looked_up(name: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"8 anna\n", b"0 anna\n", b"anna\n", b"1 \n", b"x anna\n", b"1 anna\n\n", b"1 \xff\n"]
+    "content", [b"16 anna\n", b"0 anna\n", b"anna\n", b"1 \n", b"x anna\n", b"1 anna\n\n", b"1 \xff\n"]
 )
 def test_what_is_no_list_is_refused_at_the_start(tmp_path: Path, content: bytes) -> None:
     """With the directory and the file, and what to do."""
@@ -119,3 +122,8 @@ def test_all_pieces_of_a_word_are_told_beside_their_case(text: str) -> None:
     assert (0, Case.LOWER) == by_word["high"]
     assert (told.case % CASES == silent.case).all()
     assert (CASES_AND_NAMES, CASES) == (reader.cases, plain.cases)
+
+
+def test_a_model_is_told_of_the_kinds_of_its_own_list() -> None:
+    """One that was made before there were more of them has no rows for these."""
+    assert (4, 8) == (KnownNames(b"2 anna\n").kinds, KnownNames(b"3 anna\n4 kowalski\n").kinds)

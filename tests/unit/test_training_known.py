@@ -24,6 +24,8 @@ def test_the_list_is_what_a_model_reads_and_names_are_in_it_as_what_they_are() -
     assert Known.GIVEN in known("Saoirse")
     assert Known.GIVEN in known("Uchenna")
     assert Known.FAMILY in known("Schmidt")
+    assert Known.FAMILY in known("Kowalczyk")
     assert Known.GIVEN | Known.PLACE in known("Florence")
+    assert Known.ORGANIZATION in known("Greenpeace")
     assert not known("dialysis")
     assert names_file().isascii()
