@@ -144,7 +144,7 @@ def _shifted(text: str, marked: str) -> View:
         at += start - done
         done = end
         if match[0][0] == _LONGER:
-            piece = fold_one(ord(text[start]))
+            piece = _several(ord(text[start]))
             parts.append(piece)
             shifts.append((at, start, 0, 1))
             at += len(piece)
@@ -159,14 +159,21 @@ class _Table(dict[int, str]):
     def __missing__(self, code_point: int) -> str:
         folded = fold_one(code_point)
         marked = folded if len(folded) == 1 else _LONGER if folded else _DROPPED
-        if len(self) < MAX_TABLE:
-            self[code_point] = marked
+        if len(self) >= MAX_TABLE:
+            self.clear()
+        self[code_point] = marked
         return marked
 
 
 @functools.cache
 def _table() -> _Table:
     return _Table()
+
+
+@functools.cache
+def _several(code_point: int) -> str:
+    """The bytes for one of the few thousand code points that have several."""
+    return fold_one(code_point)
 
 
 def fold_one(code_point: int) -> str:

@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from classifiers.normalisation import MAX_TABLE, _table, _table_fold, fold, fold_one
+from classifiers.normalisation import MAX_TABLE, _several, _table, _table_fold, fold, fold_one
 from classifiers.view import IN_STEP
 from governance.segment import Span
 
@@ -138,3 +138,14 @@ def test_the_table_stays_bounded() -> None:
     fold("".join(map(chr, range(0x80, 0x30000))))
 
     assert len(_table()) <= MAX_TABLE
+    # What comes after is kept all the same.
+    fold("\u0439" + "\U0002ffff" * 9)
+    assert {0x439, 0x2FFFF} <= _table().keys()
+
+
+def test_a_letter_that_folds_to_several_is_looked_at_once() -> None:
+    """However often it comes."""
+    _several.cache_clear()
+
+    assert b"fi" * 50_000 == fold("\ufb01" * 50_000).scan
+    assert 1 == _several.cache_info().misses
