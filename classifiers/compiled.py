@@ -48,6 +48,7 @@ _CODE = (
         "expressions.py",
         "general_words.py",
         "labels.py",
+        "normalisation.py",
         "phones.py",
         "residency.py",
         "rules.py",

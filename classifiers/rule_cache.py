@@ -112,7 +112,7 @@ class RuleCache:
         return None
 
     def _prune(self, key: str) -> None:
-        """Removes all but the newest few, and the locks that belong to nothing kept."""
+        """Removes all but the newest few, with their locks."""
         if self._directory is None:
             return
         entries = [each for each in self._directory.iterdir() if _is_key(each.name) and each.name != key]
