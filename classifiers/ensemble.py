@@ -122,7 +122,7 @@ def together(
     return replace(
         found,
         status=max(found.status, added.status, key=SEVERITY.index),
-        findings=_findings(found.findings, added.findings, segments) if added.findings else found.findings,
+        findings=_findings(found.findings, added.findings, segments),
         labels=joined(about_somebody(found.labels) if judged else found.labels, added.labels),
         detectors=(*found.detectors, *added.detectors),
     )
@@ -135,11 +135,7 @@ def _findings(
     return tuple(
         finding
         for number in sorted({*ours, *theirs})
-        for finding in (
-            settled(ours.get(number, []), theirs[number], segments[number].text.reveal())
-            if number in theirs
-            else ours[number]
-        )
+        for finding in (settled(ours.get(number, []), theirs.get(number, []), segments[number].text.reveal()))
     )
 
 

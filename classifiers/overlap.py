@@ -54,11 +54,11 @@ def _strength(claim: Claim) -> Strength:
         return Strength.CARRIER
     if found.validated:
         return Strength.VERIFIED
-    return Strength.BESIDE_WORD if claim.distance < FAR or found.permille >= DISTINCTIVE else Strength.SHAPE
+    return Strength.BESIDE_WORD if found.beside_word or found.permille >= DISTINCTIVE else Strength.SHAPE
 
 
 def is_bare_shape(finding: Finding) -> bool:
-    """Whether nothing but its shape speaks for `finding`: no check, no score that tells of more, and it is no web address."""
+    """Whether nothing but its shape speaks for `finding`: no check, no word, no score that tells of more; and it is no web address."""
     return _strength(Claim(finding=finding)) is Strength.SHAPE
 
 

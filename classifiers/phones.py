@@ -489,7 +489,8 @@ class PhoneFinder:
         extension = _EXTENSION.match(view.scan, end)
         if extension is not None:
             end = extension.end()
-        if self._named(view, candidate.start):
+        named = self._named(view, candidate.start)
+        if named:
             permille = min(CONTEXT_CEILING, permille + CONTEXT_BONUS)
         return Finding(
             segment=0,
@@ -500,6 +501,7 @@ class PhoneFinder:
             category=Category.CONTACT,
             country=region if region.isalpha() else None,
             validated=validated,
+            beside_word=named,
         )
 
     def _other_kind(self, view: View, start: int) -> bool:

@@ -153,7 +153,7 @@ class RuleQuery:
                 yield claim
             else:
                 permille, validated = rule.permille(beside=True), rule.verified(beside=True)
-                finding = replace(claim.finding, permille=permille, validated=validated)
+                finding = replace(claim.finding, permille=permille, validated=validated, beside_word=True)
                 yield Claim(finding=finding, distance=FAR - 1)
 
 

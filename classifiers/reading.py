@@ -429,6 +429,7 @@ class _Judge:
                     category=rule.category,
                     country=rule.country if country_by is None else country_by(value) or rule.country,
                     validated=rule.verified(beside=beside or labelled),
+                    beside_word=beside or labelled,
                     via=ground.view.via,
                 ),
                 distance=0 if labelled else distance,

@@ -14,7 +14,6 @@ from typing import final
 
 from classifiers.context import REACH_BEFORE
 from classifiers.entity_names import MODEL_NAMES
-from classifiers.phones import ABROAD_PERMILLE, BARE_PERMILLE, NATIONAL_PERMILLE
 from classifiers.phones import DETECTOR as PHONES
 from classifiers.rules import Rule
 from classifiers.scan_formats import Format, NotInFormat, Piece, pieces
@@ -33,7 +32,6 @@ _NAMES = ": "
 _MAX_KNOWN = 50_000
 _KNOWN_CHARS = 64
 _SEVERITY = (DetectionStatus.COMPLETE, DetectionStatus.PARTIAL, DetectionStatus.TIMEOUT, DetectionStatus.FAILED)
-_PHONE_SHAPES = frozenset((BARE_PERMILLE, NATIONAL_PERMILLE, ABROAD_PERMILLE))
 _PHONE_NAME = "Telephone number"
 # What recognisers of the operator's are called that run beside the rules.
 OWN = "own:"
@@ -283,9 +281,7 @@ def _why(finding: Finding, rule: Rule | None) -> str:
         return "own"
     if rule is None and finding.detector != PHONES:
         return "model"
-    if rule is None:
-        return "shape" if finding.permille in _PHONE_SHAPES else "context"
-    return "context" if finding.permille > rule.alone else "shape"
+    return "context" if finding.beside_word else "shape"
 
 
 @final

@@ -47,7 +47,7 @@ class Category(StrEnum):
 class Finding:
     """An entity in segment number `segment`. Names are Presidio's.
 
-    `validated` means that a checksum or structure was verified; `country` is ISO 3166-1 alpha-2 where the value
+    `validated` means that a checksum or structure was verified, `beside_word` that a word near the value names it; `country` is ISO 3166-1 alpha-2 where the value
     itself points to one; `permille` is the score times 1,000. `via` names the encodings that were undone to see the
     value, from the outside in (`percent>base64`), empty for plain text; the span then covers all that is encoded.
     """
@@ -60,6 +60,7 @@ class Finding:
     category: Category = Category.OTHER
     country: str | None = None
     validated: bool = False
+    beside_word: bool = False
     via: str = ""
 
 

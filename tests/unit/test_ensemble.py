@@ -54,7 +54,16 @@ def segments(*texts: str) -> list[TextSegment]:
 
 
 def finding(
-    entity: str, start: int, end: int, permille: int = 900, *, segment: int = 0, validated: bool = False, by: str = "r"
+    entity: str,
+    start: int,
+    end: int,
+    permille: int = 900,
+    *,
+    segment: int = 0,
+    validated: bool = False,
+    beside_word: bool = False,
+    country: str | None = None,
+    by: str = "r",
 ) -> Finding:
     return Finding(
         segment=segment,
@@ -63,6 +72,8 @@ def finding(
         permille=permille,
         detector=by,
         validated=validated,
+        beside_word=beside_word,
+        country=country,
         category=Category.PERSONAL,
     )
 
@@ -150,6 +161,22 @@ async def test_the_two_are_one_detection() -> None:
             [finding("CREDIT_CARD", 3, 19, 1000, validated=True)],
             [said("ID", 3, 19, 1000)],
             [("CREDIT_CARD", "4111111111111111")],
+        ),
+        # So does what stands beside a word that names it, of every country that it may be of.
+        (
+            "US passport 340020013",
+            [finding("US_PASSPORT", 12, 21, 450, beside_word=True)],
+            [said("ID", 12, 21)],
+            [("US_PASSPORT", "340020013")],
+        ),
+        (
+            "passeport EH123456, Ada",
+            [
+                finding("BE_PASSPORT", 10, 18, 450, beside_word=True, country="BE"),
+                finding("CH_PASSPORT", 10, 18, 450, beside_word=True, country="CH"),
+            ],
+            [said("PERSON", 20, 23)],
+            [("BE_PASSPORT", "EH123456"), ("CH_PASSPORT", "EH123456"), ("PERSON", "Ada")],
         ),
         # Addresses and dates of both become their union.
         (

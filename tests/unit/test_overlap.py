@@ -34,6 +34,7 @@ def claim(
             permille=permille,
             detector="test",
             validated=validated,
+            beside_word=distance < FAR,
             via=via,
             country=country,
         ),
