@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol, final
 
@@ -12,6 +12,7 @@ from classifiers.joining import seams
 from classifiers.jurisdiction import jurisdictions
 from classifiers.labels import labels
 from classifiers.meter import Exhausted
+from classifiers.overlap import Claim, settle
 from classifiers.reading import Reader, Reading
 from governance.errors import DetectorUnavailable
 from governance.finding import Detection, DetectionStatus, DetectorRun, Finding
@@ -20,6 +21,8 @@ from governance.segment import TextSegment
 DETECTOR_ID = "patterns"
 # Above this the event loop would notice: about 10 ms of work.
 INLINE_CHARS = 65_536
+# A segment costs as much as a text of so many characters before the first of its own is read.
+_SEGMENT_CHARS = 1_024
 # Measured with tracemalloc: key, entry and Reading; Finding and Span.
 _ENTRY_BYTES = 480
 _FINDING_BYTES = 240
@@ -44,6 +47,19 @@ def _placed(finding: Finding, segment: int) -> Finding:
     return finding if finding.segment == segment else replace(finding, segment=segment)
 
 
+def _rows(segments: Sequence[TextSegment], texts: Sequence[str]) -> Iterator[Sequence[int]]:
+    """The numbers of segments whose ends may meet: all that say something, and those that are no names of members again."""
+    row = [number for number, text in enumerate(texts) if not _is_blank(text)]
+    yield row
+    values = [number for number in row if not segments[number].is_name]
+    if len(values) < len(row):
+        yield values
+
+
+def _is_blank(text: str) -> bool:
+    return not any(each.isprintable() and not each.isspace() for each in text)
+
+
 def _bytes_held(reading: Reading) -> int:
     """About what a result takes in memory; its strings are shared with the rules."""
     return _ENTRY_BYTES + _FINDING_BYTES * len(reading.findings) + _TRACE_BYTES * len(reading.traces.found)
@@ -65,8 +81,8 @@ class PatternDetector:
         self.version = self._reader.version
 
     async def detect(self, segments: Sequence[TextSegment], *, deadline_ms: int) -> Detection:
-        """What `segments` hold. Long texts are read in a thread. Raises DetectorUnavailable without content."""
-        if sum(len(segment.text) for segment in segments) <= INLINE_CHARS:
+        """What `segments` hold. Long texts, and many, are read in a thread. Raises DetectorUnavailable without content."""
+        if sum(_SEGMENT_CHARS + len(segment.text) for segment in segments) <= INLINE_CHARS:
             return self.detect_now(segments, deadline_ms=deadline_ms)
         import asyncio  # noqa: PLC0415 - who awaits has it; a scan of files does without
 
@@ -86,11 +102,10 @@ class PatternDetector:
         readings = [self._read(text, deadline) for text in texts]
         status = max((reading.status for reading in readings), key=_SEVERITY.index, default=DetectionStatus.COMPLETE)
         found = [_placed(finding, number) for number, reading in enumerate(readings) for finding in reading.findings]
-        if len(texts) > 1:
-            joined, limit = self._across(texts, deadline)
-            status = max(status, limit, key=_SEVERITY.index)
-            if joined:
-                found = sorted((*found, *joined), key=lambda each: (each.segment, each.span.start))
+        joined, limit = self._across(_rows(segments, texts), texts, deadline)
+        status = max(status, limit, key=_SEVERITY.index)
+        if joined:
+            found = sorted((*found, *joined), key=lambda each: (each.segment, each.span.start))
         findings = tuple(found)
         return Detection(
             status=status,
@@ -101,18 +116,23 @@ class PatternDetector:
             detectors=(DetectorRun(id=DETECTOR_ID, version=self.version, status=status),),
         )
 
-    def _across(self, texts: Sequence[str], deadline: float) -> tuple[list[Finding], DetectionStatus]:
-        """Values that reach over the end of a segment into the next, and whether all ends were looked at."""
-        found: list[Finding] = []
+    def _across(
+        self, rows: Iterable[Sequence[int]], texts: Sequence[str], deadline: float
+    ) -> tuple[list[Finding], DetectionStatus]:
+        """Values that reach over the end of a segment of a row into the next, each once, and whether all ends were looked at."""
+        claims: dict[int, list[Claim]] = {}
         status = DetectionStatus.COMPLETE
-        try:
-            for seam in seams(texts):
-                reading = self._reader.read(seam.text, deadline=deadline)
-                status = max(status, reading.status, key=_SEVERITY.index)
-                found += seam.findings(reading.findings)
-        except Exhausted as stop:
-            status = max(status, stop.status, key=_SEVERITY.index)
-        return found, status
+        for row in rows:
+            try:
+                for seam in seams([texts[number] for number in row]):
+                    reading = self._reader.read(seam.text, deadline=deadline)
+                    status = max(status, reading.status, key=_SEVERITY.index)
+                    for finding in seam.findings(reading.findings):
+                        placed = _placed(finding, row[finding.segment])
+                        claims.setdefault(placed.segment, []).append(Claim(finding=placed))
+            except Exhausted as stop:
+                status = max(status, stop.status, key=_SEVERITY.index)
+        return [finding for each in claims.values() for finding in settle(each)], status
 
     def _read(self, text: str, deadline: float) -> Reading:
         key = self._cache.key(text, self.version)

@@ -1,4 +1,4 @@
-"""Values split over neighbouring segments: list items, JSON fields, messages.
+"""Values split over neighbouring segments: list items, JSON fields (over the names between them), messages.
 
 The rule: the last REACH characters of a segment and the first REACH of the next are read as one text, once joined with
 nothing between and once with a blank, if both edges look like parts of one value: digits on both sides, capitals and

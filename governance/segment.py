@@ -31,12 +31,14 @@ class TextSegment:
     """One text-bearing scalar of a request, decoded.
 
     `place` is a template of a JSON Pointer (RFC 6901) in which list positions and free keys are `*`
-    (`/messages/*/content`), so that it can stand in a record: it never holds a byte of the request.
+    (`/messages/*/content`), so that it can stand in a record: it never holds a byte of the request. `is_name` is true of
+    the name of a member of a JSON object.
     """
 
     role: Role
     place: str
     text: SensitiveText
+    is_name: bool = False
 
 
 @frozen

@@ -61,7 +61,7 @@ class Reading:
             return
         if len(self.segments) >= self._max_segments:
             raise RequestTooLarge("too many pieces of text", limit=self._max_segments)
-        self.segments.append(TextSegment(role=role, place=place, text=SensitiveText(text)))
+        self.segments.append(TextSegment(role=role, place=place, text=SensitiveText(text), is_name=is_name))
         self.leaves.append(Leaf(scalar, outer or self._outer, is_name))
 
     def unread(self, reason: Unread, place: str) -> None:

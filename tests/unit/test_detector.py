@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -169,6 +170,59 @@ def test_findings_name_their_segment_and_come_in_order(detector):
     findings = detect(detector, text, "nothing", text).findings
 
     assert [(0, Span(start=0, end=13)), (2, Span(start=0, end=13))] == [(each.segment, each.span) for each in findings]
+
+
+def detected(detector: PatternDetector, *parts: tuple[str, bool]) -> list[tuple[int, str]]:
+    """(segment, entity) of what is found in segments, as (text, whether it is the name of a member)."""
+    segments = [
+        TextSegment(role=Role.ARGS, place="/a/*", text=SensitiveText(text), is_name=is_name) for text, is_name in parts
+    ]
+    return [(each.segment, each.entity_type) for each in detector.detect_now(segments, deadline_ms=60_000).findings]
+
+
+@pytest.mark.parametrize("between", [" ", "\n", "\u200b", ""])
+def test_a_part_that_says_nothing_parts_no_value(detector, between):
+    """Blanks and what does not show may stand between the halves of a card."""
+    parts = ("my card 4111 1111", False), (between, False), ("1111 1111 thanks", False)
+
+    assert [(0, "CREDIT_CARD"), (2, "CREDIT_CARD")] == detected(detector, *parts)
+
+
+def test_values_of_one_object_meet_over_the_names_between_them(detector):
+    """`{"first": "4111 1111", "second": "1111 1111"}`."""
+    parts = ("first", True), ("4111 1111", False), ("second", True), ("1111 1111", False)
+
+    assert [(1, "CREDIT_CARD"), (3, "CREDIT_CARD")] == detected(detector, *parts)
+
+
+def test_a_value_over_a_seam_is_found_once_in_each_of_its_parts(detector):
+    """Though seams are read with and without a blank, and overlap."""
+    assert [(number, "CREDIT_CARD") for number in range(16)] == detected(
+        detector, *((figure, False) for figure in "4111111111111111")
+    )
+    assert [(0, "IBAN_CODE"), (1, "IBAN_CODE")] == detected(
+        detector, ("DE89 3704 0044", False), ("0532 0130 00", False)
+    )
+
+
+async def test_many_short_segments_are_read_while_the_loop_keeps_turning():
+    """Each costs more than its characters: the loop has other work to do."""
+    threads = set()
+
+    class Noting:
+        version = "1"
+
+        def read(self, text: str, *, deadline: float) -> Reading:
+            threads.add(threading.get_ident())
+            return Reading(status=DetectionStatus.COMPLETE)
+
+    segments = [
+        TextSegment(role=Role.USER, place="/messages/*/content", text=SensitiveText(f"item {number}"))
+        for number in range(1_000)
+    ]
+    await PatternDetector(reader=Noting()).detect(segments, deadline_ms=60_000)
+
+    assert threading.get_ident() not in threads
 
 
 def test_a_deadline_that_has_passed_is_a_timeout_and_is_not_remembered(detector):
