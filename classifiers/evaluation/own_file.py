@@ -3,8 +3,9 @@
     {"text": "Ask Jane Roe.", "spans": [[4, 12, "PERSON"]], "topics": {"health": false}, "language": "en", "group": "ask"}
 
 `text` alone is needed. `spans` are [start, end, type] in code points, half open, and must not overlap; a line without
-`spans` says nothing about types, one with an empty list says that there is nothing. Types are those of detection
-(`PERSON`, `EMAIL_ADDRESS`, ...). `types` lists those that a line marks, where it is not every type of the file.
+`spans` says nothing about types, one with an empty list says that there is nothing of any type. Types are those of
+detection (`PERSON`, `EMAIL_ADDRESS`, ...). `types` lists those that a line marks, where it is not every type of the file, or for
+an empty list every type there is.
 `topics` is an object of known topics, or a list of those that hold while all others do not. `group` says which lines
 resemble each other; a line without one stands alone.
 """
@@ -20,7 +21,7 @@ from typing import Any, Final
 import orjson
 
 from classifiers.evaluation.names import same_name, trimmed
-from classifiers.evaluation.scores import Labelled, Mark
+from classifiers.evaluation.scores import EVERY_KIND, Labelled, Mark
 from classifiers.training.rows import TOPICS
 from governance.errors import ConfigInvalid
 from governance.frozen import frozen
@@ -73,10 +74,12 @@ def own_texts(path: Path) -> list[Labelled]:
     ]
 
 
-def _kinds(line: _Line, everywhere: frozenset[str]) -> frozenset[str]:
+def _kinds(line: _Line, everywhere: frozenset[str]) -> frozenset[str] | None:
     if not line.says_spans:
         return frozenset()
-    return everywhere if line.kinds is None else line.kinds
+    if line.kinds is not None:
+        return line.kinds
+    return everywhere if line.marks else EVERY_KIND
 
 
 def _read(path: Path) -> Iterator[_Line]:

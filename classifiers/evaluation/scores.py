@@ -21,6 +21,8 @@ from typing import Final, TypeVar
 from governance.frozen import frozen
 
 ALL: Final = "all"
+# For `Labelled.kinds`: every type that any detector knows.
+EVERY_KIND: Final = None
 
 Range = tuple[int, int]
 
@@ -48,17 +50,22 @@ class Found:
 class Labelled:
     """A text and what is known of it.
 
-    `kinds` are the types that are marked wherever they stand; a mark of another type says only that something is there.
+    `kinds` are the types that are marked wherever they stand, or EVERY_KIND; a mark of another type says only that
+    something is there.
     `topics` are those that are known. `group` is what a drawing never tears apart (a template, a person, a document).
     """
 
     text: str
     marks: tuple[Mark, ...] = ()
-    kinds: frozenset[str] = frozenset()
+    kinds: frozenset[str] | None = frozenset()
     topics: Mapping[str, bool]
     group: str
     source: str
     language: str
+
+    def counts(self, kind: str) -> bool:
+        """Whether a finding of `kind` is right or wrong here."""
+        return self.kinds is EVERY_KIND or kind in self.kinds
 
 
 @frozen
@@ -210,12 +217,12 @@ def ratio(part: float, whole: float) -> float:
 def score(labelled: Labelled, answer: Answer, *, topic_floor: int = 0) -> TextScore:
     """What `answer` to `labelled` is worth. A topic is said where its score is `topic_floor` permille or more."""
     found = distinct(answer.found)
-    counted = [each for each in found if each.kind in labelled.kinds]
-    marks = [mark for mark in labelled.marks if mark.kind in labelled.kinds]
+    counted = [each for each in found if labelled.counts(each.kind)]
+    marks = [mark for mark in labelled.marks if labelled.counts(mark.kind)]
     exact = {(mark.start, mark.end, mark.kind) for mark in marks}
     covering, marked = _union(found), _union(labelled.marks)
     kinds = {mark.kind for mark in marks} | {each.kind for each in counted}
-    clean = bool(labelled.kinds) and not labelled.marks
+    clean = (labelled.kinds is EVERY_KIND or bool(labelled.kinds)) and not labelled.marks
     return TextScore(
         tallies={
             kind: _tally(
@@ -229,7 +236,7 @@ def score(labelled: Labelled, answer: Answer, *, topic_floor: int = 0) -> TextSc
         outcomes=tuple(
             Outcome(kind=each.kind, permille=each.permille, right=(each.start, each.end, each.kind) in exact)
             for each in distinct((*answer.found, *answer.below))
-            if each.kind in labelled.kinds
+            if labelled.counts(each.kind)
         ),
         clean=clean,
         alarms=frozenset(each.kind for each in counted) if clean else frozenset(),

@@ -11,7 +11,7 @@ import pytest
 
 from classifiers.evaluation import own_file
 from classifiers.evaluation.own_file import own_texts
-from classifiers.evaluation.scores import Labelled, Mark
+from classifiers.evaluation.scores import EVERY_KIND, Labelled, Mark
 from classifiers.training.rows import TOPICS
 from governance.errors import ConfigInvalid
 
@@ -51,11 +51,12 @@ def test_a_line_says_all_there_is_to_know(tmp_path: Path) -> None:
 
 
 def test_a_line_marks_the_types_of_the_file_unless_it_says_otherwise(tmp_path: Path) -> None:
-    """An empty list of spans says there is nothing; no list says nothing; `types` says what is looked at."""
+    """An empty list of spans says there is nothing of any type; no list says nothing; `types` says what is looked at."""
     path = written(
         tmp_path,
         {"text": "Jane", "spans": [[0, 4, "PERSON"]]},
         {"text": "nobody", "spans": []},
+        {"text": "no place", "spans": [], "types": ["LOCATION"]},
         "",
         {"text": "who knows"},
         {"text": "a place", "types": ["LOCATION", "STREET_ADDRESS"]},
@@ -63,9 +64,14 @@ def test_a_line_marks_the_types_of_the_file_unless_it_says_otherwise(tmp_path: P
 
     got = own_texts(path)
 
-    person = frozenset({"PERSON"})
-    assert [person, person, frozenset(), frozenset({"LOCATION", "ADDRESS"})] == [each.kinds for each in got]
-    assert ["chat/1", "chat/2", "chat/4", "chat/5"] == [each.group for each in got]
+    assert [
+        frozenset({"PERSON"}),
+        EVERY_KIND,
+        frozenset({"LOCATION"}),
+        frozenset(),
+        frozenset({"LOCATION", "ADDRESS"}),
+    ] == [each.kinds for each in got]
+    assert ["chat/1", "chat/2", "chat/3", "chat/5", "chat/6"] == [each.group for each in got]
     assert {"und"} == {each.language for each in got}
 
 

@@ -339,6 +339,17 @@ def test_gates_are_for_the_first_detector(
     assert (expected == 1) == ("not met: --min-f1 PERSON=0.9: it is 0" in capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(("first", "expected"), [("right", 1), ("wrong", 0)])
+def test_alarms_are_measured_on_harmless_lines_alone(
+    scripted: list[Scripted], tmp_path: Path, first: str, expected: int
+) -> None:
+    """A file in which nothing is marked at all proves a detector quiet, or not."""
+    path = tmp_path / "harmless.jsonl"
+    path.write_text('{"text": "Nobody", "spans": []}\n')
+
+    assert expected == eval_command(EvalOptions(detectors=(first,), files=[path], max_alarms=["0"]))
+
+
 def test_json_goes_to_standard_output_alone(
     scripted: list[Scripted], own: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

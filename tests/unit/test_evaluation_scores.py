@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from classifiers.evaluation.scores import (
     ALL,
+    EVERY_KIND,
     Answer,
     Counts,
     Found,
@@ -200,6 +201,14 @@ def test_alarms_count_clean_texts_once() -> None:
         sums.alarms,
         sums.alarms_per_thousand,
     )
+
+
+def test_any_finding_in_a_text_that_holds_nothing_is_an_alarm() -> None:
+    """Whatever its type, and it is found for nothing."""
+    got = score(labelled(kinds=EVERY_KIND), answer((0, 5, "EMAIL_ADDRESS")))
+
+    assert (True, frozenset({"EMAIL_ADDRESS"})) == (got.clean, got.alarms)
+    assert {"EMAIL_ADDRESS": Tally(found=1, found_chars=5)} == got.tallies
 
 
 def test_a_topic_that_is_not_known_is_not_scored() -> None:
