@@ -53,7 +53,9 @@ def show_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
         if verdict.passed:
             continue
         if verdict.value is None:
-            console.print(Text(f"not met: {plain(str(verdict.gate))}: nothing there is marked, which proves nothing"))
+            console.print(
+                Text(f"not met: {plain(str(verdict.gate))}: nothing there could be measured, which proves nothing")
+            )
         else:
             console.print(Text(f"not met: {plain(str(verdict.gate))}: it is {verdict.value:.4g}"))
 

@@ -168,7 +168,10 @@ class Outcome:
 
 @frozen
 class TextScore:
-    """What one answer comes to. `tallies` have the types that are marked or found; `alarms` are types found in a clean text."""
+    """What one answer comes to. `tallies` have the types that are marked or found; `alarms` are types found in a clean text.
+
+    `clean` texts hold no mark, and were read to their end or alarmed before it.
+    """
 
     tallies: Mapping[str, Tally]
     outcomes: tuple[Outcome, ...]
@@ -222,7 +225,9 @@ def score(labelled: Labelled, answer: Answer, *, topic_floor: int = 0) -> TextSc
     exact = {(mark.start, mark.end, mark.kind) for mark in marks}
     covering, marked = _union(found), _union(labelled.marks)
     kinds = {mark.kind for mark in marks} | {each.kind for each in counted}
-    clean = (labelled.kinds is EVERY_KIND or bool(labelled.kinds)) and not labelled.marks
+    known = labelled.kinds is EVERY_KIND or bool(labelled.kinds)
+    # That nothing was found in what nobody read says nothing.
+    clean = known and not labelled.marks and (answer.complete or bool(counted))
     return TextScore(
         tallies={
             kind: _tally(

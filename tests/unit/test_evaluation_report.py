@@ -17,7 +17,7 @@ from classifiers.evaluation.command import EvalOptions, eval_command
 from classifiers.evaluation.detectors import Subject
 from classifiers.evaluation.gates import Gate, Measured, gates, verdicts
 from classifiers.evaluation.picture import MOST_TYPES, svg
-from classifiers.evaluation.report import document, show
+from classifiers.evaluation.report import document, show, show_verdicts
 from classifiers.evaluation.run import Evaluation, evaluate
 from classifiers.evaluation.scores import Answer, Found, Labelled, Mark
 from classifiers.evaluation.sources import LabelledSet
@@ -299,6 +299,21 @@ def test_a_bound_holds_or_not_and_what_is_not_measured_does_not(
     (got,) = verdicts(gates(measured_by, [value]), measured().results[0])
 
     assert expected == (got.value, got.passed)
+
+
+def test_no_bound_holds_for_what_was_not_read() -> None:
+    """A detector that answers nothing is not a quiet one."""
+    failing = Scripted("failing", Answer(topics={}, complete=False))
+    result = evaluate([failing], [texts("web", "de", 20, clean=True)], draws=1).results[0]
+
+    (got,) = verdicts(gates(Measured.ALARMS, ["1000"]), result)
+
+    assert (None, False) == (got.value, got.passed)
+    stream = io.StringIO()
+    show_verdicts([got], Console(file=stream, width=120))
+    assert (
+        "not met: --max-alarms all=1000: nothing there could be measured, which proves nothing\n" == stream.getvalue()
+    )
 
 
 # --- the command ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -209,6 +210,15 @@ def test_any_finding_in_a_text_that_holds_nothing_is_an_alarm() -> None:
 
     assert (True, frozenset({"EMAIL_ADDRESS"})) == (got.clean, got.alarms)
     assert {"EMAIL_ADDRESS": Tally(found=1, found_chars=5)} == got.tallies
+
+
+def test_a_clean_text_counts_where_it_was_read_to_its_end_or_alarmed() -> None:
+    """That nothing was found in what nobody read proves nothing; what was found before the end is an alarm."""
+    unread, alarmed = replace(answer(), complete=False), replace(answer((0, 2, "PERSON")), complete=False)
+
+    sums = summed([score(labelled(), unread), score(labelled(), alarmed)])
+
+    assert (2, 1, 1) == (sums.texts, sums.clean, sums.alarmed)
 
 
 def test_a_topic_that_is_not_known_is_not_scored() -> None:
