@@ -74,8 +74,8 @@ def eval_command(options: EvalOptions) -> int:
     if len(set(options.detectors)) < len(options.detectors):
         raise ConfigInvalid("a detector is named twice")
     bounds = options.gates
-    if options.picture is not None and not options.picture.parent.is_dir():
-        raise ConfigInvalid("cannot be written: no such folder", file=str(options.picture))
+    if options.picture is not None:
+        _check_place(options.picture)
     errors = console_for(sys.stderr)
     with ExitStack() as held:
         # Texts first: what is wrong with them is told before a model is loaded.
@@ -95,15 +95,16 @@ def eval_command(options: EvalOptions) -> int:
             subjects, sets, topic_floor=round(1000 * options.topic_floor), seed=options.seed, told=told
         )
     judged = verdicts(bounds, evaluation.results[0])
-    if options.picture is not None:
-        from classifiers.evaluation.picture import svg  # noqa: PLC0415
-
-        _write(options.picture, svg(evaluation))
     if options.as_json:
         print(orjson.dumps(document(evaluation, judged, command=options.command)).decode())
     else:
         show(evaluation, console_for(sys.stdout), command=options.command)
     show_verdicts(judged, errors)
+    if options.picture is not None:
+        from classifiers.evaluation.picture import svg  # noqa: PLC0415
+
+        # Last, for it may fail: a disk is full, a folder is gone.
+        _write(options.picture, svg(evaluation))
     return 0 if all(verdict.passed for verdict in judged) else NOT_MET
 
 
@@ -155,6 +156,14 @@ def _plain(words: str) -> str:
     from rich.markup import escape  # noqa: PLC0415 - only people need it
 
     return escape(plain(words))
+
+
+def _check_place(path: Path) -> None:
+    """Raises ConfigInvalid where no file can come to be."""
+    if not path.parent.is_dir():
+        raise ConfigInvalid("cannot be written: no such folder", file=str(path))
+    if path.is_dir():
+        raise ConfigInvalid("cannot be written: is a directory", file=str(path))
 
 
 def _write(path: Path, text: str) -> None:

@@ -378,6 +378,21 @@ def test_json_goes_to_standard_output_alone(
     assert picture.read_text().startswith("<svg ")
 
 
+def test_a_picture_that_cannot_be_written_costs_nothing_but_itself(
+    scripted: list[Scripted], own: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The results of a long measurement and what was not met are told before."""
+    picture = tmp_path / "out.svg"
+    picture.symlink_to(picture)
+
+    with pytest.raises(ConfigInvalid, match="cannot be written"):
+        eval_command(EvalOptions(detectors=("x",), files=[own], as_json=True, picture=picture, min_f1=["PERSON=0.9"]))
+
+    told = capsys.readouterr()
+    assert 10 == json.loads(told.out)["detectors"][0]["texts"]
+    assert "not met: --min-f1 PERSON=0.9" in told.err
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -386,6 +401,7 @@ def test_json_goes_to_standard_output_alone(
         ({"detectors": ("right", "right")}, "a detector is named twice"),
         ({"min_f1": ["PERSON"]}, "--min-f1 takes NAME=N or SET:NAME=N, not `PERSON`"),
         ({"picture": Path("/nowhere/out.svg")}, "/nowhere/out.svg: cannot be written: no such folder"),
+        ({"picture": Path("/")}, "/: cannot be written: is a directory"),
     ],
 )
 def test_wrong_use_is_told_before_anything_is_loaded(
