@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -56,7 +56,8 @@ def labelled(row: Row) -> Labelled:
 def from_data(data: Path, names: Sequence[str], *, split: Split, limit: int | None, seed: int) -> Iterator[LabelledSet]:
     """The sets in the folder `data`, those of `names` or all that lie there, each when its turn comes.
 
-    Raises ConfigInvalid where there is none, or one of `names` is missing or cannot be read.
+    Raises ConfigInvalid where there is none, one holds nothing or cannot be read, or one of `names` is missing or has
+    nothing in `split`.
     """
     from classifiers.training.sets import SETS  # noqa: PLC0415
 
@@ -70,8 +71,10 @@ def from_data(data: Path, names: Sequence[str], *, split: Split, limit: int | No
     for name in names or sorted(lying):
         _, read = SETS[name]
         try:
-            rows = (row for row in read(lying[name]) if split_of(row) == split)
-            texts = [labelled(row) for row in sampled(rows, limit, f"{seed}/{name}")]
+            rows = iter(read(lying[name]))
+            first = list(islice(rows, 1))
+            own = (row for row in chain(first, rows) if split_of(row) == split)
+            texts = [labelled(row) for row in sampled(own, limit, f"{seed}/{name}")]
         except OSError as error:
             raise ConfigInvalid(f"cannot be read: {(error.strerror or '').lower()}", file=str(lying[name])) from None
         except (ValueError, KeyError) as error:
@@ -79,6 +82,10 @@ def from_data(data: Path, names: Sequence[str], *, split: Split, limit: int | No
             raise ConfigInvalid(
                 f"is not as its set should be ({type(error).__name__})", file=str(lying[name])
             ) from None
+        if not first:
+            raise ConfigInvalid(f"holds no text of `{name}`", file=str(lying[name]))
+        if not texts and name in names:
+            raise ConfigInvalid(f"`{name}` has no text in the {split} split", file=str(lying[name]))
         yield LabelledSet(name=name, texts=tuple(texts))
 
 

@@ -36,7 +36,7 @@ def prepared(
 ) -> Corpus:
     """All sets in `data` and `texts` texts made from the templates, or of these `only`; kept in `out`/corpus.
 
-    Raises ValueError for an unknown name in `only`, FileNotFoundError for a set that is not in `data`.
+    Raises ValueError for an unknown name in `only` and a set without a text, FileNotFoundError for one that is not in `data`.
     """
     sources = _sources(data, texts, seed)
     if unknown := set(only) - sources.keys():
@@ -59,6 +59,8 @@ def prepared(
         else:
             corpus = corpus_of(rows(), tokenizer, names)
             save(corpus, file)
+        if not len(corpus) and name != TEMPLATES:
+            raise ValueError(f"`{data}` holds no text of the set `{name}`")
         corpora.append(corpus)
         tell(_line(name, corpus, time.monotonic() - began))
     return joined(corpora)

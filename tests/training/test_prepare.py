@@ -74,6 +74,16 @@ def test_a_set_that_is_unknown_or_not_there_is_named(read: list[str], data: Path
         _prepared(data.parent, only=["one"])
 
 
+def test_a_set_whose_folder_holds_nothing_is_named(read: list[str], data: Path) -> None:
+    """Also when its empty arrays were kept; templates may be left out."""
+    (data / "folder" / "lines").write_text("")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="holds no text of the set `one`"):
+            _prepared(data)
+    (data / "folder" / "lines").write_text("Anna\n")
+    assert 1 == len(_prepared(data, texts=0))
+
+
 def test_help_names_every_step(capsys: pytest.CaptureFixture[str]) -> None:
     """And what each leaves where."""
     with pytest.raises(SystemExit) as ended:

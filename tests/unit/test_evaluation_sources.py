@@ -108,6 +108,39 @@ def test_a_set_that_cannot_be_read_is_told(known: Path, names: list[str], expect
     assert expected.format(known) == str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("names", "count", "expected"),
+    [
+        (["wills"], 0, "{}/wills: holds no text of `wills`"),
+        ([], 0, "{}/wills: holds no text of `wills`"),
+        (["wills"], 1, "{}/wills: `wills` has no text in the dev split"),
+    ],
+)
+def test_a_set_that_would_not_be_measured_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: list[str], count: int, expected: str
+) -> None:
+    """Whether its folder holds nothing, or nothing of the split that was asked for."""
+    monkeypatch.setattr(sets, "SETS", {"wills": ("wills", lambda _: map(row, range(count)))}, raising=False)
+    (tmp_path / "wills").mkdir()
+
+    with pytest.raises(ConfigInvalid) as caught:
+        list(from_data(tmp_path, names, split="dev", limit=None, seed=0))
+
+    assert expected.format(tmp_path) == str(caught.value)
+
+
+def test_a_set_that_nobody_named_may_lack_a_split(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Some sets are too few groups for every split; the others are measured."""
+    registry = {"deeds": ("deeds", lambda _: iter([row(0)])), "wills": ("wills", one_hundred)}
+    monkeypatch.setattr(sets, "SETS", registry, raising=False)
+    for folder in registry:
+        (tmp_path / folder).mkdir()
+
+    got = list(from_data(tmp_path, [], split="dev", limit=None, seed=0))
+
+    assert [("deeds", False), ("wills", True)] == [(each.name, bool(each.texts)) for each in got]
+
+
 def test_a_folder_without_sets_is_told(known: Path) -> None:
     """Measuring on nothing is a mistake."""
     with pytest.raises(ConfigInvalid, match="holds no folder of a set"):
