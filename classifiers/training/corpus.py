@@ -155,7 +155,7 @@ def joined(corpora: Sequence[Corpus]) -> Corpus:
 
 
 def digest_of(*parts: str | Path) -> str:
-    """A name for what is made of `parts`: the content of each file and of all files below each folder, and each string."""
+    """A name for what is made of `parts`: each file, all files below each folder with their place in it, and each string."""
     digest = blake2b(digest_size=12)
     for part in parts:
         files = [Path()] if isinstance(part, str) else sorted(part.rglob("*")) if part.is_dir() else [part]
@@ -164,7 +164,8 @@ def digest_of(*parts: str | Path) -> str:
                 digest.update(f"{len(part)}:{part}".encode())
             elif file.is_file() and file.suffix != ".pyc":
                 content = blake2b(file.read_bytes(), digest_size=16).hexdigest()
-                digest.update(f"{file.name}:{content};".encode())
+                place = file.relative_to(part).as_posix() if file != part else file.name
+                digest.update(f"{place}:{content};".encode())
     return digest.hexdigest()
 
 

@@ -112,7 +112,7 @@ def test_what_was_kept_is_read_back(tmp_path: Path) -> None:
 
 
 def test_the_name_of_kept_arrays_changes_with_all_they_depend_on(tmp_path: Path) -> None:
-    """The content of a file, a file more in a folder, a string: each makes another name, and the same make the same."""
+    """The content of a file, a file more or in another place, a string: each makes another name, the same make the same."""
     folder = tmp_path / "set"
     folder.mkdir()
     (folder / "a").write_text("1")
@@ -120,6 +120,9 @@ def test_the_name_of_kept_arrays_changes_with_all_they_depend_on(tmp_path: Path)
     (folder / "a").write_text("2")
     names.append(digest_of(folder, "x"))
     (folder / "b").write_text("")
+    names.append(digest_of(folder, "x"))
+    (folder / "deep").mkdir()
+    (folder / "b").rename(folder / "deep" / "b")
     names.append(digest_of(folder, "x"))
 
     assert len(names) == len(set(names))
