@@ -78,7 +78,7 @@ _LINKS: Final = re.compile(r"\b(?:https?://|www\.)\S+")
 _SIGNS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
     {
         "DATE_TIME": re.compile(
-            rf"\b{_YEAR}(?:s\b)?|\b\d{1, 2}/\d{1, 2}\b|\b\d{1, 2}[-.]\d{1, 2}[-.]\d{2, 4}\b|\d:\d\d|\b(?i:mon|tues"
+            rf"\b{_YEAR}(?:s\b)?|\b\d{{1,2}}/\d{{1,2}}\b|\b\d{{1,2}}[-.]\d{{1,2}}[-.]\d{{2,4}}\b|\d:\d\d|\b(?i:mon|tues"
             rf"|wednes|thurs|fri|satur|sun)day|\b{_MONTH}\b"
             r"|\b(?i:january|february|april|june|july|august|september|october|november|december|christmas|easter)\b"
             r"|\b\d+\s?(?:[ap]\.?m|th|st|nd|rd)\b|\b(?i:mon|tue|tues|wed|thu|thur|thurs|fri|sat|noon|midnight"

@@ -256,5 +256,6 @@ def test_only_what_a_text_may_hold_is_in_doubt():
     doubts = ("DATE_TIME", "AGE", "USERNAME", "PERSON")
 
     assert frozenset({"PERSON"}) == obvious.doubtful("see https://t.co/a_b1 there", (), doubts)
-    assert frozenset({"PERSON", "DATE_TIME"}) == obvious.doubtful("back in the 1990s", (), doubts)
+    for text in ("back in the 1990s", "due 12/25", "on 3.4.21"):
+        assert frozenset({"PERSON", "DATE_TIME"}) == obvious.doubtful(text, (), doubts)
     assert frozenset({"PERSON"}) == obvious.doubtful("in 1990", ((3, 7, "DATE_TIME"),), doubts)
