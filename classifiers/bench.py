@@ -27,6 +27,7 @@ from classifiers.compiled import PHONE
 from classifiers.reading import Reader
 from governance.finding import DetectionStatus
 from governance.frozen import frozen
+from governance.machine import machine
 
 SIZES = (200, 2_000, 20_000, 200_000)
 KB_64, MB_1 = 65_536, 1_048_576
@@ -218,7 +219,7 @@ def _print(console: Console, speeds: list[Speed], costs: list[Cost], start: Star
     console.print(
         f"growth from 20 kB to 200 kB: {_growth(speeds):.1f} times",
         f"start beyond the bare interpreter: {start.warm_ms:.0f} ms with a warm cache, {start.cold_ms / 1000:.1f} s with none",
-        f"{_machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {_versions()}",
+        f"{machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {_versions()}",
         sep="\n",
         highlight=False,
         soft_wrap=True,
@@ -270,7 +271,7 @@ def _print_json(speeds: list[Speed], costs: list[Cost], start: Start, seconds: f
     rows.append({"warm_start_ms": round(start.warm_ms), "cold_start_ms": round(start.cold_ms)})
     rows.append(
         {
-            "machine": _machine(),
+            "machine": machine(),
             "cores": os.cpu_count(),
             "python": platform.python_version(),
             "versions": _versions(),
@@ -284,10 +285,3 @@ def _print_json(speeds: list[Speed], costs: list[Cost], start: Start, seconds: f
 def _versions() -> str:
     names = ("hyperscan", "presidio-analyzer", "spacy", "phonenumbers")
     return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-
-
-def _machine() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()

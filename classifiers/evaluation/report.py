@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from rich.box import HORIZONTALS
@@ -18,6 +17,7 @@ from classifiers.evaluation.intervals import Interval
 from classifiers.evaluation.run import Evaluation, Result, Standing
 from classifiers.evaluation.scores import ALL, Counts, Tally
 from classifiers.scan_report import plain
+from governance.machine import machine
 
 FORMAT: Final = "ringfence.evaluation/1"
 _NOTHING = "\u2013"
@@ -194,16 +194,6 @@ def _side_by_side(evaluation: Evaluation) -> Iterator[list[tuple[Result, Standin
     for standings in zip(*(result.parts for result in results), strict=True):
         yield list(zip(results, standings, strict=True))
     yield [(result, result.whole) for result in results]
-
-
-def machine() -> str:
-    """The processor, in its maker's words."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.machine())
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from classifiers.model.pieces import piece_reader
 from classifiers.model.session import Batch, Execution, ModelSession, Provider
 from governance.errors import GovernanceError
 from governance.frozen import frozen
+from governance.machine import machine
 from governance.segment import Role, TextSegment
 from governance.sensitive import SensitiveText
 
@@ -280,7 +281,7 @@ def _print(console: Console, costs: Sequence[Cost], loads: Sequence[Load], skipp
 
 def _machine() -> dict[str, str]:
     versions = {name: importlib.metadata.version(name) for name in ("ringfence", "onnxruntime", "tokenizers", "numpy")}
-    return {"python": platform.python_version(), "machine": platform.machine(), **versions}
+    return {"python": platform.python_version(), "machine": machine(), **versions}
 
 
 def _fields(row: Cost | Load) -> dict[str, Any]:

