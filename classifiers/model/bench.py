@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
+    from rich.table import Table
 
 _LENGTHS: Final = ((32, 8), (128, 8), (512, 1))
 _PROMPT_PIECES: Final = 500
@@ -243,21 +244,29 @@ def _segment(text: str) -> TextSegment:
 # --- showing -------------------------------------------------------------------------------------------------------
 
 
-def _print(console: Console, costs: Sequence[Cost], loads: Sequence[Load], skipped: Sequence[str]) -> None:
+def cost_table(costs: Sequence[Cost]) -> Table:
+    """A row for each of `costs`, a column for each shape of a run that any of them has."""
     from rich.box import HORIZONTALS  # noqa: PLC0415 - as classifiers.bench
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(
         title="One client, pieces a second by pieces x windows in a run", box=HORIZONTALS, title_justify="left"
     )
-    lengths = list(costs[0].pieces_s) if costs else []
-    for name in ("model", "on", *lengths, "500 pieces ms", "of fp32 peak"):
+    shapes = list(dict.fromkeys(shape for row in costs for shape in row.pieces_s))
+    for name in ("model", "on", *shapes, "500 pieces ms", "of fp32 peak"):
         table.add_column(name, justify="left" if name in {"model", "on"} else "right")
     for row in costs:
-        rates = [f"{rate:,}" for rate in row.pieces_s.values()]
+        rates = [f"{row.pieces_s[shape]:,}" if shape in row.pieces_s else "-" for shape in shapes]
         of_peak = f"{row.of_peak:.2f}" if row.of_peak else "-"
         table.add_row(row.model, f"{row.device} {row.precision}", *rates, f"{row.prompt_ms:.1f}", of_peak)
-    console.print(table)
+    return table
+
+
+def _print(console: Console, costs: Sequence[Cost], loads: Sequence[Load], skipped: Sequence[str]) -> None:
+    from rich.box import HORIZONTALS  # noqa: PLC0415 - as classifiers.bench
+    from rich.table import Table  # noqa: PLC0415
+
+    console.print(cost_table(costs))
     table = Table(title="Clients at once, texts of 80 to 900 characters", box=HORIZONTALS, title_justify="left")
     for name in ("model", "on", "clients", "runs", "requests/s", "pieces/s", "p50 ms", "p99 ms", "pieces in a run"):
         table.add_column(name, justify="left" if name in {"model", "on", "runs"} else "right")
