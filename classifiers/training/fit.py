@@ -24,6 +24,8 @@ CHECKPOINT: Final = "checkpoint.pt"
 WEIGHTS: Final = "weights.pt"
 # A text has one answer for each topic, and most are no; without weight they are learnt long after the tokens.
 TOPIC_WEIGHT: Final = 3.0
+# Steps in a row without a finite gradient after which a training does not recover by itself.
+MOST_SKIPPED: Final = 10
 _LAST_FACTOR: Final = 0.02
 _AVERAGED_EVERY: Final = 10
 # Of a batch as tensors, token logits and topic logits: the loss of the step.
@@ -93,14 +95,15 @@ class Training:
         self._optimizer = torch.optim.AdamW(_groups(model, plan), fused=True)
         self.step, self._elapsed_s, self._chunk, self._position = 0, 0.0, 0, 0
         self._average = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        self._averages = 0
+        self._averages = self._skipped = 0
         if (out / CHECKPOINT).is_file():
             self._take_up()
 
     def run(self, *, examine: Callable[[Any], dict[str, Any]] | None = None, stop_at: int | None = None) -> None:
         """Trains until the budget is spent, or step `stop_at`. Prints a line now and then.
 
-        `examine` is called with the model at its averaged weights; what it gives is kept in metrics.json.
+        `examine` is called with the model at its averaged weights; what it gives is kept in metrics.json. Raises
+        ValueError after MOST_SKIPPED steps in a row whose gradient is not finite; the checkpoint stays that of before.
         """
         began, reported, examined = time.monotonic(), time.monotonic(), time.monotonic()
         before, sums, texts, pieces = self._elapsed_s, 0.0, 0, 0
@@ -140,6 +143,7 @@ class Training:
             self._chunk, self._position = self._chunk + 1, 0
 
     def _one(self, batch: Batch, rate: float) -> float:
+        """The loss of a step, which changes nothing where its gradient is not finite. Raises ValueError as `run`."""
         self.model.train()
         for group in self._optimizer.param_groups:
             group["lr"] = self._plan.learning_rate * group["factor"] * rate
@@ -149,14 +153,27 @@ class Training:
         loss = self._loss(tensors, tokens.float(), topics.float())
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(
+        norm = torch.nn.utils.clip_grad_norm_(
             [each for each in self.model.parameters() if each.requires_grad], self._plan.clip
         )
-        self._optimizer.step()
         self.step, self._position = self.step + 1, self._position + 1
+        if math.isfinite(norm):
+            self._optimizer.step()
+            self._skipped = 0
+        else:
+            self._skip()
         if self.step % _AVERAGED_EVERY == 0:
             self._add_to_average()
         return float(loss.detach())
+
+    def _skip(self) -> None:
+        self._skipped += 1
+        if self._skipped == MOST_SKIPPED:
+            raise ValueError(
+                f"the gradient was not finite in {MOST_SKIPPED} steps in a row, up to step {self.step}:"
+                " a lower --learning-rate goes on from the checkpoint"
+            )
+        print(f"step {self.step:6}  skipped: its gradient is not finite", flush=True)
 
     def _add_to_average(self) -> None:
         self._averages += 1
@@ -191,7 +208,9 @@ class Training:
         )
 
     def _keep(self) -> None:
-        """The checkpoint and the averaged weights: each whole, or as before."""
+        """The checkpoint and the averaged weights: each whole, or as before. Raises ValueError where weights are not finite."""
+        if not all(bool(torch.isfinite(value).all()) for value in self.model.state_dict().values()):
+            raise ValueError(f"the weights at step {self.step} are not finite: they are not kept")
         state = {
             "model": self.model.state_dict(),
             "optimizer": self._optimizer.state_dict(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from classifiers.training.batches import Mixture, batch_of, case_tables  # noqa:
 from classifiers.training.corpus import Corpus  # noqa: E402
 from classifiers.training.distil import distilled_loss  # noqa: E402
 from classifiers.training.fit import (  # noqa: E402
+    CHECKPOINT,
+    MOST_SKIPPED,
     WEIGHTS,
     Plan,
     Training,
@@ -56,7 +59,7 @@ def _student(seed: int = 0) -> Student:
 
 def _training(made: Corpus, out: Path, plan: Plan = PLAN, **given) -> Training:
     mixture = Mixture(made, case_tables(tokenizer()), seed=0, pieces=256)
-    return Training(_student(), mixture, plan, out, device="cpu", loss=given.get("loss", hard_loss))
+    return Training(_student(), mixture, plan, out, device="cpu", **{"loss": hard_loss, **given})
 
 
 def test_a_model_learns_what_is_marked(made: Corpus, tmp_path: Path) -> None:
@@ -94,6 +97,58 @@ def test_a_budget_that_is_spent_trains_no_further(made: Corpus, tmp_path: Path) 
     again.run()
 
     assert 3 == again.step
+
+
+class Failing:
+    """The loss of the marks, which is not a number in `steps`, counted from 1."""
+
+    def __init__(self, steps: Collection[int]) -> None:
+        self._steps, self.asked = steps, 0
+
+    def __call__(self, tensors, tokens, topics):
+        self.asked += 1
+        loss = hard_loss(tensors, tokens, topics)
+        return loss * float("nan") if self.asked in self._steps else loss
+
+
+def test_a_step_whose_loss_is_no_number_changes_nothing(made: Corpus, tmp_path: Path) -> None:
+    """Neither weights nor moments; the others learn as ever, and what is kept is finite."""
+    training = _training(made, tmp_path, loss=Failing({3, 10, 11}))
+    training.run(stop_at=2)
+    before = {name: value.clone() for name, value in training.model.state_dict().items()}
+    training.run(stop_at=3)
+    assert all(torch.equal(value, before[name]) for name, value in training.model.state_dict().items())
+    training.run(examine=examiner(made, continuations(tokenizer()), device="cpu"))
+
+    assert 40 == training.step
+    assert json.loads((tmp_path / "metrics.json").read_text())["types"]["all"]["f1"] > 0.95
+    state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    moments = [each for own in state["optimizer"]["state"].values() for each in own.values()]
+    kept = [*state["model"].values(), *state["average"].values(), *moments]
+    assert all(torch.isfinite(each).all() for each in kept)
+
+
+def test_a_training_that_only_fails_ends_with_an_error_and_keeps_what_it_had(made: Corpus, tmp_path: Path) -> None:
+    """The checkpoint is that of a good step, from which a lower rate goes on."""
+    training = _training(made, tmp_path, loss=Failing(range(14, 99)))
+
+    with pytest.raises(ValueError, match=f"not finite in {MOST_SKIPPED} steps in a row, up to step"):
+        training.run()
+
+    kept = _training(made, tmp_path)
+    assert 13 + MOST_SKIPPED == training.step > kept.step
+    assert all(torch.isfinite(value).all() for value in kept.model.state_dict().values())
+
+
+def test_weights_that_are_no_numbers_are_never_kept(made: Corpus, tmp_path: Path) -> None:
+    """Even where a training begins with them and ends before it is noticed."""
+    training = _training(made, tmp_path)
+    with torch.no_grad():
+        next(iter(training.model.parameters())).fill_(float("inf"))
+
+    with pytest.raises(ValueError, match="weights at step 1 are not finite"):
+        training.run(stop_at=1)
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_the_rate_rises_then_falls() -> None:
