@@ -12,8 +12,9 @@ It is five steps, each of which can be run alone, again, or elsewhere; each take
   speed     measures an exported model on one thread
 
 Training stops when its --minutes (or --steps) are spent, and can be stopped at any time: the same command goes on from the
-last checkpoint. Where the one before left no checkpoint, --begin takes the weights of an exported model. On two CPU cores
-the teacher takes an hour where they multiply matrices (Intel AMX), else hours; with CUDA minutes.
+last checkpoint. Where the one before left no checkpoint, --begin takes the weights of an exported model; a checkpoint that
+did not begin with them is an error. On two CPU cores the teacher takes an hour where they multiply matrices (Intel AMX),
+else hours; with CUDA minutes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any, Final
 import numpy as np
 
 from classifiers.model.case import CASES
+from classifiers.model.manifest import WEIGHTS_FILE
 from classifiers.training.tuning import MAX_ALARMS_PER_THOUSAND
 
 MODELS: Final = ("teacher", "student", "distilled")
@@ -265,7 +267,7 @@ def _seeded(chosen: argparse.Namespace) -> None:
 
 def _fit(chosen: argparse.Namespace, name: str, model: Any, loss: Any, *, rate: float, pieces: int) -> None:
     from classifiers.training.batches import Mixture, case_tables  # noqa: PLC0415
-    from classifiers.training.corpus import load_tokenizer  # noqa: PLC0415
+    from classifiers.training.corpus import digest_of, load_tokenizer  # noqa: PLC0415
     from classifiers.training.fit import Plan, Training, device_of, examiner  # noqa: PLC0415
     from classifiers.training.scoring import continuations  # noqa: PLC0415
 
@@ -280,7 +282,8 @@ def _fit(chosen: argparse.Namespace, name: str, model: Any, loss: Any, *, rate: 
         seed=chosen.seed,
         evaluate_every_s=chosen.evaluate_every,
     )
-    training = Training(model, mixture, plan, chosen.out / name, device=device, loss=loss)
+    begun = None if chosen.begin is None else digest_of(chosen.begin / WEIGHTS_FILE)
+    training = Training(model, mixture, plan, chosen.out / name, device=device, loss=loss, begun=begun)
     training.run(examine=examiner(corpus, continuations(tokenizer), device=device))
 
 

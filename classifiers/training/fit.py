@@ -86,8 +86,22 @@ def hard_loss(tensors: dict[str, Any], tokens: Any, topics: Any) -> Any:
 class Training:
     """One training in one folder. Everything that decides the next step is in the checkpoint there."""
 
-    def __init__(self, model: Any, mixture: Mixture, plan: Plan, out: Path, *, device: str, loss: Loss) -> None:
-        """Takes up the checkpoint in `out` where there is one."""
+    def __init__(
+        self,
+        model: Any,
+        mixture: Mixture,
+        plan: Plan,
+        out: Path,
+        *,
+        device: str,
+        loss: Loss,
+        begun: str | None = None,
+    ) -> None:
+        """Takes up the checkpoint in `out` where there is one.
+
+        `begun` names the weights that `model` was given to begin with. Raises ValueError where the checkpoint is of a
+        training that began otherwise.
+        """
         torch.manual_seed(plan.seed)
         out.mkdir(parents=True, exist_ok=True)
         self.model = model.to(device)
@@ -96,6 +110,7 @@ class Training:
         self.step, self._elapsed_s, self._chunk, self._position = 0, 0.0, 0, 0
         self._average = {name: value.detach().clone() for name, value in model.state_dict().items()}
         self._averages = self._skipped = 0
+        self._begun = begun
         if (out / CHECKPOINT).is_file():
             self._take_up()
 
@@ -221,6 +236,7 @@ class Training:
             "chunk": self._chunk,
             "position": self._position,
             "random": torch.get_rng_state(),
+            "begun": self._begun,
         }
         for name, content in ((CHECKPOINT, state), (WEIGHTS, self.averaged())):
             partial = self._out / f"{name}.partial"
@@ -229,6 +245,14 @@ class Training:
 
     def _take_up(self) -> None:
         state = torch.load(self._out / CHECKPOINT, map_location=self._device, weights_only=True)
+        # A checkpoint of before beginnings were named has none.
+        begun = state.get("begun")
+        if self._begun not in {None, begun}:
+            raise ValueError(
+                f"the training in `{self._out}` did not begin with the model of --begin:"
+                f" go on without --begin, or remove `{self._out / CHECKPOINT}`"
+            )
+        self._begun = begun
         self.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._average, self._averages = state["average"], state["averages"]

@@ -151,6 +151,19 @@ def test_weights_that_are_no_numbers_are_never_kept(made: Corpus, tmp_path: Path
     assert [] == list(tmp_path.iterdir())
 
 
+def test_a_training_begun_with_a_model_goes_on_with_the_same_alone(made: Corpus, tmp_path: Path) -> None:
+    """The one that `begun` names; another, or one for a training that began without, is an error that says what to do."""
+    _training(made, tmp_path / "begun", begun="one").run(stop_at=2)
+    _training(made, tmp_path / "new").run(stop_at=2)
+
+    assert [2, 2] == [_training(made, tmp_path / "begun", begun=begun).step for begun in ("one", None)]
+    _training(made, tmp_path / "begun").run(stop_at=3)
+    assert 3 == _training(made, tmp_path / "begun", begun="one").step
+    for folder, begun in (("begun", "other"), ("new", "one")):
+        with pytest.raises(ValueError, match=r"go on without --begin, or remove `.*checkpoint\.pt`"):
+            _training(made, tmp_path / folder, begun=begun)
+
+
 def test_the_rate_rises_then_falls() -> None:
     """To a fiftieth at the end; minutes count before steps."""
     plan = Plan(steps=100, learning_rate=1.0, warm_up=0.1)
