@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import final
 
 from classifiers.meter import Meter, sweep
+from governance.residency import COUNTRIES
 
 # A line of markings is short: header and footer, not prose.
 _LONGEST_LINE = 120
@@ -42,6 +43,15 @@ class Scheme:
     caseless: bool = False
 
 
+# Codes of countries that are everyday words, abbreviations or units as well: `QA-ONLY`, `CD-ONLY`, `HR-ONLY`.
+_EVERYDAY = frozenset(
+    """
+    AD AI AM AR AS AT AX BE BI BS CC CD CI CM CV CX DM DO FM GM GP GS HM HR ID IE IM IN IO IR IS IT KM LA LI MC MD ME MG ML
+    MM MO MP MR MS MY NA NC NO NP PA PF PM PN PR PS PW QA RE SC SD SH SM SO SS ST SV TC TF TM TO TV VA VC VI
+    """.split()
+)
+_NAMED = "|".join(sorted((COUNTRIES | {"UK"}) - _EVERYDAY))
+_NAMED_IN_PLACE = "|".join(sorted(_EVERYDAY))
 _REGION = (
     r"eu|eea|us|usa|uk|ch|germany|france|switzerland|austria|canada|australia|india|japan|brazil|china|russia|deutschland|schweiz"
     r"|europe|european union|united states|united kingdom"
@@ -68,8 +78,9 @@ SCHEMES: tuple[Scheme, ...] = (
     Scheme(
         source="Customary marking: `DE-ONLY`, `US ONLY`, `UK EYES ONLY`",
         words="only",
-        anywhere=r"(?!EU|EEA|ON|IN|READ|IS|AS|BE|NO|TO|OR|AT|IT|SO|ME|MY)[A-Z]{2}-ONLY",
-        marked=r"(?:GERMANY|FRANCE|SWITZERLAND|CANADA|AUSTRALIA|INDIA|JAPAN|CHINA|BRAZIL|US|UK|DE|FR|CH|CA|AU|JP|NL|ES|PL)(?:[- ]EYES)?[- ]ONLY",
+        anywhere=rf"(?:{_NAMED})-ONLY",
+        marked=r"(?:GERMANY|FRANCE|SWITZERLAND|CANADA|AUSTRALIA|INDIA|JAPAN|CHINA|BRAZIL|US|UK|DE|FR|CH|CA|AU|JP|NL|ES|PL)(?:[- ]EYES)?[- ]ONLY"
+        rf"|(?:{_NAMED_IN_PLACE})-ONLY",
     ),
     Scheme(
         source="Customary statement of residency: `Data residency: Germany`, `Datenstandort: EU`",

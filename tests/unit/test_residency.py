@@ -24,6 +24,9 @@ def names(text: str) -> tuple[str, ...]:
         ("Report TLP:CLEAR", ("TLP:CLEAR",)),
         ("EEA ONLY\nThe customer list.", ("EEA-ONLY",)),
         ("DE-ONLY: do not move", ("DE-ONLY",)),
+        ("Prices are NL-ONLY, DK-ONLY and UK-ONLY.", ("DK-ONLY", "NL-ONLY", "UK-ONLY")),
+        ("AT-ONLY\nthe customer list", ("AT-ONLY",)),
+        ("Distribution: IE-ONLY\nthe customer list", ("IE-ONLY",)),
         ("CUI\n\nPersonnel list", ("CUI",)),
         ("CUI//SP-PRVCY//NOFORN", ("CUI", "CUI//SP-PRVCY//NOFORN", "NOFORN")),
         ("SECRET//REL TO USA, GBR\nbody", ("REL-TO", "SECRET", "US-SECRET")),
@@ -75,6 +78,10 @@ def test_a_marking_is_named_by_its_scheme(text: str, expected: tuple[str, ...]) 
 @pytest.mark.parametrize(
     "text",
     [
+        "The PC-ONLY version and a QA-ONLY build are out.",
+        "JS-ONLY, UI-ONLY, DB-ONLY, VM-ONLY, OS-ONLY, CS-ONLY, TV-ONLY and AI-ONLY parts",
+        "An ID-ONLY login for the HR-ONLY page; the CD-ONLY release of the CI-ONLY job",
+        "JS-ONLY\nparts of the page",
         "TLP:REDDER, GUITAR, itar, NON-CUI, CUIX, CUI-X, tlp:red",
         "What does GDPR say about transfers, and does HIPAA apply?",
         "GDPR",
