@@ -31,10 +31,12 @@ from classifiers.streets import ENTITY as STREET
 from classifiers.streets import PERMILLE as STREET_PERMILLE
 from classifiers.streets import streets
 from classifiers.traces import Tracer
+from classifiers.typography import retyped
 from classifiers.view import View
 from classifiers.views import further, views
 from classifiers.weak_signals import spoken_in
 from governance.finding import Category, DetectionStatus, Finding
+from governance.segment import Span
 
 MAX_FINDINGS = 10_000
 # Claims are settled at the end; a flood of overlapping ones is cut off before that costs more than finding them did.
@@ -127,19 +129,21 @@ class Reader:
         residency: tuple[str, ...] = ()
         hints: frozenset[str] | None = None
         claims: list[Claim] = []
-        spoken = cache(partial(spoken_in, text))
+        typed = retyped(text)
+        spoken = cache(partial(spoken_in, typed.text))
         try:
             meter.check_clock()
             plain = fold(text)
             surroundings = Surroundings(plain, self._compiled.lexicon, meter)
             hints = surroundings.hints
             # What folding left out may have stood beside a marking.
-            residency = markings(text, meter, marking_words(hints, text) if len(plain.scan) == len(text) else None)
+            known_words = marking_words(hints, typed.text) if len(plain.scan) == len(text) else None
+            residency = markings(typed.text, meter, known_words)
             regions = cache(partial(self._regions, spoken))
             self._collect(plain, surroundings, meter, claims, regions)
             if self._streets:
-                for finding in streets(text, meter):
-                    _add(claims, Claim(finding=finding))
+                for finding in streets(typed.text, meter):
+                    _add(claims, Claim(finding=_at(finding, typed.original)))
             sure = sorted(_span(each) for each in claims if _needs_no_word(each.finding))
             known = partial(_within, sure, plain)
             for view in further(plain, meter, hints, tells=surroundings.any_in, known=known):
@@ -148,7 +152,7 @@ class Reader:
             status = stop.status
         try:
             if hints is None or HEALTH in hints:
-                health = self._health.permille(text, meter)
+                health = self._health.permille(typed.text, meter)
         except Exhausted as stop:
             status = stop.status
         findings = settle(claims) if claims else ()
@@ -156,7 +160,9 @@ class Reader:
             findings, status = findings[:MAX_FINDINGS], _worse(status)
         traces = NO_TRACES
         try:
-            traces = self._tracer.traces(text, findings, meter, None if hints is None else gates(hints, text), spoken)
+            said = [_at(each, typed.span) for each in findings] if typed.moved else findings
+            keys = None if hints is None else gates(hints, typed.text)
+            traces = self._tracer.traces(typed.text, said, meter, keys, spoken)
         except Exhausted as stop:
             status = stop.status
         return Reading(
@@ -210,6 +216,10 @@ class Reader:
             digest.update(file.read_bytes())
         digest.update(repr((regions, self._floor, None if entities is None else sorted(entities))).encode())
         return digest.hexdigest()[:16]
+
+
+def _at(finding: Finding, moved: Callable[[Span], Span]) -> Finding:
+    return replace(finding, span=moved(finding.span))
 
 
 def _span(claim: Claim) -> tuple[int, int]:

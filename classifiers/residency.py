@@ -178,7 +178,7 @@ SCHEMES: tuple[Scheme, ...] = (
     Scheme(
         source="Verschlusssachenanweisung des Bundes (VSA 2023): the words in full",
         words="vs",
-        anywhere=r"VS ?[-\u2013] ?(?:NUR FÜR DEN DIENSTGEBRAUCH|Nur für den Dienstgebrauch)",
+        anywhere=r"VS ?- ?(?:NUR FÜR DEN DIENSTGEBRAUCH|Nur für den Dienstgebrauch)",
         fixed="VS-NfD",
     ),
     Scheme(
@@ -282,8 +282,8 @@ _BEHIND_A_LABEL = re.compile(
     re.IGNORECASE,
 )
 _LABEL = 48
-_BETWEEN_MARKINGS = re.compile(r"\s*(?://|[|;•·]|\s[-\u2013\u2014]\s|\s/\s)\s*")
-_ORNAMENT = " \t*#_=<>-\u2013\u2014\"'[](){}【】《》.:"
+_BETWEEN_MARKINGS = re.compile(r"\s*(?://|[|;•·]|\s[-\u2014]\s|\s/\s)\s*")
+_ORNAMENT = " \t*#_=<>-\u2014\"'[](){}【】《》.:"
 _HAN = ("密", "秘", "取扱注意", "内部")
 _WORD = re.compile(r"[^\W_]+")
 MARKING_WORDS = frozenset(word for scheme in SCHEMES for word in scheme.words.split())
@@ -315,7 +315,10 @@ class Markings:
                 self._by_word.setdefault(word, []).append(number)
 
     def names(self, text: str, meter: Meter, words: Collection[str] | None = None) -> tuple[str, ...]:
-        """The markings of `text`, sorted. `words` are those of MARKING_WORDS in it, if they are known. Raises Exhausted."""
+        """The markings of `text` (as `classifiers.typography` leaves it), sorted. Raises Exhausted.
+
+        `words` are those of MARKING_WORDS in it, if they are known.
+        """
         present = MARKING_WORDS.intersection(_WORD.findall(text.casefold()) if words is None else words)
         if not text.isascii() and any(sign in text for sign in _HAN):
             present |= {word for word in MARKING_WORDS if not word.isascii() and word in text}

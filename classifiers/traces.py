@@ -85,8 +85,10 @@ class Tracer:
         words: Collection[str] | None = None,
         spoken: Callable[[], str] | None = None,
     ) -> Traces:
-        """The traces of `text`, whose findings are `findings`. `words` are the gates of cues in it, if they are known, and
-        `spoken` tells the countries of its language, if somebody remembers.
+        """The traces of `text` (as `classifiers.typography` leaves it), whose findings are `findings`.
+
+        `words` are the gates of cues in it, if they are known, and `spoken` tells the countries of its language, if somebody
+        remembers.
 
         Raises Exhausted.
         """
