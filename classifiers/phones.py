@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple, Self, final
 
 from classifiers.meter import Meter
@@ -42,13 +42,13 @@ _MIN_DIGITS, _MAX_DIGITS = 7, 17
 _MAX_GROUPS = 12
 _FEWEST_GROUPS = 3
 _MAX_TRIMS = 5
-_MAX_TRIES = 8
 _MAX_MEMO = 4096
 _CLOSED_LENGTHS = 6
 # Two groups with a zero in front are an order number as often as a short number of a small town.
 _FORMATTED_DIGITS, _OPEN_DIGITS, _MOST_NATIONAL_DIGITS = 9, 10, 13
 _GERMAN = "49"
 _OPENING, _ZERO, _BLANK = b"(0 "
+_BRACKETS = frozenset(b"()")
 # What may stand before the first digit of a number and belong to it, and what of that joins it to digits before.
 _LEADS = b"+("
 _JOINS = b"+()./-0123456789"
@@ -74,7 +74,7 @@ _ABROAD = re.compile(rb"\(?00[ )]{0,2}[1-9]")
 # A decimal fraction behind a sign; one dot behind a country code is how registries of names write numbers.
 _SUM = re.compile(rb"\+ ?[0-9]{4,}\.[0-9]+")
 _DECIMAL = re.compile(rb"0[.,]")
-_OCTET_BEFORE = re.compile(rb"(?<![0-9A-Za-z])[0-9a-fA-F]{2} {1,2}\Z")
+_OCTET_BEFORE = re.compile(rb"(?<![0-9A-Za-z])(?:[a-fA-F][0-9a-fA-F]|[0-9][a-fA-F]) {1,2}\Z")
 _OCTET_AFTER = re.compile(rb" {1,2}(?:[a-fA-F][0-9a-fA-F]|[0-9][a-fA-F])(?![0-9A-Za-z])")
 _WORD = re.compile(rb"[A-Za-z]{2,16}")
 _OTHER_WORDS = "电话 電話 手机 手機 携帯 传真 傳真 전화 휴대폰 팩스 телефон тел моб факс τηλέφωνο τηλ هاتف جوال טלפון נייד โทร फ़ोन".split()
@@ -87,14 +87,18 @@ _OTHER_KINDS_ELSEWHERE = re.compile(
 _LEFT = re.compile(rb"(?:\+ ?)?\(?\+?(?:[0-9]{1,5}[ .\-/]?[()][ .\-/]?){0,3}\(?\Z")
 _LEFT_REACH = 20
 _GROUP = re.compile(rb"[0-9]+")
-_CANDIDATE = re.compile(rb"(?:\+ ?)?\(?\+?[0-9](?:(?! (?:19|20)[0-9]{2}-[01])[ .\-/()]{0,2}[0-9]){5,24}(?![0-9])")
+# Groups that may be one number or a list of them.
+_ROW = re.compile(rb"(?:\+ ?)?\(?\+?[0-9](?:(?! (?:19|20)[0-9]{2}-[01])[ .\-/()]{0,2}[0-9]){5,}")
 _EXTENSION = re.compile(
     rb"(?:;ext=|[ ,]{0,2}(?:ext(?:ension|n)?\.?|x|durchwahl|dw\.?|poste)[ :.]{0,2})[0-9]{1,7}(?![0-9A-Z_a-z])",
     re.IGNORECASE,
 )
 _BEFORE = re.compile(rb"[0-9A-Z_a-z\x80-\xff$#%&=*~^<>+@\\]\Z|[0-9][.,:/-]\Z|[A-Za-z]-\Z")
 _BEFORE_PLUS = re.compile(rb"[0-9A-Z_a-z\x80-\xff+]\Z")
-_AFTER = re.compile(rb"[0-9A-Z_a-z\x80-\xff%$]|[.,:/-][0-9]|[-/]?[A-Za-z]")
+# A comma or slash with a number of as many digits on its other side parts the two.
+_LISTED_BEFORE = re.compile(rb"[0-9](?:[ .\-/()]{0,2}[0-9]){6}[,/]\Z")
+_LISTED_REACH = 22
+_AFTER = re.compile(rb"[0-9A-Z_a-z\x80-\xff%$]|[.:/-][0-9]|,(?!\(?[0-9](?:[ .\-/()]{0,2}[0-9]){6})[0-9]|[-/]?[A-Za-z]")
 _AFTER_PLUS = re.compile(rb"[0-9A-Z_a-z]")
 _DAY = re.compile(
     rb"\(?(?:[0-3]?[0-9]([./-])[0-3]?[0-9]\1(?:(?:19|20)[0-9]{2}|[0-9]{2}(?!\1))|[0-3]?[0-9] [01]?[0-9] (?:19|20)[0-9]{2}"
@@ -103,7 +107,8 @@ _DAY = re.compile(
 _DATE = re.compile(rb"(?:19|20)[0-9]{2}([./-])[01][0-9]\1[0-3][0-9]")
 _DATE_LENGTH = 10
 _AMOUNT = re.compile(rb"[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[1-9][0-9]{0,2}(?: [0-9]{3})+|[0-9]+(?:\.[0-9]+){1,3}")
-_NANP_GROUPS = re.compile(rb"(?:1[ .-]{0,2})?\(?[2-9][0-9]{2}(?:\)[ .-]{0,2}|[ .-]|/)[2-9][0-9]{2}[ .-][0-9]{4}\Z")
+_NANP = rb"(?:1[ .-]{0,2})?\(?[2-9][0-9]{2}(?:\)[ .-]{0,2}|[ .-]|/)[2-9][0-9]{2}[ .-][0-9]{4}"
+_NANP_GROUPS = re.compile(_NANP + rb"\Z")
 _TYPES = ("fixed_line mobile toll_free premium_rate shared_cost personal_number voip pager uan voicemail").split()
 
 
@@ -267,25 +272,63 @@ class _Region:
 
 
 class _Candidate(NamedTuple):
-    """Digits in `scan[start:end]`, in groups of these lengths; a piece goes on beyond it in the same way."""
+    """Digits in `scan[start:end]`, in groups of these lengths, the last of them before group `stop` of its row.
+
+    `goes_on` says on which sides the sign that joins its groups joins them to others.
+    """
 
     start: int
     end: int
+    stop: int
     digits: str
     groups: tuple[int, ...]
     written: bytes
     plus: bool
-    piece: bool
+    goes_on: tuple[bool, bool]
+
+
+class _Reading(NamedTuple):
+    """A candidate that is a number: the region that has it, and its score without the words beside it."""
+
+    candidate: _Candidate
+    region: str
+    permille: int
+    validated: bool = False
+
+    @property
+    def strong(self) -> bool:
+        """Whether it is reported without a word beside it."""
+        return self.permille > BARE_PERMILLE
+
+
+class _Row(NamedTuple):
+    """Groups that single or double signs join, in one number or several; where they begin, with what stands before a digit.
+
+    `begun` keeps at which groups a number was found to begin.
+    """
+
+    lead: int
+    groups: Sequence[tuple[int, int]]
+    begun: dict[int, bool]
+
+
+class _Beginnings(NamedTuple):
+    """How, at a glance, a number that needs no word begins behind others: `alone` where no number ends before it."""
+
+    behind_another: re.Pattern[bytes]
+    alone: re.Pattern[bytes]
 
 
 class _Search(NamedTuple):
-    """One text, the regions in play, what others own in it, what was verified already, and the allowance."""
+    """One text, the regions in play and how their numbers begin, what others own in it, what was verified, the allowance."""
 
     view: View
     in_play: Sequence[str]
+    begins: _Beginnings
     owned: Sequence[tuple[int, int]]
     memo: _Memo
     meter: Meter
+    floor: int
 
 
 @final
@@ -320,21 +363,18 @@ class PhoneFinder:
         scores less than `floor` is left out.
         """
         in_play = [region for region in (self.regions if regions is None else regions) if region in self._regions]
-        memo: _Memo = {}
-        search = _Search(view, in_play, owned, memo, meter)
+        plans = [self._regions[region] for region in in_play]
+        prefixes = frozenset(plan.prefix for plan in plans if plan.prefix and plan.code != "1")
+        search = _Search(view, in_play, _beginnings(prefixes), owned, {}, meter, floor)
         done = 0
-        for start, _ in digit_runs:
-            if start < done:
-                continue
-            meter.charge(8)
-            match = _CANDIDATE.match(view.scan, _left(view.scan, start))
-            if match is None or (floor > BARE_PERMILLE and self._is_other(match, view)):
-                continue
-            if len(memo) > _MAX_MEMO:
-                memo.clear()
-            for finding, end in self._within(match, search):
-                done = end
-                yield finding
+        for start, end in digit_runs:
+            while (group := _GROUP.search(view.scan, max(start, done), end)) is not None:
+                meter.charge(8)
+                match = _ROW.match(view.scan, max(done, _left(view.scan, group.start())))
+                done = group.end() if match is None else match.end()
+                if match is not None and not (floor > BARE_PERMILLE and self._is_other(match, view)):
+                    for reading in self._within(match, search):
+                        yield self._finding(view, reading)
 
     def _is_other(self, match: re.Match[bytes], view: View) -> bool:
         """Whether `match` is, at a glance, a date or a run of digits that counts beside a word only, and none is there."""
@@ -343,64 +383,116 @@ class PhoneFinder:
             return not _MIN_DIGITS <= len(written) <= _MAX_DIGITS or not self._named(view, match.start())
         return len(written) == _DATE_LENGTH and _DATE.fullmatch(written) is not None
 
-    def _within(self, match: re.Match[bytes], search: _Search) -> Iterator[tuple[Finding, int]]:
-        """Findings in one candidate, each with the end of its digits in `scan`."""
+    def _within(self, match: re.Match[bytes], search: _Search) -> Iterator[_Reading]:
+        """The numbers in one row, in order. One that only a word makes a number gives way to one that begins inside it."""
         scan = search.view.scan
         groups = [each.span() for each in _GROUP.finditer(scan, match.start(), match.end())]
-        first, tries = 0, 0
-        while first < len(groups) and tries < _MAX_TRIES:
-            tries += 1
-            found = None
-            for candidate in _candidates(scan, match.start() if first == 0 else None, groups, first):
-                search.meter.spend(4)
-                found = self._judged(candidate, search)
-                if found is not None:
-                    break
-            if found is None:
-                first = _next_start(scan, groups, first)
+        search.meter.charge(len(groups))
+        row = _Row(match.start(), groups, {})
+        first, behind_another = 0, False
+        weak: _Reading | None = None
+        while first < len(groups):
+            if weak is not None and weak.candidate.stop <= first:
+                yield weak
+                weak = None
+            found = self._likeliest(row, first, search, behind_another=behind_another)
+            behind_another = found is not None and found.strong
+            if found is not None and found.strong:
+                yield found
+                weak, first = None, found.candidate.stop
                 continue
-            if not _overlaps(search.owned, found.span):
-                yield found, candidate.end
-            first = next((at for at, (start, _) in enumerate(groups) if start >= candidate.end), len(groups))
+            weak = weak or found
+            beside_words = search.floor <= BARE_PERMILLE or groups[first][0] - row.lead < CONTEXT_REACH
+            following = _next_start(scan, groups, first) if beside_words else _next_alone(row, first, search)
+            first = following if weak is None else min(following, weak.candidate.stop)
+        if weak is not None:
+            yield weak
 
-    def _judged(self, candidate: _Candidate, search: _Search) -> Finding | None:
-        view, in_play, _, memo, _ = search
+    def _likeliest(self, row: _Row, first: int, search: _Search, *, behind_another: bool) -> _Reading | None:
+        """The number that begins with group `first`: one that needs no word, then one behind which the next begins, then the
+        longest. `behind_another` says that a number ends before it.
+        """
+        view, start = search.view, row.groups[first][0]
+        near = start - row.lead < CONTEXT_REACH
+        weak = search.floor <= BARE_PERMILLE or (near and self._named(view, start))
+        search.meter.charge(3)
+        begins = search.begins.behind_another if behind_another else search.begins.alone
+        if first and not weak and begins.match(view.scan, start) is None:
+            return None
+        best, followed = None, False
+        for candidate in _candidates(view.scan, row, first):
+            search.meter.charge(8)
+            next_begins = self._begins(row, candidate.stop, search)
+            if best is not None and best.strong and not next_begins:
+                continue
+            before, behind = candidate.goes_on
+            piece = (before and not behind_another) or (behind and not next_begins)
+            found = self._read(candidate, search, piece=piece, weak=weak)
+            if found is None or _overlaps(search.owned, view.span(candidate.start, candidate.end)):
+                continue
+            if best is None or (found.strong, next_begins) > (best.strong, followed):
+                best, followed = found, next_begins
+            if best.strong and followed:
+                break
+        return best
+
+    def _begins(self, row: _Row, first: int, search: _Search) -> bool:
+        """Whether a number that needs no word begins with group `first` and is no piece of something longer."""
+        if first not in row.begun:
+            row.begun[first] = _may_begin(row, first, search) and any(
+                self._read(candidate, search, piece=False, weak=False) is not None
+                for candidate in _candidates(search.view.scan, row, first)
+                if not candidate.goes_on[1] or _may_begin(row, candidate.stop, search)
+            )
+        return row.begun[first]
+
+    def _read(self, candidate: _Candidate, search: _Search, *, piece: bool, weak: bool) -> _Reading | None:
+        """What `candidate` is as a number; None if it is none, or one that counts beside a word only and not `weak`."""
+        view, in_play, memo = search.view, search.in_play, search.memo
+        if len(memo) > _MAX_MEMO:
+            memo.clear()
         key = (candidate.digits, candidate.plus)
         grouped = len(candidate.groups) > 1
         if candidate.plus and _SUM.fullmatch(candidate.written) is not None:
             return None
         if candidate.plus or _ABROAD.match(candidate.written) is not None:
+            search.meter.charge(32)
             if key not in memo:
                 owner = self._international(candidate.digits if candidate.plus else candidate.digits[2:])
                 memo[key] = ((owner, owner),) if owner else ()
             if not memo[key]:
-                return self._unassigned(view, candidate) if candidate.plus else None
-            usual = grouped and not candidate.piece
+                return self._unassigned(candidate) if candidate.plus and not piece else None
+            usual = grouped and not piece
             score = E164_PERMILLE if candidate.plus else ABROAD_PERMILLE if usual else BARE_PERMILLE
-            return self._finding(view, candidate, memo[key][0][1], score, validated=candidate.plus)
+            reading = _Reading(candidate, memo[key][0][1], score, candidate.plus)
+            return reading if weak or reading.strong else None
         american = _NANP_GROUPS.match(candidate.written) is not None
         if not american and _DAY.match(candidate.written) is not None:
             return None
-        key = (candidate.digits, False)
-        if key not in memo:
-            owners = ((region, self._owner(region, candidate.digits)) for region in in_play)
-            memo[key] = tuple((region, owner) for region, owner in owners if owner)
-        if not memo[key]:
-            return self._elsewhere(search, candidate) if grouped and not candidate.piece else None
-        region, formatted = self._written_in(memo[key], candidate)
-        usual = formatted and grouped and not candidate.piece
+        usual = grouped and not piece
         if usual and not american:
             usual = (
                 _AMOUNT.fullmatch(candidate.written) is None
                 and _joints(candidate.written)
                 and not _dump(view.scan, candidate)
             )
+        if not (usual or weak):
+            return None
+        search.meter.charge(32)
+        key = (candidate.digits, False)
+        if key not in memo:
+            owners = ((region, self._owner(region, candidate.digits)) for region in in_play)
+            memo[key] = tuple((region, owner) for region, owner in owners if owner)
+        if not memo[key]:
+            return self._elsewhere(search, candidate) if weak and grouped and not piece else None
+        region, formatted = self._written_in(memo[key], candidate)
+        usual = usual and formatted
         if usual and b"(" not in candidate.written:
             usual = not self._other_kind(view, candidate.start)
-        score = NATIONAL_PERMILLE if usual else BARE_PERMILLE
-        return self._finding(view, candidate, region, score, validated=False)
+        reading = _Reading(candidate, region, NATIONAL_PERMILLE if usual else BARE_PERMILLE)
+        return reading if weak or reading.strong else None
 
-    def _elsewhere(self, search: _Search, candidate: _Candidate) -> Finding | None:
+    def _elsewhere(self, search: _Search, candidate: _Candidate) -> _Reading | None:
         """A number beside a word for telephones that no region in play has, in the groups of others where English is written."""
         if not self._named(search.view, candidate.start):
             return None
@@ -411,11 +503,11 @@ class PhoneFinder:
             if self._owner(name, candidate.digits) and self._formatted(self._regions[name], candidate)
         ]
         owner = owners[0] if len(owners) == 1 else ""
-        return self._finding(search.view, candidate, owner, NATIONAL_PERMILLE, validated=False) if owners else None
+        return _Reading(candidate, owner, NATIONAL_PERMILLE) if owners else None
 
-    def _unassigned(self, view: View, candidate: _Candidate) -> Finding | None:
+    def _unassigned(self, candidate: _Candidate) -> _Reading | None:
         """A number of a length that its country has, in groups behind a plus: ranges are opened faster than tables are kept."""
-        if len(candidate.groups) < _FEWEST_GROUPS or candidate.piece:
+        if len(candidate.groups) < _FEWEST_GROUPS:
             return None
         names, dialled = self._behind_code(candidate.digits)
         if not names:
@@ -423,8 +515,7 @@ class PhoneFinder:
         region = self._regions[names[0]]
         if not region.has_length(region.significant(dialled)):
             return None
-        owner = names[0] if len(names) == 1 else ""
-        return self._finding(view, candidate, owner, UNASSIGNED_PERMILLE, validated=False)
+        return _Reading(candidate, names[0] if len(names) == 1 else "", UNASSIGNED_PERMILLE)
 
     def _international(self, digits: str) -> str:
         """The region that has the number behind its country code; empty if none has."""
@@ -484,7 +575,9 @@ class PhoneFinder:
     def _grouped(self, region: _Region, candidate: _Candidate) -> bool:
         return region.grouped_as(region.significant(candidate.digits), candidate.groups)
 
-    def _finding(self, view: View, candidate: _Candidate, region: str, permille: int, *, validated: bool) -> Finding:
+    def _finding(self, view: View, reading: _Reading) -> Finding:
+        """What is reported, with the extension behind the number."""
+        candidate, region, permille, validated = reading
         end = candidate.end
         extension = _EXTENSION.match(view.scan, end)
         if extension is not None:
@@ -534,17 +627,18 @@ def _left(scan: bytes, start: int) -> int:
     return start if lead is None else lead.start()
 
 
-def _candidates(scan: bytes, lead: int | None, groups: Sequence[tuple[int, int]], first: int) -> Iterator[_Candidate]:
-    """Numbers that may begin with group `first`, the longest first: what follows may be another number.
-
-    `lead` is where the first number begins, with what stands before its first digit; None behind the first group.
-    """
+def _candidates(scan: bytes, row: _Row, first: int) -> Iterator[_Candidate]:
+    """Numbers that may begin with group `first`, the longest first: what follows may be another number."""
+    groups = row.groups
     at = groups[first][0]
-    start = lead if lead is not None else at - (scan[at - 1] == _OPENING)
+    # What stands before the first digit of the row belongs to its first number.
+    start = at - (scan[at - 1] == _OPENING) if first else row.lead
     plus = b"+" in scan[start:at]
-    if (_BEFORE_PLUS if plus else _BEFORE).search(scan, max(0, start - 2), start) is not None:
+    if (_BEFORE_PLUS if plus else _BEFORE).search(scan, max(0, start - 2), start) is not None and (
+        plus or _LISTED_BEFORE.search(scan, max(0, start - _LISTED_REACH), start) is None
+    ):
         return
-    last = min(len(groups), first + _MAX_GROUPS)
+    last = _last(groups, first)
     # All of the number stands in brackets.
     start += scan[start] == _OPENING and b")" not in scan[start : groups[last - 1][1]]
     for stop in range(last, max(first, last - _MAX_TRIMS), -1):
@@ -559,19 +653,60 @@ def _candidates(scan: bytes, lead: int | None, groups: Sequence[tuple[int, int]]
         if stop == len(groups) and after.match(scan, end) is not None and _EXTENSION.match(scan, end) is None:
             continue
         lengths = tuple([after - before for before, after in groups[first:stop]])
-        yield _Candidate(start, end, digits, lengths, written, plus, _is_piece(scan, groups, first, stop))
+        yield _Candidate(start, end, stop, digits, lengths, written, plus, _goes_on(scan, groups, first, stop))
 
 
-def _is_piece(scan: bytes, groups: Sequence[tuple[int, int]], first: int, stop: int) -> bool:
-    """Whether the same sign that joins groups `first` to `stop` joins them to what stands before or behind."""
-    inner = {scan[groups[at][1] : groups[at + 1][0]] for at in range(first, stop - 1)}
-    outer = {scan[groups[at - 1][1] : groups[at][0]] for at in (first, stop) if 0 < at < len(groups)}
-    return not inner.isdisjoint(outer)
+def _last(groups: Sequence[tuple[int, int]], first: int) -> int:
+    """Behind the last group that a number from group `first` may hold."""
+    digits = 0
+    for at in range(first, min(len(groups), first + _MAX_GROUPS)):
+        digits += groups[at][1] - groups[at][0]
+        if digits > _MAX_DIGITS:
+            return max(at, first + 1)
+    return min(len(groups), first + _MAX_GROUPS)
+
+
+def _goes_on(scan: bytes, groups: Sequence[tuple[int, int]], first: int, stop: int) -> tuple[bool, bool]:
+    """Whether a sign that joins groups `first` to `stop` joins them to what stands before, and to what stands behind."""
+    inner = {_joint(scan, groups, at) for at in range(first + 1, stop)}
+    return (
+        first > 0 and _joint(scan, groups, first) in inner,
+        stop < len(groups) and _joint(scan, groups, stop) in inner,
+    )
+
+
+def _joint(scan: bytes, groups: Sequence[tuple[int, int]], at: int) -> bytes:
+    """What stands between group `at` and the one before it."""
+    return scan[groups[at - 1][1] : groups[at][0]]
+
+
+@cache
+def _beginnings(prefixes: frozenset[str]) -> _Beginnings:
+    """What to look for where numbers of national form are dialled with these prefixes."""
+    prefix = "|".join(sorted({*prefixes, "00"})).encode("ascii")
+    begins = rb"(?:(?<=[ /(])|(?<=[ /][.\-/]))(?!0[.,])(?:" + prefix + rb"|(?<=\()|" + _NANP + rb"(?![0-9]))"
+    # Joined to the group behind as to the one before it, a group is the middle of something.
+    middle = rb"(?!(?<=[0-9] )[0-9]+ [0-9]|(?<=[0-9]/)[0-9]+/[0-9])"
+    return _Beginnings(re.compile(begins), re.compile(middle + begins))
+
+
+def _may_begin(row: _Row, at: int, search: _Search) -> bool:
+    """Whether a number that needs no word may begin with group `at`, behind another number."""
+    if at >= len(row.groups):
+        return False
+    return search.begins.behind_another.match(search.view.scan, row.groups[at][0]) is not None
+
+
+def _next_alone(row: _Row, first: int, search: _Search) -> int:
+    """The next group at which a number that needs no word may begin, without one that ends before it."""
+    match = search.begins.alone.search(search.view.scan, row.groups[first][1], row.groups[-1][1])
+    return len(row.groups) if match is None else bisect_right(row.groups, (match.start(), 0))
 
 
 def _joints(written: bytes) -> bool:
     """Whether one kind of sign joins the groups, but for what sets the area code off."""
-    return len(set(_JOINT.findall(written)[1:])) < 2 and not _DECIMAL.match(written)
+    joints = {each for each in _JOINT.findall(written.lstrip(b"("))[1:] if _BRACKETS.isdisjoint(each)}
+    return len(joints) < 2 and not _DECIMAL.match(written)
 
 
 def _dump(scan: bytes, candidate: _Candidate) -> bool:
@@ -585,14 +720,14 @@ def _dump(scan: bytes, candidate: _Candidate) -> bool:
 def _next_start(scan: bytes, groups: Sequence[tuple[int, int]], first: int) -> int:
     """The next group at which another number may begin: behind a blank, slash or bracket, and as such numbers begin.
 
-    Only numbers with a national prefix, in brackets or of North America begin in the middle of a run.
+    Only numbers with a national prefix, in brackets or of North America begin behind a single sign.
     """
     for at in range(first + 1, len(groups)):
         begin, end = groups[at]
-        before = scan[groups[at - 1][1] : begin]
-        if (b" " in before or b"/" in before or b"(" in before) and (
-            scan[begin] == _ZERO or before.endswith(b"(") or end - begin in _AMERICAN_STARTS
-        ):
+        before = _joint(scan, groups, at)
+        if len(before) > 1 or not _BRACKETS.isdisjoint(before):
+            return at
+        if (b" " in before or b"/" in before) and (scan[begin] == _ZERO or end - begin in _AMERICAN_STARTS):
             return at
     return len(groups)
 

@@ -152,6 +152,58 @@ def test_a_number_is_read_as_people_write_it(
     assert expected == found(finder, text)
 
 
+LISTS = {
+    "US": ("212-555-0123", "(212) 555-0124", "212.555.0125", "646 555 0126", "1-212-555-0127"),
+    "GB": ("020 7946 0958", "07700 900123", "01632 960655", "(020) 7946 0959"),
+    "DE": ("030-1234567", "030 12345678", "0151 12345678", "089/2345678", "0049 30 1234567"),
+    "FR": ("01.42.68.53.00", "01 42 68 53 01", "06 12 34 56 78", "01-42-68-53-04"),
+    "NL": ("020 123 4567", "06 12345678", "06-23456789"),
+}
+
+
+@pytest.mark.parametrize("sign", [", ", ",", "; ", ";", " / ", "/", " ", "  ", "\n", " - "])
+@pytest.mark.parametrize("region", sorted(LISTS))
+def test_every_number_of_a_list_is_found(finder: PhoneFinder, region: str, sign: str) -> None:
+    """Of one form or of several, whatever stands between them, and longer than any number."""
+    several = LISTS[region] * 2
+    for listed in (several, *((number,) * 7 for number in LISTS[region])):
+        found_in = found(finder, f"Team: {sign.join(listed)} end", regions=("US", "GB", "DE", "FR", region))
+
+        assert list(listed) == [number for number, _, permille, _ in found_in if permille >= 400]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Telefon 030 12345678 030 23456789", ["030 12345678", "030 23456789"]),
+        ("Tel. 0142685303 01-42-68-53-04", ["0142685303", "01-42-68-53-04"]),
+        ("+49 30 1234567 030 2345678", ["+49 30 1234567", "030 2345678"]),
+        ("Phone 12345678901234567890123456 212-555-0123", ["212-555-0123"]),
+        ("2024-01-01 2024-01-02 212-555-0123", ["212-555-0123"]),
+        ("01 02 03 04 05 06 07 08 09 10 11 12", []),
+        ("12 212-555-0123", ["212-555-0123"]),
+        ("1234,5678 52.516312,13.377712 1,234,567", []),
+    ],
+)
+def test_a_number_ends_where_the_next_one_begins(finder: PhoneFinder, text: str, expected: list[str]) -> None:
+    """What cannot be one number neither hides nor lengthens another."""
+    assert expected == reported(finder, text)
+
+
+@pytest.mark.parametrize(
+    "piece", ["1 ", "0 ", "123 ", "0.123 ", "012 034 ", "01 02 03 04 05 06 07 08 09 10 11 12 ", "12-34 "]
+)
+def test_a_table_of_numbers_does_not_use_up_the_allowance(finder: PhoneFinder, piece: str) -> None:
+    """64 kB of what cannot be telephone numbers are read to their end, where one is."""
+    text = piece * (64_000 // len(piece)) + "or (212) 555-0124"
+    view = fold(text)
+    meter = Meter(len(text), deadline=time.monotonic() + 60)
+
+    findings = list(finder.search(view, list(runs(view.scan, meter)), (), meter, floor=400))
+
+    assert [(len(text) - 14, len(text))] == [(each.span.start, each.span.end) for each in findings]
+
+
 @pytest.mark.parametrize(
     "text",
     [
