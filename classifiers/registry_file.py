@@ -50,6 +50,7 @@ _OF_A_CLASS = _MEANING | {"name", "type", "class_name", "enabled", "country_code
 OWN_CLASS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
 _LABEL = re.compile(r"[a-z][a-z0-9_]{1,63}")
 _PATTERN = frozenset({"name", "regex", "score"})
+_TYPES = ("custom", "predefined")
 _ENTITY = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 _NUMBER = re.compile(r"[01](?:\.[0-9]{1,9})?|\.[0-9]{1,9}")
 
@@ -154,7 +155,7 @@ def registry(document: Document, *, first: int = 0) -> Registry:
         )
     if len(entries) > MAX_RECOGNIZERS:
         raise ConfigInvalid(f"holds more than {MAX_RECOGNIZERS} recognisers", file=document.file)
-    countries = top.get("supported_countries")
+    countries = _countries(document, top.get("supported_countries"))
     flags = top.get("global_regex_flags", DEFAULT_FLAGS)
     rules: list[Rule] = []
     patterns: list[OwnPattern] = []
@@ -167,7 +168,7 @@ def registry(document: Document, *, first: int = 0) -> Registry:
         entry = _entry(document, number, fields, flags)
         if not _wanted(entry, countries):
             continue
-        if entry.fields.get("type", "custom") == "predefined":
+        if entry.fields.get("type") == "predefined":
             covered.append(_predefined(entry))
             continue
         if "class_name" in entry.fields:
@@ -200,23 +201,39 @@ def _entry(document: Document, number: int, fields: Any, flags: Any) -> _Entry:
     entry = _Entry(document=document, place=place, fields=fields, flags=fields.get("global_regex_flags", flags))
     if unknown := sorted(set(fields) - _ENTRY):
         raise entry.refusal(f"{quoted(unknown[0])} is not known here", unknown[0])
+    if not isinstance(fields.get("enabled", True), bool):
+        raise entry.refusal("`enabled` is true or false", "enabled")
+    if fields.get("type", "custom") not in _TYPES:
+        raise entry.refusal("`type` is custom or predefined", "type")
+    if not isinstance(fields.get("name", ""), str):
+        raise entry.refusal("`name` is a text", "name")
     if not isinstance(entry.flags, int) or isinstance(entry.flags, bool) or entry.flags & _OTHER_FLAGS:
         raise entry.refusal("`global_regex_flags` may be made of 2 (ignore case), 8 (multi-line) and 16 (dot is all)")
     return entry
 
 
-def _wanted(entry: _Entry, countries: Any) -> bool:
+def _countries(document: Document, listed: Any) -> frozenset[str] | None:
+    """The countries in small letters whose recognisers are wanted; None for all."""
+    if listed is None:
+        return None
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        line = document.line(("supported_countries",))
+        raise ConfigInvalid("`supported_countries` is a list of codes", file=document.file, line=line)
+    return frozenset(each.lower() for each in listed)
+
+
+def _wanted(entry: _Entry, countries: frozenset[str] | None) -> bool:
     """As Presidio's filter: recognisers without a country always are."""
     country = entry.fields.get("country_code")
-    return not isinstance(countries, list) or country is None or str(country).lower() in map(str.lower, countries)
+    return countries is None or country is None or str(country).lower() in countries
 
 
 def _predefined(entry: _Entry) -> str:
     name = entry.fields.get("class_name") or entry.fields.get("name")
     if stated := sorted(_MEANING.intersection(entry.fields)):
         raise entry.refusal(f"`{stated[0]}` is what the catalogue says for it", stated[0])
-    if name in COVERED:
-        return str(name)
+    if isinstance(name, str) and name in COVERED:
+        return name
     raise entry.refusal(
         f"{quoted(name)} is none of Presidio's recognisers that the catalogue stands in for; set `enabled: false`, or"
         " configure the class itself as `presidio_analyzer.predefined_recognizers:NAME`"

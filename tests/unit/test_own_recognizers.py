@@ -145,6 +145,40 @@ def test_a_bad_statement_names_line_and_recogniser(text: str, message: str) -> N
     assert str(raised.value).startswith("own.yaml:2: recognizer ")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- {name: [a], type: predefined}", "recognizer `recognizer 0`: `name` is a text"),
+        ("- {class_name: [a], type: predefined}", "recognizer `recognizer 0`: `['a']` is none of"),
+        (
+            "- {name: N, type: typo, supported_entity: N1, deny_list: [x]}",
+            "recognizer `N`: `type` is custom or predefined",
+        ),
+        (
+            "- {name: N, type: [x], supported_entity: N1, deny_list: [x]}",
+            "recognizer `N`: `type` is custom or predefined",
+        ),
+        ("- {name: N, enabled: 'false', supported_entity: N1, deny_list: [x]}", "recognizer `N`: `enabled` is true"),
+        ("- {name: N, enabled: 0, supported_entity: N1, deny_list: [x]}", "recognizer `N`: `enabled` is true or false"),
+    ],
+)
+def test_a_setting_of_another_kind_is_refused(text: str, message: str) -> None:
+    """Neither a traceback nor a setting that is passed over."""
+    with pytest.raises(ConfigInvalid) as raised:
+        read(f"recognizers:\n  {text}")
+
+    assert str(raised.value).startswith(f"own.yaml:2: {message}")
+
+
+@pytest.mark.parametrize("countries", ["us", "[1, de]", "{us: de}", "[[us]]"])
+def test_countries_are_a_list_of_codes(countries: str) -> None:
+    """Or nothing would be left out."""
+    with pytest.raises(ConfigInvalid) as raised:
+        read(f"recognizers: []\nsupported_countries: {countries}")
+
+    assert "own.yaml:2: `supported_countries` is a list of codes" == str(raised.value)
+
+
 # --- what is made of it --------------------------------------------------------------------------------------------
 
 
