@@ -416,15 +416,23 @@ def _slug(name: str) -> str:
 
 # --- from Presidio's expressions to ours ---------------------------------------------------------------------------
 
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:<[=!]|[^:])|\(\?:|.", re.DOTALL)
-# Shorthands that `regex` and a boundary of ours write differently.
-_BOUNDARIES = (
-    (r"(?<!\d)", "(?<![0-9])"),
-    (r"(?!\d)", "(?![0-9])"),
-    (r"(?<!\w)", r"(?<![0-9A-Z_a-z\x80-\xff])"),
-    (r"(?!\w)", r"(?![0-9A-Z_a-z\x80-\xff])"),
+_TOKEN = re.compile(
+    r"\(\?<?!\\[dw]\)|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:<[=!]|[^:])|\(\?:|\{(?:[0-9]+(?:,[0-9]*)?|,[0-9]+)\}|.",
+    re.DOTALL,
 )
-_FOLDED_ALIKE = re.compile(r"\\[bdswDSW]|\\[^0-9A-Za-z]|\\[nrt]")
+# Shorthands that `regex` and a boundary of ours write differently.
+_BOUNDARIES: Final = {
+    r"(?<!\d)": "(?<![0-9])",
+    r"(?!\d)": "(?![0-9])",
+    r"(?<!\w)": r"(?<![0-9A-Z_a-z\x80-\xff])",
+    r"(?!\w)": r"(?![0-9A-Z_a-z\x80-\xff])",
+}
+_FOLDED_ALIKE = re.compile(r"\\[bdswDSW]|\\[^0-9A-Za-z\x80-\U0010ffff]|\\[nrt]")
+_ESCAPE = re.compile(r"\\.", re.DOTALL)
+# In a set: classes by name, sets in it, and what is done with two of them; of a range, ends that folding would move.
+_SET_SYNTAX = re.compile(r"\[|--|&&|~~|\|\|")
+_RANGE_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]-|-[^\x00-\x7f]")
+_SYNTAX: Final = frozenset(r"\^$.|?*+()[]{}-&~")
 
 
 def as_rule(pattern: OwnPattern, *, rule_id: str, source: str) -> Rule | None:
@@ -451,21 +459,45 @@ def as_rule(pattern: OwnPattern, *, rule_id: str, source: str) -> Rule | None:
 
 def _translated(expression: str) -> str | None:
     """`expression` over folded bytes: groups that capture nothing, boundaries as classes; None where that is not all."""
-    for theirs, ours in _BOUNDARIES:
-        expression = expression.replace(theirs, ours)
-    expression = "".join(each for each in unicodedata.normalize("NFKD", expression) if not unicodedata.combining(each))
-    if not expression.isascii():
+    written = [_rewritten(part) for part in _TOKEN.findall(unicodedata.normalize("NFC", expression))]
+    return None if None in written else "".join(filter(None, written))
+
+
+def _rewritten(part: str) -> str | None:
+    """One token over folded bytes; None for what `regex` alone reads, or reads otherwise than `re`."""
+    if part in _BOUNDARIES:
+        return _BOUNDARIES[part]
+    if part in {".", "^", "$", "{"}:
         return None
-    written = []
-    for part in _TOKEN.findall(expression):
-        if part in {".", "^", "$"}:
-            return None
-        if part.startswith("\\") and _FOLDED_ALIKE.fullmatch(part) is None:
-            return None
-        if part.startswith("(?") and part not in {"(?:", "(?<!", "(?!"}:
-            return None
-        written.append("(?:" if part == "(" else part)
-    return "".join(written)
+    if part.startswith("["):
+        return _set(part)
+    if part.startswith("\\"):
+        return part if _FOLDED_ALIKE.fullmatch(part) is not None else None
+    if part.startswith("(?"):
+        return part if part in {"(?:", "(?<!", "(?!"} else None
+    return "(?:" if part == "(" else _folded(part)
+
+
+def _set(part: str) -> str | None:
+    if any(_FOLDED_ALIKE.fullmatch(each) is None for each in _ESCAPE.findall(part)):
+        return None
+    if _SET_SYNTAX.search(_ESCAPE.sub("", part[1:])) is not None:
+        return None
+    if part.isascii():
+        return part
+    # What is left out would be the letter without its mark as well.
+    if part.startswith("[^") or _RANGE_BEYOND_ASCII.search(part) is not None:
+        return None
+    letters = [_folded(each) for each in part]
+    return None if None in letters else "".join(filter(None, letters))
+
+
+def _folded(part: str) -> str | None:
+    """`part`, or for a character beyond ASCII the one that texts are folded to; None where that is syntax or several."""
+    if part.isascii():
+        return part
+    letters = [each for each in unicodedata.normalize("NFKD", part) if not unicodedata.combining(each)]
+    return letters[0] if len(letters) == 1 and letters[0].isascii() and letters[0] not in _SYNTAX else None
 
 
 _sre: Any = import_module("re._constants")

@@ -179,6 +179,43 @@ def test_countries_are_a_list_of_codes(countries: str) -> None:
     assert "own.yaml:2: `supported_countries` is a list of codes" == str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        r"EMP[[:digit:]]{6}", r"(?:SECRET){e<=1}", r"SECRET{i}", r"A{2", r"A{ 2}", "A{\uff12}", r"[[a-z]&&[aeiou]]{3}x",
+        r"[a-z--[aeiou]]{3}x", r"[a||b]cc", r"[a~~b]cc", r"(?V1)abc", r"(?|(?:a)|(?:b))c", r"\p{L}{3}x", r"[\p{L}]cc",
+        r"\N{DIGIT ONE}x", r"[\xe9]xx", r"[\x41]xx", r"(?>ab)c", r"(*FAIL)ab", r"(?r)abc", r"\Kabc", r"\mabc", r"(a)\1b",
+        "Projekt\uff08[0-9]{4}\uff09", "A[é-ü]{2}", "A[a-é]x", "[^é]x", "A[\uff41-\uff5a]{2}", "[ﬁ]x", "ﬁ+x", "a﹛2﹜b", "a\uff0bb", "[a\uff0dz]b", "a\\éb",
+    ],
+)  # fmt: skip
+def test_an_expression_that_would_read_otherwise_is_left_to_regex(expression: str) -> None:
+    """What `regex` alone knows, and characters that would become syntax when they are folded."""
+    own = read(
+        f"recognizers: [{{name: N, supported_entity: N1, patterns: [{{name: a, regex: {json.dumps(expression)}, score: 1}}]}}]"
+    )
+
+    assert ((), (expression,)) == (own.rules, tuple(each.expression for each in own.patterns))
+
+
+@pytest.mark.parametrize(
+    ("expression", "folded"),
+    [
+        (r"(?<!\w)EMP[0-9]{6}(?!\d)", r"(?<![0-9A-Z_a-z\x80-\xff])EMP[0-9]{6}(?![0-9])"),
+        ("Akte Ü[äöü]-[0-9]{2,4}", "Akte U[aou]-[0-9]{2,4}"),
+        (r"AB[\d\-\]]{2,3}C?", r"AB[\d\-\]]{2,3}C?"),
+        ("e\u0301tat [0-9]{3}", "etat [0-9]{3}"),
+        ("AB{,2}C?+[0-9]{3}+", "AB{,2}C?+[0-9]{3}+"),
+    ],
+)
+def test_an_expression_that_reads_alike_becomes_a_rule(expression: str, folded: str) -> None:
+    """Over the text without its marks; what both dialects write alike stays as it is."""
+    own = read(
+        f"recognizers: [{{name: N, supported_entity: N1, patterns: [{{name: a, regex: {json.dumps(expression)}, score: 1}}]}}]"
+    )
+
+    assert [(folded,)] == [rule.expressions for rule in own.rules]
+
+
 # --- what is made of it --------------------------------------------------------------------------------------------
 
 
