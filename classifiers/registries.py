@@ -146,13 +146,6 @@ def iban_structures() -> Mapping[str, re.Pattern[str]]:
 
 
 @cache
-def iban_lengths() -> Mapping[str, int]:
-    """The length of the whole IBAN by country."""
-    entries = (_IBAN_REGISTERED + _IBAN_NATIONAL).split()
-    return {entry[:2]: 4 + sum(int(n) for n in re.findall(r"\d+", entry[2:])) for entry in entries}
-
-
-@cache
 def countries() -> frozenset[str]:
     """ISO 3166-1 alpha-2, and XK."""
     return frozenset(entry[3:] for entry in _ALPHA_3.split())
