@@ -39,6 +39,8 @@ from classifiers.explanation import explained
 from classifiers.operators import (
     ANONYMIZERS,
     DEANONYMIZERS,
+    MAX_CHARS,
+    AnswerTooLarge,
     Changed,
     ParameterInvalid,
     anonymized,
@@ -146,6 +148,8 @@ class _Api:
             return _answer({"error": error.reason}, error.status)
         except (AdHocInvalid, ParameterInvalid) as error:
             return _answer({"error": str(error)}, 422 if isinstance(error, ParameterInvalid) else 400)
+        except AnswerTooLarge:
+            return _answer({"error": f"the new text may hold {MAX_CHARS} characters at most"}, 413)
         except DetectorUnavailable as error:
             return _answer({"error": str(error)}, 500)
         except Exception:  # noqa: BLE001 - the edge: whatever it is may quote the request

@@ -22,6 +22,8 @@ DEFAULT: Final = "DEFAULT"
 ANONYMIZERS: Final = ("hash", "mask", "redact", "replace", "keep", "encrypt")
 DEANONYMIZERS: Final = ("decrypt",)
 MIN_SALT_BYTES: Final = 16
+# Of the text that operators read, and of the new text.
+MAX_CHARS: Final = 8 << 20
 _BLOCK_BITS = 128
 _IV_BYTES = 16
 _HASHES = ("sha256", "sha512")
@@ -29,6 +31,10 @@ _HASHES = ("sha256", "sha512")
 
 class ParameterInvalid(Exception):
     """A parameter cannot be used; the message quotes no text and no key."""
+
+
+class AnswerTooLarge(Exception):
+    """More than MAX_CHARS would have to be read or written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +67,7 @@ def anonymized(
     """`text` with the operator for its entity applied to each of `found`, and the changes from the last to the first.
 
     Overlapping results of one entity are one; a result inside another one is dropped; results of one entity with
-    blanks between them are one. Raises ParameterInvalid.
+    blanks between them are one. Raises ParameterInvalid and AnswerTooLarge.
     """
     settled = _joined(text, _without_contained(_merged(_placed(text, found))))
     made = {entity: _operator(options, _ANONYMIZERS) for entity, options in operators.items()}
@@ -72,7 +78,10 @@ def anonymized(
 def deanonymized(
     text: str, found: Iterable[Found], operators: Mapping[str, Mapping[str, Any]]
 ) -> tuple[str, tuple[Changed, ...]]:
-    """`text` with `decrypt` applied to each of `found`, the inverse of `encrypt`. Raises ParameterInvalid."""
+    """`text` with `decrypt` applied to each of `found`, the inverse of `encrypt`.
+
+    Raises ParameterInvalid and AnswerTooLarge.
+    """
     made = {entity: _operator(options, _DEANONYMIZERS) for entity, options in operators.items()}
     settled = _placed(text, found)
     for each in settled:
@@ -86,14 +95,20 @@ def _operated(
 ) -> tuple[str, tuple[Changed, ...]]:
     pieces: list[str] = []
     changes: list[Changed] = []
-    written = done = 0
+    written = read = done = 0
     for each in settled:
+        # Results of different entities may overlap: each of them reads the whole of its place.
+        read += each.end - each.start
+        if read > MAX_CHARS:
+            raise AnswerTooLarge
         name, operate = made.get(each.entity) or made[DEFAULT]
         before = text[done : max(done, each.start)]
         changed = operate(text[each.start : each.end], each.entity)
         start = written + len(before)
         pieces += before, changed
         written = start + len(changed)
+        if written > MAX_CHARS:
+            raise AnswerTooLarge
         changes.append(Changed(entity=each.entity, operator=name, start=start, end=written, text=changed))
         done = max(done, each.end)
     pieces.append(text[done:])

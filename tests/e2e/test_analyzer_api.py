@@ -263,6 +263,18 @@ async def test_a_text_that_is_not_read_to_its_end_is_an_error(caller: Caller, mo
     )
 
 
+async def test_an_answer_that_would_be_too_large_is_refused(caller: Caller) -> None:
+    """A small request cannot ask for gigabytes; the server goes on."""
+    results = [{"start": at, "end": at + 1, "entity_type": f"E{at % 2}", "score": 1} for at in range(1_000)]
+    operators = {"DEFAULT": {"type": "replace", "new_value": "y" * 100_000}}
+    asked = {"text": "x" * 1_000, "analyzer_results": results, "anonymizers": operators}
+
+    assert (413, {"error": "the new text may hold 8388608 characters at most"}) == await caller.post(
+        "/anonymize", asked
+    )
+    assert (200, [FOUND]) == await caller.post("/analyze", {"text": MAIL, "language": "en"})
+
+
 async def test_many_callers_at_once_get_their_own_answers(caller: Caller) -> None:
     """Answers do not mix."""
 

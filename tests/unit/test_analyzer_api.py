@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from classifiers import analyzer_requests
 from classifiers.ad_hoc import MAX_FOUND, MAX_REGEX_CHARS, AdHocInvalid, ad_hoc, linear
-from classifiers.operators import ANONYMIZERS, Changed, Found, ParameterInvalid, anonymized, deanonymized
+from classifiers.operators import (
+    ANONYMIZERS,
+    MAX_CHARS,
+    AnswerTooLarge,
+    Changed,
+    Found,
+    ParameterInvalid,
+    anonymized,
+    deanonymized,
+)
 from governance.errors import DetectorUnavailable
 
 TEXT = "hello world, my name is Jane Doe. My number is: 034453334"
@@ -225,6 +234,24 @@ def test_many_results_take_no_more_than_their_share() -> None:
     anonymized("x" * 10_100, found, {})
 
     assert time.monotonic() - started < 30
+
+
+def test_an_answer_that_nobody_could_hold_is_refused() -> None:
+    """However small the request: no ten thousand values of a megabyte each, and no value read ten thousand times."""
+    short = [Found(entity=f"E{at % 2}", start=at, end=at + 1, score=1.0) for at in range(10_000)]
+    wide = [Found(entity=f"E{at}", start=at, end=at + 500_000, score=1.0) for at in range(10_000)]
+
+    with pytest.raises(AnswerTooLarge):
+        anonymized("x" * 10_000, short, {"DEFAULT": {"type": "replace", "new_value": "y" * 1_000_000}})
+    with pytest.raises(AnswerTooLarge):
+        anonymized("x" * 510_000, wide, {"DEFAULT": {"type": "hash", "salt": SALT}})
+
+
+def test_the_largest_text_may_be_replaced_whole() -> None:
+    """Also by its cipher text, which is longer by a third and more."""
+    text = "\u6c34" * analyzer_requests.MAX_TEXT_CHARS
+
+    assert len(text) < len(operated({"type": "encrypt", "key": KEY}, text)) < MAX_CHARS
 
 
 # --- what comes with a request -------------------------------------------------------------------------------------
