@@ -24,7 +24,12 @@ MAX_REGEX_CHARS: Final = 1_024
 MAX_WORDS: Final = 1_000
 MAX_WORD_CHARS: Final = 256
 MAX_FOUND: Final = 10_000
-_MEMORY_BYTES = 4 << 20
+# Of an expression that somebody wrote, and of a list of words, which takes more and still has few ways to go on.
+_EXPRESSION_BYTES = 256 << 10
+_WORDS_BYTES = 4 << 20
+# What one search may take, in instructions times bytes: some ten seconds at the very worst.
+_EXPRESSION_STEPS = 1 << 29
+_WORDS_STEPS = 1 << 34
 _ENTITY = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 
 
@@ -33,25 +38,45 @@ class AdHocInvalid(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """An expression in the linear engine. Nobody can stop a search, so that what it may take is bounded before it begins."""
+
+    compiled: Any
+    most_bytes: int
+
+    def search(self, data: bytes, at: int, deadline: float) -> Any:
+        """The first match in `data` from `at` on; None where there is none.
+
+        Raises DetectorUnavailable for `data` that is too long for this expression, and after `deadline`.
+        """
+        if len(data) > self.most_bytes:
+            raise DetectorUnavailable("an expression of the request is too large for a text of this length")
+        match = self.compiled.search(data, at)
+        if time.monotonic() > deadline:
+            raise DetectorUnavailable("the text was not read to its end: timeout")
+        return match
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdHoc:
     """One expression of a request's recogniser; the value is group `group`, behind which the search goes on."""
 
     entity: str
-    expression: Any
+    expression: Linear
     group: int
     score: float
     context: re.Pattern[str] | None
 
     def search(self, text: str, deadline: float) -> Iterator[Finding]:
-        """Findings in `text`. Raises DetectorUnavailable after `deadline` or over MAX_FOUND.
+        """Findings in `text`. Raises DetectorUnavailable as the expression does, and over MAX_FOUND.
 
         The engine reads UTF-8, encoded once: given text, it would encode all of it for each match.
         """
         data = text.encode("utf-8", "replace")
         at = found = counted = place = 0
-        while match := self.expression.search(data, at):
-            if found == MAX_FOUND or time.monotonic() > deadline:
-                raise DetectorUnavailable("an ad-hoc recogniser found too much or took too long")
+        while match := self.expression.search(data, at, deadline):
+            if found == MAX_FOUND:
+                raise DetectorUnavailable("an ad-hoc recogniser found too much")
             start, end = match.span(self.group)
             if start < end:
                 found += 1
@@ -107,38 +132,39 @@ def _recognizer(fields: Any) -> Iterator[AdHoc]:
         if not isinstance(pattern, Mapping):
             raise AdHocInvalid("a pattern of an ad-hoc recognizer must be an object")
         expression = linear(pattern.get("regex"), DEFAULT_FLAGS)
-        if expression.match("") is not None:
+        if expression.compiled.match("") is not None:
             raise AdHocInvalid("an expression of an ad-hoc recognizer matches empty text")
         yield AdHoc(entity=entity, expression=expression, group=0, score=_score(pattern.get("score")), context=context)
     if denied:
         listed = "|".join(re.escape(word) for word in sorted(denied, key=len, reverse=True))
         # Neighbours are matched, not looked at, and the search goes on at the end of the word itself.
-        expression = _compiled(rf"(?:^|\W)({listed})(?:\W|$)", DEFAULT_FLAGS)
+        expression = _compiled(rf"(?:^|\W)({listed})(?:\W|$)", DEFAULT_FLAGS, _WORDS_BYTES, _WORDS_STEPS)
         score = _score(fields.get("deny_list_score", 1.0))
         yield AdHoc(entity=entity, expression=expression, group=1, score=score, context=context)
 
 
-def linear(expression: Any, flags: int) -> Any:
+def linear(expression: Any, flags: int) -> Linear:
     """`expression` compiled by google-re2. Raises AdHocInvalid."""
     if not isinstance(expression, str) or not 0 < len(expression) <= MAX_REGEX_CHARS:
         raise AdHocInvalid(f"an expression is a text of at most {MAX_REGEX_CHARS} characters")
-    return _compiled(expression, flags)
+    return _compiled(expression, flags, _EXPRESSION_BYTES, _EXPRESSION_STEPS)
 
 
-def _compiled(expression: str, flags: int) -> Any:
+def _compiled(expression: str, flags: int, memory_bytes: int, most_steps: int) -> Linear:
     re2: Any = import_module("re2")
     options = re2.Options()
-    options.max_mem = _MEMORY_BYTES
+    options.max_mem = memory_bytes
     options.log_errors = False
     options.case_sensitive = not flags & re.IGNORECASE
     options.dot_nl = bool(flags & re.DOTALL)
     multiline = "(?m)" if flags & re.MULTILINE else ""
     try:
-        return re2.compile(multiline + expression, options)
+        compiled = re2.compile(multiline + expression, options)
     except (re2.error, UnicodeEncodeError):
         raise AdHocInvalid(
-            "an expression cannot be compiled: lookaround and back-references are not supported here"
+            "an expression cannot be compiled: it is too large, or has lookaround or back-references"
         ) from None
+    return Linear(compiled=compiled, most_bytes=most_steps // compiled.programsize)
 
 
 def words(listed: Any, name: str) -> Sequence[str]:

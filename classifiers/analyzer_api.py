@@ -214,7 +214,7 @@ class _Api:
             more=[finding for each in question.own for finding in each.search(text, deadline)],
             context=question.context,
         )
-        kept = [each for each in found if not question.allowed(text[each.span.start : each.span.end])]
+        kept = [each for each in found if not question.allowed(text[each.span.start : each.span.end], deadline)]
         kept.sort(key=lambda each: (-each.permille, each.span.start))
         return [_result(each, explain=question.explain) for each in kept]
 

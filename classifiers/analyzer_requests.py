@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from classifiers.ad_hoc import AdHoc, ad_hoc, linear, words
+from classifiers.ad_hoc import AdHoc, Linear, ad_hoc, linear, words
 from classifiers.operators import Found, ParameterInvalid
 from classifiers.registry_file import DEFAULT_FLAGS
 from classifiers.rules import CONTEXT_FLOOR
@@ -33,6 +33,10 @@ class Refused(Exception):
         self.message = message
 
 
+# Whether the caller's list allows a value, asked until a deadline. Raises DetectorUnavailable.
+Allowed = Callable[[str, float], bool]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A request to /analyze, checked. `batch` tells whether the texts came as a list."""
@@ -45,7 +49,7 @@ class Question:
     explain: bool
     own: tuple[AdHoc, ...]
     context: Sequence[str]
-    allowed: Callable[[str], bool]
+    allowed: Allowed
 
 
 def question_in(document: Mapping[str, Any], known: Sequence[str]) -> Question:
@@ -111,22 +115,27 @@ def _threshold(score: Any) -> int:
     return round(score * 1000)
 
 
-def _allowed(document: Mapping[str, Any]) -> Callable[[str], bool]:
+def _allowed(document: Mapping[str, Any]) -> Allowed:
     listed = words(document.get("allow_list") or [], "allow_list")
     if not listed:
-        return lambda _: False
+        return lambda _value, _deadline: False
     match document.get("allow_list_match") or "exact":
         case "exact":
-            return frozenset(listed).__contains__
+            exact = frozenset(listed)
+            return lambda value, _: value in exact
         case "regex":
             flags = document.get("regex_flags")
             flags = DEFAULT_FLAGS if flags is None else flags
             if not isinstance(flags, int) or flags & ~DEFAULT_FLAGS:
                 _unparsable("regex_flags may be made of 2, 8 and 16")
-            compiled = [linear(each, flags) for each in listed]
-            return lambda value: any(each.search(value) is not None for each in compiled)
+            expressions = [linear(each, flags) for each in listed]
+            return lambda value, deadline: _any_in(expressions, value.encode("utf-8", "replace"), deadline)
         case _:
             _unparsable("allow_list_match must be either 'exact' or 'regex'")
+
+
+def _any_in(expressions: Sequence[Linear], value: bytes, deadline: float) -> bool:
+    return any(each.search(value, 0, deadline) is not None for each in expressions)
 
 
 def text_in(document: Mapping[str, Any]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, final
@@ -141,7 +142,7 @@ class RuleQuery:
 
     def _boosted(self, claims: Iterable[Claim], context: Collection[str]) -> Iterable[Claim]:
         """`claims`, those of rules with a context word in `context` with the score that it gives."""
-        words = {word.casefold() for word in context}
+        words = sorted({word.casefold() for word in context})
         named = {
             rule.id: rule
             for rule in (self.compiled.rules if words else ())
@@ -157,10 +158,11 @@ class RuleQuery:
                 yield Claim(finding=finding, distance=FAR - 1)
 
 
-def _names(phrase: str, words: Collection[str]) -> bool:
-    if phrase.endswith("*"):
-        return any(word.startswith(phrase[:-1].casefold()) for word in words)
-    return phrase.casefold() in words
+def _names(phrase: str, words: Sequence[str]) -> bool:
+    """Whether `phrase` is one of `words`, which are sorted, or with `*` behind it the beginning of one."""
+    stem = phrase.removesuffix("*").casefold()
+    at = bisect_left(words, stem)
+    return at < len(words) and (words[at].startswith(stem) if phrase.endswith("*") else words[at] == stem)
 
 
 def deadline_in(milliseconds: int) -> float:

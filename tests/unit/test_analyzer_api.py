@@ -355,8 +355,48 @@ def test_an_ad_hoc_recogniser_that_finds_too_much_is_no_answer() -> None:
 
 def test_flags_of_an_allow_list_are_honoured() -> None:
     """Without the flag for it, case counts."""
-    assert linear("abc", 2).search("ABC") is not None
-    assert linear("abc", 0).search("ABC") is None
+    deadline = time.monotonic() + 60
+    assert linear("abc", 2).search(b"ABC", 0, deadline) is not None
+    assert linear("abc", 0).search(b"ABC", 0, deadline) is None
+
+
+@pytest.mark.parametrize("regex", ["[ab]{1000}", "[ab]*a" + "[ab]{90}" * 11])
+def test_an_expression_that_remembers_much_reads_short_texts_only(regex: str) -> None:
+    """One search cannot be stopped, and this one goes through a thousand states for each letter."""
+    large = {"supported_entity": "LARGE", "patterns": [{"regex": regex, "score": 1}]}
+
+    assert [] == found_by(large, "ab" * 20 + "!")
+    with pytest.raises(DetectorUnavailable, match="too large for a text of this length"):
+        found_by(large, "ab" * 500_000)
+
+
+def test_an_expression_that_grows_when_it_is_compiled_is_refused() -> None:
+    """A hundred short repeats would be megabytes, and hours for one text."""
+    with pytest.raises(AdHocInvalid):
+        linear("[ab]*a" + "[ab]{1000}" * 95, 0)
+
+
+def asked(**more: Any) -> dict[str, Any]:
+    """A request to /analyze."""
+    return {"text": "x jane@example.com", "language": "en"} | more
+
+
+def test_an_allow_list_keeps_the_deadline() -> None:
+    """After it there is no answer, as for what was not read to its end."""
+    listed = asked(allow_list=["a@example[.]org$"] * 1_000, allow_list_match="regex")
+    allowed = analyzer_requests.question_in(listed, ("EMAIL_ADDRESS",)).allowed
+
+    assert not allowed("jane@example.com", time.monotonic() + 60)
+    with pytest.raises(DetectorUnavailable, match="not read to its end: timeout"):
+        allowed("jane@example.com", time.monotonic() - 1)
+
+
+def test_a_search_that_finds_nothing_keeps_the_deadline() -> None:
+    """Also the last one is looked at."""
+    [zips] = ad_hoc([ZIP])
+
+    with pytest.raises(DetectorUnavailable, match="not read to its end: timeout"):
+        list(zips.search("nothing here", time.monotonic() - 1))
 
 
 # --- requests of any shape -----------------------------------------------------------------------------------------
@@ -399,7 +439,7 @@ def test_no_analyze_request_is_a_surprise(document: dict[str, Any]) -> None:
         return
     for each in question.own:
         list(each.search("".join(question.texts), time.monotonic() + 60))
-    assert question.allowed("jane@example.com") in {True, False}
+    assert question.allowed("jane@example.com", time.monotonic() + 60) in {True, False}
 
 
 @given(st.dictionaries(st.sampled_from(ANONYMIZE), documents))
