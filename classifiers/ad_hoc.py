@@ -23,6 +23,8 @@ MAX_PATTERNS: Final = 64
 MAX_REGEX_CHARS: Final = 1_024
 MAX_WORDS: Final = 1_000
 MAX_WORD_CHARS: Final = 256
+# Of one list, and of the context of all recognisers.
+MAX_WORDS_CHARS: Final = 1 << 15
 MAX_FOUND: Final = 10_000
 # Of an expression that somebody wrote, and of a list of words, which takes more and still has few ways to go on.
 _EXPRESSION_BYTES = 256 << 10
@@ -112,35 +114,58 @@ def ad_hoc(listed: Any) -> tuple[AdHoc, ...]:
     """The recognisers in the field `ad_hoc_recognizers` of a request. Raises AdHocInvalid."""
     if not isinstance(listed, list) or len(listed) > MAX_RECOGNIZERS:
         raise AdHocInvalid(f"ad_hoc_recognizers must be a list of at most {MAX_RECOGNIZERS}")
-    made = [each for fields in listed for each in _recognizer(fields)]
-    if len(made) > MAX_PATTERNS:
+    # All are counted before the first is compiled.
+    described = [_described(fields) for fields in listed]
+    if sum(len(each.patterns) + bool(each.denied) for each in described) > MAX_PATTERNS:
         raise AdHocInvalid(f"ad_hoc_recognizers may hold at most {MAX_PATTERNS} patterns")
-    return tuple(made)
+    if sum(len(word) for each in described for word in each.context) > MAX_WORDS_CHARS:
+        raise AdHocInvalid(f"the context of ad_hoc_recognizers may hold at most {MAX_WORDS_CHARS} characters")
+    return tuple(made for each in described for made in _compiled_all(each))
 
 
-def _recognizer(fields: Any) -> Iterator[AdHoc]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Described:
+    """A recogniser of a request, of which nothing is compiled yet."""
+
+    entity: str
+    patterns: Sequence[Mapping[str, Any]]
+    denied: Sequence[str]
+    denied_score: float
+    context: Sequence[str]
+
+
+def _described(fields: Any) -> _Described:
     if not isinstance(fields, Mapping):
         raise AdHocInvalid("an ad-hoc recognizer must be an object")
     entity = fields.get("supported_entity")
     if not isinstance(entity, str) or _ENTITY.fullmatch(entity) is None:
         raise AdHocInvalid("an ad-hoc recognizer needs a supported_entity of capitals, digits and _")
     patterns, denied = fields.get("patterns") or [], words(fields.get("deny_list") or [], "deny_list")
-    context = context_words(list(words(fields.get("context") or [], "context")))
-    if not isinstance(patterns, list) or len(patterns) > MAX_PATTERNS or not (patterns or denied):
+    if not isinstance(patterns, list) or not (patterns or denied):
         raise AdHocInvalid("an ad-hoc recognizer needs patterns or a deny_list")
-    for pattern in patterns:
-        if not isinstance(pattern, Mapping):
-            raise AdHocInvalid("a pattern of an ad-hoc recognizer must be an object")
+    if any(not isinstance(pattern, Mapping) for pattern in patterns):
+        raise AdHocInvalid("a pattern of an ad-hoc recognizer must be an object")
+    return _Described(
+        entity=entity,
+        patterns=patterns,
+        denied=denied,
+        denied_score=_score(fields.get("deny_list_score", 1.0)) if denied else 1.0,
+        context=words(fields.get("context") or [], "context"),
+    )
+
+
+def _compiled_all(described: _Described) -> Iterator[AdHoc]:
+    entity, context = described.entity, context_words(list(described.context))
+    for pattern in described.patterns:
         expression = linear(pattern.get("regex"), DEFAULT_FLAGS)
         if expression.compiled.match("") is not None:
             raise AdHocInvalid("an expression of an ad-hoc recognizer matches empty text")
         yield AdHoc(entity=entity, expression=expression, group=0, score=_score(pattern.get("score")), context=context)
-    if denied:
-        listed = "|".join(re.escape(word) for word in sorted(denied, key=len, reverse=True))
+    if described.denied:
+        listed = "|".join(re.escape(word) for word in sorted(described.denied, key=len, reverse=True))
         # Neighbours are matched, not looked at, and the search goes on at the end of the word itself.
         expression = _compiled(rf"(?:^|\W)({listed})(?:\W|$)", DEFAULT_FLAGS, _WORDS_BYTES, _WORDS_STEPS)
-        score = _score(fields.get("deny_list_score", 1.0))
-        yield AdHoc(entity=entity, expression=expression, group=1, score=score, context=context)
+        yield AdHoc(entity=entity, expression=expression, group=1, score=described.denied_score, context=context)
 
 
 def linear(expression: Any, flags: int) -> Linear:
@@ -173,6 +198,8 @@ def words(listed: Any, name: str) -> Sequence[str]:
         raise AdHocInvalid(f"{name} must be a list of at most {MAX_WORDS} texts")
     if any(not isinstance(word, str) or not 0 < len(word) <= MAX_WORD_CHARS for word in listed):
         raise AdHocInvalid(f"{name} must hold texts of at most {MAX_WORD_CHARS} characters")
+    if sum(map(len, listed)) > MAX_WORDS_CHARS:
+        raise AdHocInvalid(f"{name} may hold at most {MAX_WORDS_CHARS} characters")
     return listed
 
 

@@ -160,8 +160,8 @@ class _Api:
         return web.Response(text=_UP)
 
     async def analyze(self, request: web.Request) -> web.Response:
-        question = question_in(await _document(request), self._query.entities)
-        answers = await self._worked(lambda: self._answers(question))
+        document = await _document(request)
+        question, answers = await self._worked(lambda: self._answers(document))
         headers = {_UNSUPPORTED: ",".join(question.unsupported)} if question.unsupported else None
         return _answer(answers if question.batch else answers[0], headers=headers)
 
@@ -201,9 +201,11 @@ class _Api:
         finally:
             self._under_way -= 1
 
-    def _answers(self, question: Question) -> list[list[dict[str, Any]]]:
+    def _answers(self, document: Mapping[str, Any]) -> tuple[Question, list[list[dict[str, Any]]]]:
+        """What `document` asks, and the answer for each of its texts."""
         deadline = deadline_in(ANALYSIS_MS)
-        return [self._found(text, question, deadline) for text in question.texts]
+        question = question_in(document, self._query.entities)
+        return question, [self._found(text, question, deadline) for text in question.texts]
 
     def _found(self, text: str, question: Question, deadline: float) -> list[dict[str, Any]]:
         found = self._query.find(

@@ -263,6 +263,17 @@ async def test_a_text_that_is_not_read_to_its_end_is_an_error(caller: Caller, mo
     )
 
 
+async def test_expressions_of_a_request_are_compiled_beside_the_event_loop(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where as many requests as may be are under way, not even the next one's expressions are looked at."""
+    broken = {"text": MAIL, "language": "en", "allow_list": ["("], "allow_list_match": "regex"}
+    assert 400 == (await caller.post("/analyze", broken))[0]
+
+    monkeypatch.setattr(analyzer_api, "MAX_WAITING", 0)
+    assert 503 == (await caller.post("/analyze", broken))[0]
+
+
 async def test_an_answer_that_would_be_too_large_is_refused(caller: Caller) -> None:
     """A small request cannot ask for gigabytes; the server goes on."""
     results = [{"start": at, "end": at + 1, "entity_type": f"E{at % 2}", "score": 1} for at in range(1_000)]

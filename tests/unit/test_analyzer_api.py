@@ -318,6 +318,24 @@ def test_a_bad_ad_hoc_recogniser_is_refused(recognizer: Any) -> None:
     assert "\ud800" not in str(raised.value)
 
 
+def test_patterns_are_counted_before_any_is_compiled() -> None:
+    """None of two thousand is looked into, however bad the first."""
+    full = {"supported_entity": "ZIP", "patterns": [{"regex": "(", "score": 1}] * 64}
+
+    with pytest.raises(AdHocInvalid, match="at most 64 patterns"):
+        ad_hoc([full] * 32)
+
+
+def test_the_characters_of_context_words_are_counted() -> None:
+    """Of one list, and of the lists of all recognisers together."""
+    words = [f"{number:064}" for number in range(400)]
+
+    assert 1 == len(ad_hoc([ZIP | {"context": words}]))
+    for listed in ([ZIP | {"context": words}] * 2, [ZIP | {"context": words * 2}]):
+        with pytest.raises(AdHocInvalid, match="at most 32768 characters"):
+            ad_hoc(listed)
+
+
 def test_a_pattern_that_would_backtrack_is_linear_here() -> None:
     """What takes other engines years is read in no time."""
     evil = {"supported_entity": "EVIL", "patterns": [{"regex": "(a+)+$", "score": 1}]}
