@@ -128,8 +128,8 @@ def scan_command(paths: Sequence[str], options: ScanOptions, *, replacements: Re
             stream = _opened(paths[0], held)
             watched = held.enter_context(_watched(stream))
             own = load_own(options.classifiers.recognizers)
-            detector, rules = _detector(options, own, held)
-            wanted = _wanted(options, rules, own)
+            detector, _, found = _detector(options, own, held)
+            wanted = _wanted(options, found, own)
             return scan_stream(watched, sys.stdout, detector=detector, wanted=wanted, fail_on=options.fail_on)
     if STANDARD_INPUT in paths and (len(paths) > 1 or options.redact is not None):
         raise ConfigInvalid("standard input is scanned alone and without --redact")
@@ -149,8 +149,10 @@ def _is_lines(paths: Sequence[str], options: ScanOptions) -> bool:
 
 def _detector(
     options: ScanOptions, own: OwnRecognizers, held: ExitStack
-) -> tuple[ImmediateDetector, Mapping[str, Rule]]:
-    """The detector, until `held` ends, and its rules by id. A lower score than the rules ask for is looked for as well.
+) -> tuple[ImmediateDetector, Mapping[str, Rule], frozenset[str]]:
+    """The detector, until `held` ends, its rules by id, and the entities that it is known to find.
+
+    A lower score than the rules ask for is looked for as well.
 
     Raises ConfigInvalid where recognisers of the operator's cannot be loaded.
     """
@@ -159,15 +161,20 @@ def _detector(
     regions = regions_in_play((options.jurisdiction,), DEFAULT_REGIONS)
     reader = Reader(compiled=compiled, floor_permille=floor, regions=regions)
     rules, chosen = PatternDetector(reader=reader, max_entries=_CACHED), options.classifiers
-    detector = composed(rules, own, chosen_models(chosen), held)[chosen.model]
-    return detector, {rule.id: rule for rule in compiled.rules}
+    models = chosen_models(chosen)
+    detector, model = composed(rules, own, models, held)[chosen.model], models[chosen.model]
+    by_rules = {PHONE, *(rule.entity for rule in compiled.rules), *(each.entity for each in own.patterns)}
+    entities = frozenset(by_rules if model is None else by_rules | model.entities)
+    return detector, {rule.id: rule for rule in compiled.rules}, entities
 
 
-def _wanted(options: ScanOptions, rules: Mapping[str, Rule], own: OwnRecognizers) -> Wanted:
-    """What is reported. A class of the operator's may find anything; else an entity that nothing finds is refused."""
-    known = {PHONE, *(rule.entity for rule in rules.values()), *(each.entity for each in own.patterns)}
+def _wanted(options: ScanOptions, found: frozenset[str], own: OwnRecognizers) -> Wanted:
+    """What is reported, of the entities that are `found`. A class of the operator's may find anything.
+
+    Else an entity that nothing finds is refused.
+    """
     for entity in options.entities:
-        if entity not in known and not own.classes:
+        if entity not in found and not own.classes:
             raise ConfigInvalid(f"no rule finds `{entity}`; see: ringfence rules list")
     return Wanted(
         permille=0 if options.min_score is None else round(options.min_score * 1000),
@@ -310,12 +317,12 @@ def _scan_files(paths: Sequence[str], options: ScanOptions, replacements: Replac
             copies = Copies(options.redact, replacements, force=options.force)
             copies.admit(sources)
         own = load_own(options.classifiers.recognizers)
-        detector, rules = _detector(options, own, held)
+        detector, rules, found = _detector(options, own, held)
         scan = _Scan(
             options=options,
             detect=lambda text: _detect(text, detector),
             rules=rules,
-            wanted=_wanted(options, rules, own),
+            wanted=_wanted(options, found, own),
             copies=copies,
         )
         console = console_for(sys.stdout)

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from classifiers import scan, scan_document, scan_report
+from classifiers.compiled import compile_rules
 from classifiers.detector import PatternDetector
 from classifiers.scan_document import Wanted
 from governance.cli import exit_code
+from governance.errors import ConfigInvalid
+from governance.settings import Classifiers
+from tests.model_directories import write
 
 
 @pytest.fixture(scope="module")
@@ -425,3 +429,20 @@ def test_names_are_found_unless_the_model_is_left_out(tmp_path: Path, capsys: py
 
     assert {("PERSON", "model"), ("MEDICAL", "model")} <= found[False]
     assert set() == found[True]
+
+
+def test_what_only_the_model_finds_can_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name, as what the rules find; what neither finds is wrong use, and so is a name without the model."""
+    monkeypatch.setattr(scan, "load_compiled", lambda *, more=(): compile_rules(more, portable=True))
+    (tmp_path / "a.txt").write_text("nothing")
+    model = Classifiers(model=str(write(tmp_path / "model")))
+
+    def asked(entity: str, classifiers: Classifiers) -> int:
+        return scan.scan_command(
+            [str(tmp_path / "a.txt")], scan.ScanOptions(entities=[entity], classifiers=classifiers)
+        )
+
+    assert 0 == asked("PERSON", model)
+    for entity, classifiers in (("NOPE", model), ("PERSON", Classifiers(model="off"))):
+        with pytest.raises(ConfigInvalid, match=f"no rule finds `{entity}`"):
+            asked(entity, classifiers)
