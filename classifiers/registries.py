@@ -151,6 +151,13 @@ def countries() -> frozenset[str]:
     return frozenset(entry[3:] for entry in _ALPHA_3.split())
 
 
+def country_code(said: str) -> str | None:
+    """The code in `countries` that `said` means, in letters of any size; UK is GB. None for what is no code."""
+    code = said.upper()
+    code = "GB" if code == "UK" else code
+    return code if code in countries() else None
+
+
 @cache
 def travel_document_states() -> Mapping[str, str | None]:
     """Alpha-2 by the code in a travel document (fillers removed); None for issuers that are no state."""

@@ -21,11 +21,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from classifiers.registries import country_code
 from classifiers.rules import CONTEXT_FLOOR, Rule, faults, rule_files
 from governance import yaml_source
 from governance.errors import ConfigInvalid
 from governance.finding import Category
-from governance.residency import COUNTRIES
 from governance.yaml_source import Document, Place, quoted
 
 # Presidio's default: DOTALL, MULTILINE, IGNORECASE.
@@ -382,9 +382,8 @@ def _jurisdiction(entry: _Entry) -> str | None:
         country = entry.fields.get(key)
         if country is None:
             continue
-        code = country.upper() if isinstance(country, str) else ""
-        code = {"UK": "GB"}.get(code, code)
-        if code not in COUNTRIES | {"XK"}:
+        code = country_code(country) if isinstance(country, str) else None
+        if code is None:
             raise entry.refusal(f"`{key}` is an ISO 3166-1 alpha-2 code", key)
         return code
     return None

@@ -36,6 +36,7 @@ from classifiers.jurisdiction import regions_in_play
 from classifiers.model.choice import chosen_models, composed
 from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
+from classifiers.registries import country_code
 from classifiers.rules import CONTEXT_FLOOR, Rule
 from classifiers.scan_document import Document, Wanted, read_document
 from classifiers.scan_formats import Format, format_of
@@ -179,8 +180,15 @@ def _wanted(options: ScanOptions, found: frozenset[str], own: OwnRecognizers) ->
     return Wanted(
         permille=0 if options.min_score is None else round(options.min_score * 1000),
         entities=frozenset(options.entities),
-        countries=frozenset(country.upper() for country in options.countries),
+        countries=frozenset(map(_country, options.countries)),
     )
+
+
+def _country(said: str) -> str:
+    code = country_code(said)
+    if code is None:
+        raise ConfigInvalid(f"`{said}` is no country: give ISO 3166-1 alpha-2 codes, such as DE")
+    return code
 
 
 # --- JSON lines ----------------------------------------------------------------------------------------------------

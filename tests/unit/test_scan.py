@@ -12,6 +12,7 @@ import pytest
 from classifiers import scan, scan_document, scan_report
 from classifiers.compiled import compile_rules
 from classifiers.detector import PatternDetector
+from classifiers.extra import OwnRecognizers
 from classifiers.scan_document import Wanted
 from governance.cli import exit_code
 from governance.errors import ConfigInvalid
@@ -325,6 +326,7 @@ def test_standard_input_is_scanned_as_a_document(
         (["/dev/null"], "/dev/null: cannot be read: not a file, a folder or a pipe"),
         (["-", "in"], "standard input is scanned alone and without --redact"),
         (["in", "--entities", "NOPE"], "no rule finds `NOPE`; see: ringfence rules list"),
+        (["in", "--countries", "germany"], "`germany` is no country: give ISO 3166-1 alpha-2 codes, such as DE"),
         (["in", "--redact", "in"], "in: is not empty; name another folder or pass --force"),
         (["in/a.txt", "--redact", "in", "--force"], "in/a.txt: would be overwritten by a copy; name another folder"),
         (["in", "--redact", "in/a.txt"], "in/a.txt: cannot be written to: file exists"),
@@ -446,3 +448,12 @@ def test_what_only_the_model_finds_can_be_asked_for(tmp_path: Path, monkeypatch:
     for entity, classifiers in (("NOPE", model), ("PERSON", Classifiers(model="off"))):
         with pytest.raises(ConfigInvalid, match=f"no rule finds `{entity}`"):
             asked(entity, classifiers)
+
+
+@pytest.mark.parametrize(("said", "country"), [("uk", "GB"), ("gb", "GB"), ("XK", "XK"), ("de", "DE")])
+def test_countries_are_asked_for_by_their_codes(said: str, country: str, tmp_path: Path) -> None:
+    """In letters of any size; the United Kingdom also as people write it."""
+    assert (
+        frozenset({country})
+        == scan._wanted(scan.ScanOptions(countries=[said]), frozenset(), OwnRecognizers()).countries
+    )
