@@ -37,6 +37,9 @@ _SUFFIXES: Final = {
 }
 _MAX_DEPTH: Final = 512
 _MAX_CONTEXT: Final = 96
+# Of a pointer: there is one for each finding, however long keys are and however deep they lie.
+MAX_POINTER: Final = 512
+_CUT: Final = "\N{HORIZONTAL ELLIPSIS}"
 # Shorter numbers identify nobody.
 _LEAST_DIGITS: Final = 4
 
@@ -53,14 +56,24 @@ class Node:
     key: str | int
 
     def pointer(self, masks: Mapping[str, str]) -> str:
-        """The JSON Pointer (RFC 6901); a key in which something was found stands there as its mask."""
+        """The JSON Pointer (RFC 6901); a key in which something was found stands there as its mask.
+
+        Of a long key the beginning is shown, of a long pointer the end, with `…` for the rest.
+        """
         keys: list[str] = []
+        length = 0
         node: Node | None = self
         while node is not None:
             key = str(node.key)
-            keys.append(masks.get(key, key).replace("~", "~0").replace("/", "~1"))
+            shown = masks.get(key, key)
+            shown = shown if len(shown) <= _MAX_CONTEXT else f"{shown[:_MAX_CONTEXT]}{_CUT}"
+            keys.append("/" + shown.replace("~", "~0").replace("/", "~1"))
+            length += len(keys[-1])
             node = node.above
-        return "".join(f"/{key}" for key in reversed(keys))
+            if length > MAX_POINTER and node is not None:
+                keys.append(_CUT)
+                break
+        return "".join(reversed(keys))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,15 @@ def test_json_is_read_with_keys_as_context_and_pointers() -> None:
     assert "/<EMAIL_ADDRESS>/0" == told('{"k": ["v"]}', Format.JSON, {"k": "<EMAIL_ADDRESS>"})[1][2]
 
 
+def test_a_pointer_is_no_longer_than_people_read() -> None:
+    """Of a long key its beginning, of a long way its end: there is one pointer for each finding."""
+    [_, below] = told(json.dumps({"k" * 200_000: "v"}), Format.JSON)
+    *_, deep = told('{"a/b":' * 500 + '"v"' + "}" * 500, Format.JSON)
+
+    assert "/" + "k" * 96 + "…" == below[2]
+    assert ("…/a~1b", "/a~1b", True) == (deep[2][:6], deep[2][-5:], len(deep[2]) < 1_024)
+
+
 def test_json_that_the_path_would_refuse_is_read_all_the_same() -> None:
     """Equal names, lone surrogates, NUL and large numbers hide nothing."""
     text = '{"a": "1", "a": "\\ud800\\u0000", "n": 123456789012345678901234567890}'
