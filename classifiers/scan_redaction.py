@@ -105,10 +105,11 @@ class Copies:
             raise CopyFailed("no copy of what was not read to its end")
         target = self.folder / source.relative
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not target.parent.resolve().is_relative_to(self.folder):
+            parent = target.parent.resolve()
+            if not parent.is_relative_to(self.folder):
                 raise CopyFailed("no copy: a link leads out of the folder")
-            _store(target, encoded(redacted(document, self._replacements)), _mode(source.path))
+            parent.mkdir(parents=True, exist_ok=True)
+            _store(parent / target.name, encoded(redacted(document, self._replacements)), _mode(source.path))
         except OSError as error:
             raise CopyFailed(f"no copy: {_why(error)}") from None
 

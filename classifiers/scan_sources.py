@@ -88,13 +88,14 @@ def walk(paths: Sequence[str], *, without: Path | None = None) -> Iterator[Sourc
     for path in paths:
         try:
             found = os.stat(path)  # noqa: PTH116  the name stays as it was typed
+            # `..` has the name of the folder that it is.
+            name = PurePath(Path(os.path.abspath(path)).name)  # noqa: PTH100  a link keeps its own name
         except (OSError, ValueError) as error:
             raise ConfigInvalid(f"cannot be read: {_why(error)}", file=path) from None
         if stat.S_ISDIR(found.st_mode):
-            below = PurePath(Path(path).name) if len(paths) > 1 else PurePath()
+            below = name if len(paths) > 1 else PurePath()
             yield from _folder(Path(path), below, barred)
         elif stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode):
-            name = PurePath(Path(path).name)
             yield Source(path=Path(path), shown=path, relative=name, size=found.st_size, named=True)
         else:
             raise ConfigInvalid("cannot be read: not a file, a folder or a pipe", file=path)

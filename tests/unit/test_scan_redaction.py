@@ -125,3 +125,18 @@ def test_a_link_in_the_folder_of_copies_leads_nowhere(tmp_path: Path) -> None:
     document, decoder = document_of(tmp_path / "x", whole=True)
     with pytest.raises(CopyFailed, match="a link leads out"):
         copies.write(source, document, decoder.encoded)
+
+
+@pytest.mark.parametrize("relative", ["../outside/y", "sub/outside/y"])
+def test_no_folder_is_made_outside_that_of_copies(relative: str, tmp_path: Path) -> None:
+    """Where a copy would lie is looked at before anything is made."""
+    (tmp_path / "x").write_text("a@b.de")
+    copies = Copies(tmp_path / "out", _placeholders)
+    (tmp_path / "out/sub").symlink_to(tmp_path)
+    source = source_of(tmp_path / "x")
+    object.__setattr__(source, "relative", Path(relative))
+    document, decoder = document_of(tmp_path / "x", whole=True)
+
+    with pytest.raises(CopyFailed, match="leads out"):
+        copies.write(source, document, decoder.encoded)
+    assert not (tmp_path / "outside").exists()

@@ -55,6 +55,16 @@ def test_several_folders_keep_their_names(tmp_path: Path) -> None:
     assert (["one/x", "two/x"], {}) == names([str(tmp_path / "one"), str(tmp_path / "two")])
 
 
+def test_a_folder_has_its_own_name_however_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No copy of what `..` names leaves the folder of copies."""
+    (tmp_path / "one/two").mkdir(parents=True)
+    (tmp_path / "one/x").write_text("x")
+    (tmp_path / "one/two/y").write_text("y")
+    monkeypatch.chdir(tmp_path / "one/two")
+
+    assert (["one/x", "one/two/y", "two/y"], {}) == names(["..", "."])
+
+
 def test_the_folder_of_copies_is_passed_over(tmp_path: Path) -> None:
     """Yesterday's copies are not scanned."""
     (tmp_path / "copies").mkdir()
