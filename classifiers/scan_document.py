@@ -208,15 +208,25 @@ def _in_pieces(
 ) -> tuple[_Found, str, Format]:
     """Pieces with findings, in order; what went wrong; the format it was read as."""
     found: _Found = []
+    stray, first = 0, 0
     try:
         for piece, findings in read_pieces(pieces(text, kind, tabs=tabs), detect, tally):
             if findings:
                 found.append((piece, findings))
+            if piece.stray:
+                stray, first = stray + 1, first if stray else piece.start
             told(piece.start / max(1, len(text)))
     except NotInFormat:
         found = [each for each in read_pieces([Piece(text=text)], detect, tally) if each[1]]
         return found, f"not valid {kind.value.upper()}: read as text", Format.TEXT
-    return found, "", kind
+    return found, _stray_lines(stray, text.count("\n", 0, first) + 1, kind), kind
+
+
+def _stray_lines(count: int, first: int, kind: Format) -> str:
+    if not count:
+        return ""
+    lines = f"line {first} is" if count == 1 else f"{count} lines, the first of them {first}, are"
+    return f"{lines} not valid {kind.value.upper()}: read as text"
 
 
 def _masks(found: _Found) -> dict[str, str]:

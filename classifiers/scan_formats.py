@@ -81,7 +81,7 @@ class Piece:
     """A text that begins at `start` of the document and is named by `context` (a key, the heading of a column).
 
     `shifts` are (offset in `text`, by how much the document is ahead from there on). A key (`is_key`) has the node of the
-    value it names; a `number` has no quotes around it.
+    value it names; a `number` has no quotes around it. A `stray` one is not in the format of the document.
     """
 
     text: str
@@ -91,6 +91,7 @@ class Piece:
     shifts: tuple[tuple[int, int], ...] = ()
     is_key: bool = False
     number: bool = False
+    stray: bool = False
 
     def place(self, offset: int) -> int:
         """The offset in the document of `offset` in `text`."""
@@ -229,7 +230,8 @@ def _line_pieces(text: str) -> Iterator[Piece]:
             # All of a line or nothing: what its pieces leave out would be passed over if the rest is not JSON.
             found = list(json_pieces(text, start, end))
         except NotInFormat:
-            found = [Piece(text=text[start:end], start=start)]
+            line = text[start:end]
+            found = [Piece(text=line, start=start, stray=bool(line.strip()))]
         yield from found
         start = end + 1
 

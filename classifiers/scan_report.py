@@ -23,7 +23,7 @@ PIPED_WIDTH = 120
 PATIENCE_S = 2.0
 # Of a file in tables; --json has all of them.
 MOST_ROWS = 50
-_MOST_TROUBLES = 20
+_MOST_TOLD = 20
 # From here on there is room to say in words what was found, without and with places beside it.
 _WIDE, _WIDEST = 110, 150
 
@@ -103,6 +103,7 @@ class Sum:
         self.residency_labels: set[str] = set()
         self.skipped: Counter[Reason] = Counter()
         self.troubles: list[tuple[str, str]] = []
+        self.notes: list[tuple[str, str]] = []
         self.copies = 0
 
     def add(self, document: Document) -> None:
@@ -119,6 +120,8 @@ class Sum:
         self.residency_labels.update(document.residency_labels)
         if document.trouble:
             self.troubles.append((document.shown, document.problem or f"not read to its end ({document.status})"))
+        elif document.problem:
+            self.notes.append((document.shown, document.problem))
 
     def skip(self, skipped: Skipped) -> None:
         """Counts a file in that was not read."""
@@ -158,6 +161,7 @@ class Sum:
             "residency_labels": sorted(self.residency_labels),
             "skipped": {reason.value: self.skipped[reason] for reason in Reason if self.skipped[reason]},
             "troubles": [{"file": shown, "problem": what} for shown, what in self.troubles],
+            "notes": [{"file": shown, "problem": what} for shown, what in self.notes],
         }
 
     def order(self) -> Sequence[str]:
@@ -250,10 +254,11 @@ def summary(total: Sum, seconds: float, folder: str = "", *, with_entities: bool
     lines.add_column(overflow="fold")
     for heading, text in _facts(total):
         lines.add_row(heading, Text(plain(text)))
-    for shown, what in total.troubles[:_MOST_TROUBLES]:
-        lines.add_row(Text("trouble", style="red"), Text(plain(f"{shown}: {what}")))
-    if len(total.troubles) > _MOST_TROUBLES:
-        lines.add_row("", f"and {len(total.troubles) - _MOST_TROUBLES} more files with trouble")
+    for heading, style, told in (("trouble", "red", total.troubles), ("note", "yellow", total.notes)):
+        for shown, what in told[:_MOST_TOLD]:
+            lines.add_row(Text(heading, style=style), Text(plain(f"{shown}: {what}")))
+        if len(told) > _MOST_TOLD:
+            lines.add_row("", f"and {len(told) - _MOST_TOLD} more")
     if folder:
         lines.add_row("copies", Text(plain(f"{_count(total.copies, 'file')} in {folder}")))
     if lines.row_count:

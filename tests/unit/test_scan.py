@@ -274,6 +274,7 @@ def test_the_summary_as_json_is_one_object(folder: Path, capsys: pytest.CaptureF
         "residency_labels": [],
         "skipped": {"binary file": 1, "symbolic link": 1, "folder of tools": 1, "not a file": 1},
         "troubles": [],
+        "notes": [],
     } == summed
 
 
@@ -373,6 +374,20 @@ def test_what_is_too_large_for_a_copy_is_said(
     code, out = answered(capsys, "in/a.txt", "--redact", "out", "--json")
 
     assert (1, "too large", []) == (code, json.loads(out)["reason"], list((folder / "out").iterdir()))
+
+
+def test_what_was_read_as_text_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A note for people, and for whoever asks for the sum; the exit code does not change."""
+    (folder / "x.json").write_text('{"a": 1, // no json\n}')
+
+    code, out = answered(capsys, "x.json")
+    summed = json.loads(answered(capsys, "x.json", "--json", "--summary")[1])
+
+    assert (0, True) == (code, "note x.json: not valid JSON: read as text" in " ".join(out.split()))
+    assert ([], [{"file": "x.json", "problem": "not valid JSON: read as text"}]) == (
+        summed["troubles"],
+        summed["notes"],
+    )
 
 
 def test_a_name_cannot_speak_to_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

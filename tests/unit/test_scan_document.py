@@ -78,6 +78,16 @@ def test_what_is_not_in_its_format_is_read_as_text(name: str, tmp_path: Path) ->
     )
 
 
+def test_lines_that_are_no_json_are_told(tmp_path: Path) -> None:
+    """How many, and the first of them; an empty one is nothing to tell."""
+    (tmp_path / "one.jsonl").write_text('{"a": 1}\n\nno json\n')
+    (tmp_path / "two.jsonl").write_text('{"a": "a@b.de"}\nno json\n{}\n{"a": "a@b.de"\n')
+    one, two = (document_of(tmp_path / name)[0] for name in ("one.jsonl", "two.jsonl"))
+
+    assert ("line 3 is not valid JSONL: read as text", False) == (one.problem, one.trouble)
+    assert ("2 lines, the first of them 2, are not valid JSONL: read as text", 2) == (two.problem, len(two.hits))
+
+
 def test_what_is_too_large_to_be_read_whole_is_read_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In blocks, with a word about it."""
     monkeypatch.setattr(scan_document, "MAX_WHOLE_BYTES", 8)
