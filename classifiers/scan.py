@@ -38,7 +38,7 @@ from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
 from classifiers.registries import country_code
 from classifiers.rules import CONTEXT_FLOOR, Rule
-from classifiers.scan_document import Document, Wanted, read_document
+from classifiers.scan_document import Document, Wanted, known_headings, read_document
 from classifiers.scan_formats import Format, format_of
 from classifiers.scan_redaction import Copies, CopyFailed, Replacements
 from classifiers.scan_report import (
@@ -309,6 +309,7 @@ class _Scan:
     options: ScanOptions
     detect: Callable[[str], Detection]
     rules: Mapping[str, Rule]
+    headings: frozenset[str]
     wanted: Wanted
     copies: Copies | None
 
@@ -330,6 +331,7 @@ def _scan_files(paths: Sequence[str], options: ScanOptions, replacements: Replac
             options=options,
             detect=lambda text: _detect(text, detector),
             rules=rules,
+            headings=known_headings(rules.values()),
             wanted=_wanted(options, found, own),
             copies=copies,
         )
@@ -394,6 +396,7 @@ def _scan_file(source: Source, scan: _Scan, total: Sum, console: Console, watch:
                 format_of(options.form, source.path),
                 scan.detect,
                 rules=scan.rules,
+                headings=scan.headings,
                 wanted=scan.wanted,
                 whole=scan.copies is not None,
                 told=lambda share: watch.share(source.size, share),

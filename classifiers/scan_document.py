@@ -7,7 +7,8 @@ LIMIT: a value of more than half OVERLAP that lies across the seam of two blocks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import final
@@ -58,8 +59,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A finding in a document. Offsets are code points, `line` and `column` count from 1; `place` is a JSON Pointer or the
-    heading of a column. `why` is `checked`, `context`, `shape` or `own`.
+    """A finding in a document. Offsets are code points, `line` and `column` count from 1; `place` is a JSON Pointer, or the
+    heading or number of a column. `why` is `checked`, `context`, `shape`, `own` or `model`.
     """
 
     finding: Finding
@@ -134,12 +135,14 @@ def read_document(
     detect: Detect,
     *,
     rules: Mapping[str, Rule],
+    headings: Collection[str] = frozenset(),
     wanted: Wanted,
     whole: bool = False,
     told: Told = lambda _: None,
 ) -> Document:
     """What `source` holds. `whole` keeps text and targets; `told` hears which share of it is done.
 
+    `headings` are those that may be shown (see `known_headings`).
     Raises SourceSkipped and DetectorUnavailable.
     """
     tally = Tally()
@@ -153,7 +156,7 @@ def read_document(
     if text is not None:
         tabs = source.path.suffix.lower() == ".tsv"
         found, problem, kind = _in_pieces(text, kind, detect, tally, tabs=tabs, told=told)
-        placing = _Placing(rules, kind, _masks(found))
+        placing = _Placing(rules, kind, _masks(found), headings)
         for piece, findings in found:
             kept = tuple(each for each in findings if each in wanted)
             hits += (placing.hit(each, piece, text) for each in kept)
@@ -164,7 +167,7 @@ def read_document(
     else:
         if kind is not Format.TEXT:
             problem, kind = f"over {MAX_WHOLE_BYTES >> 20} MiB: read as text", Format.TEXT
-        placing = _Placing(rules, kind, {})
+        placing = _Placing(rules, kind, {}, headings)
         for block, findings in read_blocks(chunks, detect, tally):
             piece = Piece(text="", start=block.start)
             kept = tuple(each for each in findings if each in wanted)
@@ -238,14 +241,32 @@ def _masks(found: _Found) -> dict[str, str]:
     }
 
 
+# What stands between the words of a heading, and where one begins in `camelCase`.
+_JOINT = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
+
+
+def known_headings(rules: Iterable[Rule]) -> frozenset[str]:
+    """What columns with values of `rules` are called. Of a table without a heading the first row is one of values: it is
+    never shown.
+    """
+    return frozenset(_plain(word) for rule in rules for word in rule.context) - {""}
+
+
+def _plain(heading: str) -> str:
+    return " ".join(_JOINT.sub(" ", heading).casefold().split())
+
+
 @final
 class _Placing:
     """Where the findings of one document stand, told in their order."""
 
-    def __init__(self, rules: Mapping[str, Rule], kind: Format, masks: Mapping[str, str]) -> None:
+    def __init__(
+        self, rules: Mapping[str, Rule], kind: Format, masks: Mapping[str, str], headings: Collection[str]
+    ) -> None:
         self._rules = rules
         self._kind = kind
         self._masks = masks
+        self._headings = headings
         self.lines = _Lines()
 
     def hit(self, finding: Finding, piece: Piece, text: str, base: int = 0) -> Hit:
@@ -268,8 +289,8 @@ class _Placing:
         if piece.node is None:
             return ""
         if self._kind is Format.CSV:
-            key = str(piece.node.key)
-            return self._masks.get(key, key)
+            shown = piece.context if _plain(piece.context) in self._headings else str(piece.node.key)
+            return self._masks.get(piece.context, shown)
         return piece.node.pointer(self._masks)
 
 

@@ -81,7 +81,7 @@ class Piece:
     """A text that begins at `start` of the document and is named by `context` (a key, the heading of a column).
 
     `shifts` are (offset in `text`, by how much the document is ahead from there on). A key (`is_key`) has the node of the
-    value it names; a `number` has no quotes around it. A `stray` one is not in the format of the document.
+    value it names, a cell that of the number of its column; a `number` has no quotes around it. A `stray` one is not in the format of the document.
     """
 
     text: str
@@ -262,8 +262,7 @@ def _cells(text: str, delimiter: str) -> Iterator[Piece]:
         if match.start() == match.end() == len(text) and column == 0:
             break
         heading = headings[column] if column < len(headings) else ""
-        node = Node(None, heading or column + 1)
-        piece = _cell(match, heading[:_MAX_CONTEXT], node)
+        piece = _cell(match, heading[:_MAX_CONTEXT], Node(None, column + 1))
         ends_row = match[3] != delimiter
         if first is not None:
             first.append(piece)

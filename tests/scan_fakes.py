@@ -62,4 +62,14 @@ def document_of(
     with opened(source) as stream:
         decoder = Decoder(source, stream)
         kind = format_of(form, path)
-        return read_document(source, decoder, kind, by, rules={}, wanted=wanted or Wanted(), whole=whole), decoder
+        document = read_document(
+            source,
+            decoder,
+            kind,
+            by,
+            rules={},
+            headings=frozenset({"bsn", "bsn number"}),
+            wanted=wanted or Wanted(),
+            whole=whole,
+        )
+        return document, decoder

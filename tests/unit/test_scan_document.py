@@ -64,6 +64,15 @@ def test_a_heading_is_the_context_of_its_column(tmp_path: Path) -> None:
     assert [("NL_BSN", 2, 3, "bsn", "111222333"), ("NL_BSN", 3, 4, "bsn", "111222333")] == rows(tmp_path / "x.csv")
 
 
+def test_a_cell_that_stands_where_a_heading_would_is_not_shown(tmp_path: Path) -> None:
+    """A table may have none: only words of the rules are shown, however they are written."""
+    (tmp_path / "none.csv").write_text("Jane,Sesam12Offen\nJohn,a@b.de\n")
+    (tmp_path / "some.csv").write_text("BSN_number,bsnNumber,login\na@b.de,c@d.de,e@f.de\n")
+
+    assert ["2"] == [row[3] for row in rows(tmp_path / "none.csv")]
+    assert ["BSN_number", "bsnNumber", "3"] == [row[3] for row in rows(tmp_path / "some.csv")]
+
+
 @pytest.mark.parametrize("name", ["x.json", "x.txt"])
 def test_what_is_not_in_its_format_is_read_as_text(name: str, tmp_path: Path) -> None:
     """Nothing is passed over, and it is said."""

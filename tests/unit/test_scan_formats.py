@@ -133,8 +133,8 @@ def test_csv_is_read_with_headings_as_context() -> None:
     assert [
         ("", "name", "/1"),
         ("", "note", "/2"),
-        ("name", "Jan", "/name"),
-        ("note", 'said "hi" to; eva', "/note"),
+        ("name", "Jan", "/1"),
+        ("note", 'said "hi" to; eva', "/2"),
     ] == told(text, Format.CSV)
     assert ['""hi""', "eva"] == [
         text[found[3].place(5) : found[3].place(9)],
