@@ -34,8 +34,9 @@ _MAX_KNOWN = 50_000
 _KNOWN_CHARS = 64
 _SEVERITY = (DetectionStatus.COMPLETE, DetectionStatus.PARTIAL, DetectionStatus.TIMEOUT, DetectionStatus.FAILED)
 _PHONE_NAME = "Telephone number"
-# What recognisers of the operator's are called that run beside the rules.
+# How the names of recognisers of the operator's begin, that run beside the rules and that became rules.
 OWN = "own:"
+_OWN_RULE = "own."
 
 Detect = Callable[[str], Detection]
 
@@ -308,7 +309,7 @@ def _why(finding: Finding, rule: Rule | None) -> str:
     """What the score rests on."""
     if finding.validated:
         return "checked"
-    if finding.detector.startswith(OWN):
+    if finding.detector.startswith((OWN, _OWN_RULE)):
         return "own"
     if rule is None and finding.detector != PHONES:
         return "model"

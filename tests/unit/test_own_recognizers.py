@@ -400,7 +400,7 @@ def test_a_scan_finds_what_one_s_own_recognisers_find(
     keys = ("entity_type", "detector", "country", "name", "why", "line")
     assert 0 == code
     assert [
-        ("PATIENT_NUMBER", "own.patients_0", "CH", "Patients", "shape", 1),
+        ("PATIENT_NUMBER", "own.patients_0", "CH", "Patients", "own", 1),
         ("WARD", "own:Ward", "GB", "Ward", "checked", 2),
     ] == [tuple(each[key] for key in keys) for each in first["findings"]]
     assert [{"label": "health", "score": 0.9}, {"label": "ward", "score": 1.0}] == first["sensitivity"]
