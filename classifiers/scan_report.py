@@ -126,7 +126,7 @@ class Sum:
     def skip(self, skipped: Skipped) -> None:
         """Counts a file in that was not read."""
         self.skipped[skipped.reason] += 1
-        if skipped.reason.trouble:
+        if skipped.trouble:
             self.trouble(skipped.shown, f"{skipped.reason}: {skipped.detail}" if skipped.detail else skipped.reason)
 
     def trouble(self, shown: str, what: str) -> None:

@@ -35,7 +35,7 @@ _MARKS = (
 
 
 class Reason(StrEnum):
-    """Why something was not read. All but the first three are trouble: somebody expected it to be read."""
+    """Why something was not read. The last three are trouble wherever they are met: somebody expected it to be read."""
 
     BINARY = "binary file"
     LINK = "symbolic link"
@@ -47,7 +47,7 @@ class Reason(StrEnum):
 
     @property
     def trouble(self) -> bool:
-        """Whether the exit code tells it."""
+        """Whether the exit code tells it also of a file that nobody named."""
         return self in (Reason.UNREADABLE, Reason.UNDECODABLE, Reason.TOO_LARGE)
 
 
@@ -64,11 +64,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """What was not read."""
+    """What was not read; `named` on the command line, not walked to."""
 
     shown: str
     reason: Reason
     detail: str = ""
+    named: bool = False
+
+    @property
+    def trouble(self) -> bool:
+        """Whether the exit code tells it: whoever names a file expects that it is read."""
+        return self.named or self.reason.trouble
 
 
 class SourceSkipped(Exception):
@@ -76,7 +82,7 @@ class SourceSkipped(Exception):
 
     def __init__(self, source: Source, reason: Reason, detail: str = "") -> None:
         super().__init__(reason.value)
-        self.skipped = Skipped(shown=source.shown, reason=reason, detail=detail)
+        self.skipped = Skipped(shown=source.shown, reason=reason, detail=detail, named=source.named)
 
 
 def walk(paths: Sequence[str], *, without: Path | None = None) -> Iterator[Source | Skipped]:

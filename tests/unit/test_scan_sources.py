@@ -94,7 +94,9 @@ def test_what_may_not_be_read_is_said(tmp_path: Path) -> None:
     finally:
         (tmp_path / "closed").chmod(0o700)
 
-    assert Skipped(shown="file", reason=Reason.UNREADABLE, detail="permission denied") == caught.value.skipped
+    assert (
+        Skipped(shown="file", reason=Reason.UNREADABLE, detail="permission denied", named=True) == caught.value.skipped
+    )
 
 
 def test_a_file_that_fails_while_it_is_read_is_skipped() -> None:
