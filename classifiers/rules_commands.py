@@ -149,7 +149,8 @@ def _values(rule: Rule, example: str) -> Iterable[str]:
         pattern = re.compile(expression.encode(), re.IGNORECASE if rule.caseless else 0)
         match = pattern.fullmatch(example.encode("ascii", "replace"))
         if match is not None:
-            found.append(match[pattern.groups].decode())
+            # As texts are read: where the group took no part, the value is the whole.
+            found.append(match[pattern.groups if match.start(pattern.groups) >= 0 else 0].decode())
     return found
 
 

@@ -117,6 +117,14 @@ def test_rules_of_an_operator_are_tested_by_their_examples(tmp_path: Path, capsy
     ] == [fault["fault"] for fault in json.loads(bad[1])["faults"]]
 
 
+def test_where_a_group_takes_no_part_the_value_is_the_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In examples as in texts: a group may stand in one of several ways to write a value."""
+    rule = RULE.replace("\\bST-[0-9]{6}\\b", "ab([0-9]{4})|cd[0-9]{4}").replace("ST-123456", "cd1234")
+    (tmp_path / "own.toml").write_text(rule)
+
+    assert (0, "1 rules, 4 examples: all as they should be\n", "") == ran(capsys, "test", str(tmp_path))
+
+
 def test_the_built_in_rules_are_tested_by_all_their_examples(capsys: pytest.CaptureFixture[str]) -> None:
     """Compiled rules come without examples; those of the files are what is run."""
     code, out, _ = ran(capsys, "test", "--json")
