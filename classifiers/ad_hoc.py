@@ -32,6 +32,7 @@ _WORDS_BYTES = 4 << 20
 # What one search may take, in instructions times bytes: some ten seconds at the very worst.
 _EXPRESSION_STEPS = 1 << 29
 _WORDS_STEPS = 1 << 34
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 _ENTITY = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 
 
@@ -172,6 +173,8 @@ def linear(expression: Any, flags: int) -> Linear:
     """`expression` compiled by google-re2. Raises AdHocInvalid."""
     if not isinstance(expression, str) or not 0 < len(expression) <= MAX_REGEX_CHARS:
         raise AdHocInvalid(f"an expression is a text of at most {MAX_REGEX_CHARS} characters")
+    if r"\C" in _ESCAPED.findall(expression):
+        raise AdHocInvalid(r"an expression matches whole characters: \C is not supported here")
     return _compiled(expression, flags, _EXPRESSION_BYTES, _EXPRESSION_STEPS)
 
 

@@ -304,6 +304,9 @@ def test_denied_words_stand_by_themselves() -> None:
         {"supported_entity": "ZIP", "patterns": [{"regex": "(?<=a)b", "score": 1}]},
         {"supported_entity": "ZIP", "patterns": [{"regex": r"(a)\1", "score": 1}]},
         {"supported_entity": "ZIP", "patterns": [{"regex": "a*", "score": 1}]},
+        {"supported_entity": "ZIP", "patterns": [{"regex": r"\C", "score": 1}]},
+        {"supported_entity": "ZIP", "patterns": [{"regex": r"\\\C", "score": 1}]},
+        {"supported_entity": "ZIP", "patterns": [{"regex": r"\Q\\E\C", "score": 1}]},
         {"supported_entity": "ZIP", "patterns": [{"regex": "\ud800", "score": 1}]},
         {"supported_entity": "ZIP", "patterns": [{"regex": "x" * (MAX_REGEX_CHARS + 1), "score": 1}]},
         {"supported_entity": "ZIP", "patterns": [{"regex": "((a{1,100}){1,100}){1,100}", "score": 1}]},
@@ -316,6 +319,13 @@ def test_a_bad_ad_hoc_recogniser_is_refused(recognizer: Any) -> None:
         ad_hoc([recognizer])
 
     assert "\ud800" not in str(raised.value)
+
+
+def test_a_backslash_before_a_capital_c_is_read_as_it_is_meant() -> None:
+    """What cuts characters is refused, and not a backslash that stands for itself."""
+    paths = {"supported_entity": "PATH", "patterns": [{"regex": r"\\C[a-z]+", "score": 1}]}
+
+    assert [("PATH", r"\Cab", 1000)] == found_by(paths, "\u00e9 D:\\Cab")
 
 
 def test_patterns_are_counted_before_any_is_compiled() -> None:
