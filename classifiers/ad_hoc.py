@@ -27,7 +27,7 @@ MAX_WORD_CHARS: Final = 256
 MAX_WORDS_CHARS: Final = 1 << 15
 MAX_FOUND: Final = 10_000
 # Of an expression that somebody wrote, and of a list of words, which takes more and still has few ways to go on.
-_EXPRESSION_BYTES = 256 << 10
+_EXPRESSION_BYTES = 1 << 20
 _WORDS_BYTES = 4 << 20
 # What one search may take, in instructions times bytes: some ten seconds at the very worst.
 _EXPRESSION_STEPS = 1 << 29
