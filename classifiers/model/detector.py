@@ -18,7 +18,7 @@ from classifiers.labels import joined
 from classifiers.model.batching import CLOSED, BatchCounts, Batcher, BatchLimits, Frame, Job, Runner, Work
 from classifiers.model.decoding import DETECTOR_ID, Decoder
 from classifiers.model.manifest import Manifest, ModelFiles, read_model
-from classifiers.model.pieces import PieceReader, piece_reader, worth_reading
+from classifiers.model.pieces import PieceReader, piece_reader, unstyled, worth_reading
 from classifiers.model.session import Execution, ModelReport, ModelSession, Provider
 from classifiers.model.windows import windows
 from governance.errors import DetectorUnavailable
@@ -142,13 +142,12 @@ class ModelDetector:
         loop = asyncio.get_running_loop()
         texts = [segment.text.reveal() for segment in segments]
         if sum(map(len, texts)) <= _INLINE_CHARS:
-            keys, known = self._known(texts)
+            keys, known, missing = self._known(texts)
         else:
             try:
-                keys, known = await self._aside(deadline, self._known, texts)
+                keys, known, missing = await self._aside(deadline, self._known, texts)
             except TimeoutError:
                 return self._detection([b""] * len(texts), {})
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         if not missing:
             return self._detection(keys, known)
         job = Job(deadline=deadline, loop=loop)
@@ -176,8 +175,7 @@ class ModelDetector:
         """As `detect`, in the calling thread, which must not be that of an event loop."""
         deadline = time.monotonic() + deadline_ms / 1000
         texts = [segment.text.reveal() for segment in segments]
-        keys, known = self._known(texts)
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        keys, known, missing = self._known(texts)
         job = Job(deadline=deadline)
         if missing:
             if self._batcher.admit(job):
@@ -215,17 +213,25 @@ class ModelDetector:
         finally:
             done.cancel()
 
-    def _known(self, texts: Sequence[str]) -> tuple[list[bytes], dict[bytes, Reading]]:
-        """The keys of `texts`, and what needs no model: what was read before, and what holds no letter."""
+    def _known(self, texts: Sequence[str]) -> tuple[list[bytes], dict[bytes, Reading], dict[bytes, str]]:
+        """The keys of `texts`, what needs no model (what was read before, and what holds no letter), and the others, to be read.
+
+        They are as long as they came, in plain letters: what is found stands at its place in the text as it came.
+        """
         keys = [self._cache.key(text, self.version) for text in texts]
         known: dict[bytes, Reading] = {}
+        missing: dict[bytes, str] = {}
         for key, text in zip(keys, texts, strict=True):
+            if key in missing:
+                continue
             reading = self._cache.get(key)
-            if reading is None and not worth_reading(text):
-                reading = _NOTHING
             if reading is not None:
                 known[key] = reading
-        return keys, known
+            elif worth_reading(plain := unstyled(text)):
+                missing[key] = plain
+            else:
+                known[key] = _NOTHING
+        return keys, known, missing
 
     def _read(self, job: Job, texts: Sequence[str]) -> None:
         """Makes windows of `texts` and hands them on. Whatever fails ends the job: this runs in a thread of its own.

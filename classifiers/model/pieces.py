@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
@@ -24,6 +25,19 @@ _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+# Where characters stand that are plain ones in another style. What stands between them may be in here as well.
+_STYLED = re.compile(
+    r"[\xa0-\xba\u017f\u0262-\u0280\u028f-\u029f\u02b0-\u02b8\u02e0-\u02e4\u0340-\u0343\u0374-\u0387\u03d0-\u03d6\u03f0-\u03f9"
+    r"\u0f0c\u10fc\u1d00-\u1dbf\u1e9b\u1f71-\u1f7d\u1fbb-\u1ffd\u2000-\u200a\u2011\u2024\u202f\u205f\u2071-\u209c"
+    r"\u2102-\u217f\u2329\u232a\u24b6-\u24e9\u2c7c\u2c7d\u2d6f\u2e9f\u2ef3-\u2fd5\u3000\u3036-\u303a\u3131-\u319f\u3244-\u32fe"
+    r"\ua69c\ua69d\ua730\ua731\ua770\ua7af\ua7f2-\ua7f9\uab5c-\uab69\uf900-\ufad9\ufb20-\ufb29\ufb50-\ufbff\ufe10-\ufef4"
+    r"\uff01-\uffee\U00010781-\U000107ba\U0001d400-\U0001d7ff\U0001ee00-\U0001eebb\U0001f12b-\U0001f189\U0001f202-\U0001f251"
+    r"\U0001fbf0-\U0001fbf9\U0002f800-\U0002fa1d]+"
+)
+# Letters in another style of which NFKC knows nothing.
+_STYLE_NAME = re.compile(
+    r"(?:NEGATIVE (?:CIRCLED|SQUARED) LATIN CAPITAL LETTER|LATIN LETTER (?P<small>SMALL) CAPITAL) (?P<letter>[A-Z])"
+)
 # Pictures and symbols that touch a word, with what may stand in between: joiners and selectors.
 _PICTURE: Final = "[\u00a9\u00ae\u2122\u2190-\u2bff\u3012\u3020\ue000-\uf8ff\U0001f000-\U0001faff]"
 _GLUED = re.compile(rf"{_PICTURE}(?=[\u200d\ufe0e\ufe0f]*\w)|(?<=\w){_PICTURE}")
@@ -135,6 +149,36 @@ def piece_reader(files: ModelFiles) -> PieceReader:
             f" than the `overlap` of {files.manifest.overlap}: make the window longer"
         )
     return reader
+
+
+def unstyled(text: str) -> str:
+    """`text` with the plain character for each fullwidth, mathematical, circled or otherwise styled one; as long as before.
+
+    That is the NFKC form (UAX #15) where it is one character. What numbers a list or a footnote stays.
+    """
+    return text if text.isascii() else _STYLED.sub(lambda found: found[0].translate(_PLAIN), text)
+
+
+class _Plain(dict[int, str]):
+    """Code points to their plain characters. No more than `_STYLED` has are asked for."""
+
+    def __missing__(self, code_point: int) -> str:
+        character = chr(code_point)
+        plain = self[code_point] = character if unicodedata.category(character) == "No" else _plain(character)
+        return plain
+
+
+_PLAIN: Final = _Plain()
+
+
+def _plain(character: str) -> str:
+    form = unicodedata.normalize("NFKC", character)
+    if form != character:
+        return form if len(form) == 1 else character
+    named = _STYLE_NAME.fullmatch(unicodedata.name(character, ""))
+    if named is None:
+        return character
+    return named["letter"].lower() if named["small"] else named["letter"]
 
 
 def without_pictures(text: str) -> str:

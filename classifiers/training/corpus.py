@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 
 from classifiers.model.case import case_of
 from classifiers.model.names import KnownNames
-from classifiers.model.pieces import names_of, starts_of_words, without_pictures
+from classifiers.model.pieces import names_of, starts_of_words, unstyled, without_pictures
 from classifiers.training.rows import LABELS, TOPICS, TYPES, Row, split_of
 from governance.frozen import frozen
 
@@ -195,14 +195,17 @@ _ARRAYS: Final = ("ids", "cases", "labels", "starts", "unmarked", "topics", "sou
 
 def _cut(rows: Sequence[Row], tokenizer: Tokenizer, names: KnownNames, window: int) -> Iterator[_Window]:
     first, last = piece_id(tokenizer, "[CLS]"), piece_id(tokenizer, "[SEP]")
-    for row, encoding in zip(
+    # As a model reads it later.
+    texts = [unstyled(row.text) for row in rows]
+    for row, text, encoding in zip(
         rows,
-        tokenizer.encode_batch([without_pictures(row.text) for row in rows], add_special_tokens=False),
+        texts,
+        tokenizer.encode_batch([without_pictures(text) for text in texts], add_special_tokens=False),
         strict=True,
     ):
         ids, offsets = encoding.ids, encoding.offsets
-        known = names_of(row.text, offsets, starts_of_words(row.text, offsets, encoding.word_ids), names).tolist()
-        cases = [case_of(row.text[start:end]) + name for (start, end), name in zip(offsets, known, strict=True)]
+        known = names_of(text, offsets, starts_of_words(text, offsets, encoding.word_ids), names).tolist()
+        cases = [case_of(text[start:end]) + name for (start, end), name in zip(offsets, known, strict=True)]
         labels = labels_of(row, offsets)
         topics = [int(row.topics.get(topic, UNKNOWN_TOPIC)) for topic in TOPICS]
         for at, start in enumerate(window_starts(len(ids), window - 2, OVERLAP)):

@@ -158,6 +158,28 @@ async def test_offsets_are_those_of_the_text_in_any_script(made: Made, around: s
     assert FOUND == named(text, await made.detector().detect(segments(text), deadline_ms=LONG_MS))
 
 
+@pytest.mark.parametrize(
+    ("capital", "small"),
+    [
+        ("\uff21", "\uff41"),
+        ("\U0001d400", "\U0001d41a"),
+        ("\u24b6", "\u24d0"),
+        ("\U0001f130", "\U0001f130"),
+        ("\U0001f150", "\U0001f170"),
+    ],
+    ids=["fullwidth", "mathematical", "circled", "squared", "negative"],
+)
+async def test_letters_in_another_style_are_letters(made: Made, capital: str, small: str) -> None:
+    """What people read the model reads: findings stand where the letters do."""
+    text = "".join(
+        chr(ord(capital if each.isupper() else small) + ord(each.lower()) - ord("a")) if each.isalpha() else each
+        for each in SENTENCE
+    )
+    names = [(kind, text[SENTENCE.index(name) :][: len(name)]) for kind, name in FOUND]
+
+    assert names == named(text, await made.detector().detect(segments(text), deadline_ms=LONG_MS))
+
+
 async def test_a_long_text_is_found_whole_wherever_its_windows_end(made: Made) -> None:
     """Windows of sixteen pieces over thousands: every span is found, at its place, and none twice."""
     text = f"{SENTENCE} " * 300
@@ -329,10 +351,10 @@ async def test_a_long_text_that_comes_after_the_end_is_told(made: Made, monkeypa
     detector, gate, entered = made.detector(), threading.Event(), threading.Semaphore(0)
     text = f"{SENTENCE} " * 1_000
 
-    def held(*_: object) -> tuple[list[bytes], dict[bytes, object]]:
+    def held(*_: object) -> tuple[list[bytes], dict[bytes, object], dict[bytes, str]]:
         entered.release()
         gate.wait(60)
-        return [b""], {}
+        return [b""], {}, {b"": text}
 
     monkeypatch.setattr(ModelDetector, "_known", held)
     asked = [asyncio.create_task(detector.detect(segments(text), deadline_ms=LONG_MS)) for _ in range(2)]

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from classifiers.model import pieces as module
 from classifiers.model.case import case_of
 from classifiers.model.manifest import ModelUnusable, read_model
-from classifiers.model.pieces import CHUNK_CHARS, PieceReader, Pieces, chunks, piece_reader, worth_reading
+from classifiers.model.pieces import CHUNK_CHARS, PieceReader, Pieces, chunks, piece_reader, unstyled, worth_reading
 from tests.model_directories import VOCABULARY, Model, tokenizer_bytes, write
 
 READER = PieceReader(tokenizer_bytes())
@@ -155,6 +155,35 @@ def test_what_cannot_be_encoded_takes_its_place_all_the_same() -> None:
     text = "a \ud83d Tomasz"
 
     assert ["a", "Tomasz"] == slices(text, read(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("\uff34\uff4f\uff4d\uff0c", "Tom,"),
+        ("\U0001d413\U0001d428\U0001d426", "Tom"),
+        ("\u24c9\u24de\u24dc \U0001f163\U0001f17e", "Tom TO"),
+        ("\u1d1b\u1d0f\u1d0d", "tom"),
+        ("\uff76\u3000\ufe8e", "\u30ab \u0627"),
+        ("\u2460Tom\u00b2, \ufb01 \u00bd \u0416\u4e2d\u00e9\u0142\U0001f389", None),
+    ],
+)
+def test_styled_letters_are_plain_ones(text: str, plain: str | None) -> None:
+    """One for one; letters of other alphabets are no style, nor is what would become several, nor a number of a list."""
+    assert (plain or text) == unstyled(text)
+
+
+def test_no_style_is_left_out() -> None:
+    """Of all characters of which NFKC says that they are another one."""
+    left = {
+        character
+        for character in map(chr, range(0x80, 0x110000))
+        if unicodedata.category(character) != "No"
+        and len(form := unicodedata.normalize("NFKC", character)) == 1
+        and form not in (character, unstyled(character))
+    }
+
+    assert set() == left
 
 
 @pytest.mark.parametrize(
