@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 import unicodedata
@@ -38,12 +39,13 @@ _STYLED = re.compile(
 _STYLE_NAME = re.compile(
     r"(?:NEGATIVE (?:CIRCLED|SQUARED) LATIN CAPITAL LETTER|LATIN LETTER (?P<small>SMALL) CAPITAL) (?P<letter>[A-Z])"
 )
-# Pictures and symbols that touch a word, with what may stand in between: joiners and selectors.
-_PICTURE: Final = "[\u00a9\u00ae\u2122\u2190-\u2bff\u3012\u3020\ue000-\uf8ff\U0001f000-\U0001faff]"
-_GLUED = re.compile(rf"{_PICTURE}(?=[\u200d\ufe0e\ufe0f]*\w)|(?<=\w){_PICTURE}")
 _LETTER = re.compile(r"[^\W\d_]")
 # What is not seen in a word: soft hyphen, spaces without width, joiners.
 _DROPPED: Final = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+# Signs that vocabularies have within words, and the one that tokenizers drop.
+_KNOWN_SIGNS: Final = frozenset("¢£¤¥¦¨¬°±\u00b4\u00d7÷\u2044₤₩€₱₹№\ufffd")
+# Blocks of symbols whole: numbers in circles too, and pictures that are newer than the Unicode of `unicodedata`.
+_PICTURES: Final = "\u2190-\u2bff\ue000-\uf8ff\ufffc\U0001cf00-\U0001d37f\U0001d800-\U0001daff\U0001f000-\U0001fbff"
 _NONE: Final = np.zeros(0, dtype=np.int32)
 _PADDING = ("[PAD]", "<pad>", "<|padding|>", "<|endoftext|>")
 
@@ -186,7 +188,20 @@ def without_pictures(text: str) -> str:
 
     A vocabulary of whole words knows nothing of a word with one strange character: a picture would hide the name it touches.
     """
-    return _GLUED.sub(" ", text)
+    return _glued().sub(" ", text)
+
+
+@functools.cache
+def _glued() -> re.Pattern[str]:
+    """What a picture, a symbol or an enclosing mark is found by that touches a word, or what is not seen at its end."""
+    symbols = "".join(
+        character
+        for character in map(chr, range(0x80, 0x10000))
+        if (unicodedata.category(character)[0] == "S" or unicodedata.category(character) == "Me")
+        and character not in _KNOWN_SIGNS
+    )
+    picture, unseen = f"[{symbols}{_PICTURES}]", rf"{_DROPPED}\u200e\u200f\u0300-\u036f\ufe00-\ufe0f"
+    return re.compile(rf"{picture}(?=[{unseen}]*\w)|(?<=[\w{unseen}]){picture}")
 
 
 def worth_reading(text: str) -> bool:

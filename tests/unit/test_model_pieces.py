@@ -15,7 +15,16 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from classifiers.model import pieces as module
 from classifiers.model.case import case_of
 from classifiers.model.manifest import ModelUnusable, read_model
-from classifiers.model.pieces import CHUNK_CHARS, PieceReader, Pieces, chunks, piece_reader, unstyled, worth_reading
+from classifiers.model.pieces import (
+    CHUNK_CHARS,
+    PieceReader,
+    Pieces,
+    chunks,
+    piece_reader,
+    unstyled,
+    without_pictures,
+    worth_reading,
+)
 from tests.model_directories import VOCABULARY, Model, tokenizer_bytes, write
 
 READER = PieceReader(tokenizer_bytes())
@@ -187,11 +196,26 @@ def test_no_style_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Tomasz🎉", "🎉Tomasz", "❤\ufe0fTomasz❤\ufe0f", "👩\u200d👧Tomasz", "│Tomasz│", "→Tomasz→", "©Tomasz™"]
-)
+    "text", ["Tomasz🎉", "🎉Tomasz", "❤\ufe0fTomasz❤\ufe0f", "👩\u200d👧Tomasz", "│Tomasz│", "→Tomasz→", "©Tomasz™",
+        "Tomasz\ufffc", "Tomasz\u20e3", "Tomasz\uff5c", "Tomasz\u20b5", "Tomasz\u02d2", "Tomasz\u200d🎉", "Tomasz\u200b🎉",
+        "Tomasz\ufe0f❤", "🎉\u200bTomasz", "Tomasz\u0301🎉", "①Tomasz⑩"]
+)  # fmt: skip
 def test_a_picture_that_touches_a_name_does_not_hide_it(text: str) -> None:
     """A vocabulary of words knows nothing of a word with one strange character in it."""
-    assert "Tomasz" in slices(text, read(text))
+    assert "Tomasz" in {each.rstrip("\u0301\u200b\u200d\ufe0f") for each in slices(text, read(text))}
+
+
+def test_no_symbol_hides_a_name() -> None:
+    """Of all that Unicode has in common use. Signs that vocabularies have within words stay, and all of ASCII."""
+    symbols = [
+        character
+        for character in map(chr, range(0x10000))
+        if unicodedata.category(character) in {"Sm", "Sc", "Sk", "So", "Me"}
+    ]
+
+    kept = [each for each in symbols if "Tomasz " != without_pictures(f"Tomasz{each}")]
+
+    assert "$+<=>^`|~¢£¤¥¦¨¬°±\u00b4\u00d7÷\u2044₤₩€₱₹№\ufffd" == "".join(kept)
 
 
 @pytest.mark.parametrize("mark", ["\u0301", "\u200b", "\u0323\u0302", "\u200d"])
