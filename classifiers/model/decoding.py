@@ -89,9 +89,10 @@ class Decoder:
         self._thresholds = np.maximum(np.array(stated, dtype=np.float32) / 1000, np.float32(0.001))
         self._floors = np.minimum(self._thresholds, np.float32(GOES_ON))
         reported = [number for number, each in enumerate(types) if each in self._entities]
-        self._lowest = self._floors[reported]
         self._reported = reported
         self._named = {number for number in reported if self._entities[types[number]] in _NAMED}
+        again = np.where(np.isin(reported, list(self._named)), np.float32(_AGAIN), np.float32(1))
+        self._lowest = np.minimum(self._floors[reported], again)
 
     @property
     def entities(self) -> frozenset[str]:
@@ -116,7 +117,7 @@ class Decoder:
         return scores
 
     def remarkable(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Of `scores` float32[windows, pieces, width], which windows can hold a finding at all. Most cannot."""
+        """Of `scores` float32[windows, pieces, width], which windows can hold a finding, be it with the rest of their text. Most cannot."""
         likely: NDArray[np.bool_] = np.any(scores[..., self._reported] >= self._lowest, axis=(1, 2))
         return likely
 

@@ -285,6 +285,17 @@ def test_windows_without_a_finding_are_told_by_their_numbers(seed: int) -> None:
     assert not DECODER.remarkable(np.zeros_like(scored)[np.newaxis])[0]
 
 
+def test_a_window_in_which_a_name_may_be_found_again_is_kept() -> None:
+    """What a window alone would not report is the name that another window of the same text holds."""
+    text, rows = "tomasz lives , tomasz lives", [SURE, {}, {}, HALF, {}]
+    halves = np.stack([scores(rows)[:2], scores(rows)[3:]])
+    none = scores([{"B-MEDICAL": 0.2}, {}])[np.newaxis]
+
+    assert [True, True] == DECODER.remarkable(halves).tolist()
+    assert [("PERSON", "tomasz", 900)] * 2 == found(text, rows)
+    assert [False] == DECODER.remarkable(none).tolist()
+
+
 def test_a_model_of_another_kind_reports_what_is_mapped_and_its_first_pieces_decide() -> None:
     """Labels without positions are types; what is not mapped competes, and is not reported."""
     decoder = Decoder(manifest(**OTHER))

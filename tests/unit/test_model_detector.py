@@ -10,18 +10,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from classifiers.model.batching import BatchLimits
 from classifiers.model.detector import ModelDetector, limits_for, load_model
-from classifiers.model.manifest import ModelFiles, read_model
+from classifiers.model.manifest import LABELS, ModelFiles, read_model
 from classifiers.model.pieces import PieceReader, Pieces, piece_reader
 from classifiers.model.session import Answers, Batch, Execution, ModelReport, ModelSession, Provider
 from governance.errors import DetectorUnavailable
 from governance.finding import Category, Detection, DetectionStatus, DetectorRun, Finding, Label
 from governance.segment import Role, Span, TextSegment
 from governance.sensitive import SensitiveText
-from tests.model_directories import write
+from tests.model_directories import SURE, VOCABULARY, write
 
 LONG_MS = 600_000
 SENTENCE = "Our neighbour Mr. Tomasz Kowalski began dialysis in Berlin, at 12 High Street."
@@ -185,6 +186,30 @@ async def test_a_long_text_is_found_whole_wherever_its_windows_end(made: Made) -
     text = f"{SENTENCE} " * 300
 
     assert FOUND * 300 == named(text, await made.detector().detect(segments(text), deadline_ms=LONG_MS))
+
+
+async def test_a_name_is_found_again_in_another_window(made: Made) -> None:
+    """Where the model half thinks of it: what is replaced in one sentence must not stand in the next."""
+    text = f"Tomasz lives in Berlin. {'our salary on the ' * 20} tomasz"
+
+    class Unsure:
+        """Of a window without Berlin, Tomasz is the name of a person by one in four."""
+
+        def run(self, batch: Batch) -> Answers:
+            answers = made.runner.session.run(batch)
+            elsewhere = ~(batch.ids == VOCABULARY.index("berlin")).any(axis=1, keepdims=True)
+            unsure = (batch.ids == VOCABULARY.index("tomasz")) & elsewhere
+            answers.tokens[unsure] = -SURE
+            answers.tokens[unsure, LABELS.index("O")] = np.log(0.75)
+            answers.tokens[unsure, LABELS.index("B-PERSON")] = np.log(0.25)
+            return answers
+
+    detector = ModelDetector(made.files, made.reader, Unsure())
+    made.detectors.append(detector)
+
+    found = named(text, await detector.detect(segments(text), deadline_ms=LONG_MS))
+
+    assert [("PERSON", "Tomasz"), ("LOCATION", "Berlin"), ("PERSON", "tomasz")] == found
 
 
 async def test_text_that_was_read_is_not_read_again(made: Made) -> None:
