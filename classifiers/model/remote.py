@@ -54,10 +54,16 @@ class RemoteModel:
         options = [
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            # Until the server is tried again every request fails: gRPC would wait for up to two minutes.
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 1_000),
         ]
         if found["scheme"] == "grpc":
             # gRPC goes through the proxy that the environment names even to this machine, and nothing is encrypted here.
             options.append(("grpc.enable_http_proxy", 0))
+        if found["scheme"] == "grpcs":
+            # A machine that is gone says nothing: without asking, calls would go there until TCP gives up.
+            options += [("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 5_000)]
         target = f"unix:{found['path']}" if found["path"] else f"{found['host']}:{found['port']}"
         self._channel: Any = (
             grpc.secure_channel(target, grpc.ssl_channel_credentials(), options=options)

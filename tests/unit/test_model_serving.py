@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -446,6 +446,33 @@ def test_a_server_that_changes_its_model_is_not_believed(tmp_path: Path) -> None
         with pytest.raises(BadAnswer, match="the server has changed the model"):
             remote.run(batch([4, 5]))
         remote.close()
+
+
+def test_a_server_that_was_gone_is_tried_again_within_seconds(tmp_path: Path) -> None:
+    """However often it was not there: until it is, every request fails."""
+    files = read_model(write(tmp_path / "tiny"))
+    server = Elsewhere(dict.fromkeys(("input_ids", "attention_mask", "case"), "INT64"))
+    with server.listening() as address:
+        remote = RemoteModel(address, files)
+    gone = threading.Event()
+
+    def ask() -> None:
+        while not gone.wait(0.01):
+            with suppress(grpc.RpcError):
+                remote.run(batch([4, 5]))
+
+    asking = threading.Thread(target=ask)
+    with socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))) as listening:
+        listening.settimeout(6)
+        asking.start()
+        try:
+            # By itself gRPC would wait for seven seconds before the seventh time, and for two minutes later on.
+            for _ in range(7):
+                listening.accept()[0].close()
+        finally:
+            gone.set()
+            asking.join()
+    remote.close()
 
 
 async def test_a_socket_that_somebody_listens_on_is_left_to_them(tmp_path: Path) -> None:
