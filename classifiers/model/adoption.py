@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from classifiers.entity_names import entity_of
 from classifiers.model.manifest import (
+    LEAST_WINDOW,
     MANIFEST_FILE,
     MAX_TOKENIZER_BYTES,
     MAX_WEIGHTS_BYTES,
@@ -179,7 +180,9 @@ def read_config(directory: Path) -> Export:
 def _architecture(directory: Path, document: Mapping[str, Any]) -> str:
     """The class that the model was made by; empty where the file does not say. A class of another task is refused."""
     stated = document.get("architectures") or ()
-    names = [each for each in stated if isinstance(each, str)] if isinstance(stated, list) else []
+    names = (
+        [each for each in stated if isinstance(each, str) and each.isidentifier()] if isinstance(stated, list) else []
+    )
     if names and not any(each.endswith(_TASK) for each in names):
         raise _unusable(
             directory,
@@ -224,8 +227,17 @@ def _positions(directory: Path, document: Mapping[str, Any]) -> int:
             CONFIG_FILE,
             "`max_position_embeddings` has to say how many pieces the model reads at once: add it, as the model's card says it",
         )
-    if document.get("model_type") in _OFFSET_POSITIONS:
-        return positions - (_count(document.get("pad_token_id")) or 1) - 1
+    kind = document.get("model_type")
+    if kind is not None and not isinstance(kind, str):
+        raise _unusable(directory, CONFIG_FILE, "`model_type` is no name: take the file of the export")
+    if kind in _OFFSET_POSITIONS:
+        positions -= (_count(document.get("pad_token_id")) or 1) + 1
+    if positions < LEAST_WINDOW:
+        raise _unusable(
+            directory,
+            CONFIG_FILE,
+            f"`max_position_embeddings` leaves {max(0, positions)} pieces, and a window has {LEAST_WINDOW} or more: take the file of the export",
+        )
     return positions
 
 

@@ -41,6 +41,7 @@ TOPICS: Final = (
     *("credentials", "source_code", "special_category", "children"),
 )
 
+LEAST_WINDOW: Final = 8
 MAX_MANIFEST_BYTES: Final = 1 << 20
 MAX_TOKENIZER_BYTES: Final = 64 << 20
 # Protobuf cannot hold more in one message.
@@ -92,7 +93,7 @@ class Manifest:
     kind: Literal["ours", "token-classification"]
     files: Annotated[Mapping[FileName, Sha256], MaxLen(32)]
     labels: Annotated[tuple[ModelLabel, ...], MaxLen(1_024)]
-    window: Annotated[int, Ge(8), Le(8_192)]
+    window: Annotated[int, Ge(LEAST_WINDOW), Le(8_192)]
     overlap: Annotated[int, Ge(0), Le(4_096)]
     topics: Annotated[tuple[Topic, ...], MaxLen(256)] = ()
     thresholds: Mapping[ModelLabel, Permille] = field(default_factory=dict)
