@@ -25,7 +25,7 @@ _START_S: Final = 10.0
 # Nobody waits longer than the deadline of detection; this frees the thread of who has stopped waiting.
 _RUN_S: Final = 10.0
 _SERVER = re.compile(
-    r"(?P<scheme>unix|grpc|grpcs):(?://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})(?:/(?P<model>[A-Za-z0-9._-]{1,128}))?|(?P<path>/[^\x00-\x1f]{1,100}))"
+    r"(?P<scheme>unix|grpc|grpcs):(?://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})(?:/(?P<model>[A-Za-z0-9._-]{1,128}))?|(?P<path>/[^\x00-\x1f]{1,106}))"
 )
 
 
@@ -40,7 +40,7 @@ class RemoteModel:
     def __init__(self, address: str, files: ModelFiles) -> None:
         """Asks the server whether it serves the model. Raises ConfigInvalid where it does not, or cannot be reached."""
         found = _SERVER.fullmatch(address)
-        if found is None or (found["path"] is None) == (found["scheme"] == "unix"):
+        if found is None or (found["path"] is None) == (found["scheme"] == "unix") or not is_port(found["port"] or "0"):
             raise ConfigInvalid(
                 f"`classifiers.server`: {quoted(address)} is none of unix:/path, grpc://127.0.0.1:8001, grpcs://host:8001/model"
             )
@@ -134,6 +134,11 @@ class RemoteModel:
                     f" `{self._model}`; known are {', '.join(INPUTS)} and token_type_ids, as {' or '.join(INTEGERS)}"
                 )
         return told or dict.fromkeys(INPUTS, "INT64")
+
+
+def is_port(written: str) -> bool:
+    """Whether `written` is the number of a port: gRPC takes what is too large modulo 65,536."""
+    return re.fullmatch(r"[0-9]{1,5}", written) is not None and int(written) <= 65_535
 
 
 def is_this_machine(host: str) -> bool:

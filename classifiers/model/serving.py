@@ -26,7 +26,7 @@ from open_inference.grpc.service import GRPCInferenceServiceServicer, add_GRPCIn
 from classifiers.model.batching import BatchLimits, Runner
 from classifiers.model.manifest import ModelFiles
 from classifiers.model.pieces import piece_reader
-from classifiers.model.remote import MAX_MESSAGE_BYTES, is_this_machine
+from classifiers.model.remote import MAX_MESSAGE_BYTES, is_port, is_this_machine
 from classifiers.model.session import Answers, Batch
 from classifiers.model.tensors import INPUTS, BadTensor, batch_of, infer_response, outputs_of
 from governance.errors import ConfigInvalid
@@ -231,8 +231,8 @@ async def serve(
 
     `started` learns where. Raises ConfigInvalid where the address cannot be used.
     """
-    host = listen.rpartition(":")[0]
-    if not listen.startswith("unix:/") and not is_this_machine(host):
+    host, _, port_asked = listen.rpartition(":")
+    if not listen.startswith("unix:/") and not (is_this_machine(host) and is_port(port_asked)):
         raise ConfigInvalid(
             f"--listen: {quoted(listen)} is neither unix:/path nor an address of this machine with its port"
         )

@@ -140,6 +140,8 @@ def test_a_model_that_is_not_there_is_told_by_name() -> None:
         ("unix:relative", "is none of unix:/path"),
         ("grpc:/path", "is none of unix:/path"),
         ("unix://127.0.0.1:1", "is none of unix:/path"),
+        ("grpc://127.0.0.1:65537", "is none of unix:/path"),
+        ("grpcs://triton.example:65536", "is none of unix:/path"),
         ("grpc://192.0.2.1:8001", "is another machine; use grpcs://"),
         ("grpc://triton.example:8001", "is another machine; use grpcs://"),
     ],
@@ -488,6 +490,18 @@ async def test_a_socket_that_somebody_listens_on_is_left_to_them(tmp_path: Path)
         os.umask(mask)
 
         assert path.is_socket()
+
+
+@pytest.mark.parametrize(
+    "listen",
+    ["127.0.0.1:65536", "127.0.0.1:0000080", "localhost:x", "127.0.0.1:", "127.0.0.1", "[::1]:99999999999999999999"],
+)
+async def test_a_port_is_one_that_there_is(tmp_path: Path, listen: str) -> None:
+    """It is not taken for another one."""
+    files = read_model(write(tmp_path / "tiny"))
+
+    with pytest.raises(ConfigInvalid, match="is neither unix:/path nor an address of this machine with its port"):
+        await serve(listen, files, Slow(), BatchLimits(), started=print)
 
 
 async def test_who_stops_waiting_makes_room() -> None:
