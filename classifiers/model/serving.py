@@ -40,6 +40,8 @@ _MOST_PIECES: Final = 65_536
 _MOST_REQUEST_BYTES: Final = 4 << 20
 _MOST_CALLS: Final = 1_024
 _GRACE_S: Final = 5.0
+# What `sun_path` holds, its end left out (unix(7)).
+_MOST_PATH_BYTES: Final = 107
 _PROBE_S: Final = 1.0
 
 
@@ -265,11 +267,28 @@ async def serve(
 def _bound(server: grpc.aio.Server, listen: str) -> int:
     """The port at which `server` will listen. A socket that a process which is gone has left is removed."""
     if listen.startswith("unix:"):
-        _clear(Path(listen.removeprefix("unix:")), listen)
+        path = Path(listen.removeprefix("unix:"))
+        complaint = _no_socket(path)
+        if complaint is not None:
+            raise ConfigInvalid(f"--listen: {quoted(listen)}: {complaint}")
+        _clear(path, listen)
     try:
         return int(server.add_insecure_port(listen))
     except RuntimeError:
         raise _taken(listen) from None
+
+
+def _no_socket(path: Path) -> str | None:
+    """Why no socket can be made at `path`; None where one can, or one is there."""
+    if len(os.fsencode(path)) > _MOST_PATH_BYTES:
+        return f"the path of a socket has at most {_MOST_PATH_BYTES} bytes: name a shorter one"
+    if not os.path.isdir(path.parent):  # noqa: PTH112 - raises nothing where a directory above may not be entered
+        return f"there is no directory {quoted(str(path.parent))}: make it, or name another"
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return f"this user may make nothing in {quoted(str(path.parent))}: name another directory"
+    if os.path.lexists(path) and not path.is_socket():
+        return "something else than a socket is there: name another path"
+    return None
 
 
 def _clear(path: Path, listen: str) -> None:

@@ -504,6 +504,28 @@ async def test_a_port_is_one_that_there_is(tmp_path: Path, listen: str) -> None:
         await serve(listen, files, Slow(), BatchLimits(), started=print)
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("none/model.sock", "there is no directory `.*/none`: make it"),
+        ("file/model.sock", "there is no directory `.*/file`: make it"),
+        ("x" * 108, "has at most 107 bytes"),
+        ("directory", "something else than a socket is there"),
+        ("file", "something else than a socket is there"),
+    ],
+)
+async def test_why_no_socket_can_be_made_is_told(tmp_path: Path, path: str, said: str) -> None:
+    """Nobody else listens there: what is wrong is the path."""
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "file").touch()
+    files = read_model(write(tmp_path / "tiny"))
+
+    mask = os.umask(0o077)
+    with pytest.raises(ConfigInvalid, match=said):
+        await serve(f"unix:{tmp_path / path}", files, Slow(), BatchLimits(), started=print)
+    os.umask(mask)
+
+
 async def test_who_stops_waiting_makes_room() -> None:
     """While the model is still at the run before."""
     slow = Slow()
