@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 _MOST_PIECES: Final = 65_536
 _MOST_REQUEST_BYTES: Final = 4 << 20
 _MOST_CALLS: Final = 1_024
+# Of one connection, so that none takes the calls of all. Clients let more of them wait.
+_MOST_STREAMS: Final = 64
+# Then a client connects again, by itself, and calls that nobody goes on with end after the grace: longer than one takes.
+_CONNECTION_MS: Final = 300_000
+_LAST_CALLS_MS: Final = 15_000
 _GRACE_S: Final = 5.0
 # What `sun_path` holds, its end left out (unix(7)).
 _MOST_PATH_BYTES: Final = 107
@@ -246,6 +251,9 @@ async def serve(
             ("grpc.max_receive_message_length", _MOST_REQUEST_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),
+            ("grpc.max_concurrent_streams", _MOST_STREAMS),
+            ("grpc.max_connection_age_ms", _CONNECTION_MS),
+            ("grpc.max_connection_age_grace_ms", _LAST_CALLS_MS),
         ],
         maximum_concurrent_rpcs=_MOST_CALLS,
     )

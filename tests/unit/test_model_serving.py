@@ -30,6 +30,7 @@ from open_inference.grpc.service import (
 
 from classifiers.detector import PatternDetector
 from classifiers.extra import OwnRecognizers
+from classifiers.model import serving
 from classifiers.model.batching import BatchLimits
 from classifiers.model.choice import chosen_model, chosen_models, composed, model_directory
 from classifiers.model.detector import ModelDetector, load_model
@@ -299,6 +300,50 @@ async def test_what_waits_goes_together_and_comes_apart_again(padding: int, runs
     assert [[1], [3], [4]] == [each.topics[0].tolist() for each in answers]
     assert runs == slow.sizes
     gathered.close()
+
+
+INFER = "/inference.GRPCInferenceService/ModelInfer"
+
+
+async def test_calls_without_a_message_take_no_room_from_others(tmp_path: Path) -> None:
+    """However many one connection begins: more than a few of them wait in the client."""
+    own = (("grpc.use_local_subchannel_pool", 1),)
+    with Serving(write(tmp_path / "tiny")) as address:
+        target = address.removeprefix("grpc://")
+        async with grpc.aio.insecure_channel(target) as silent, grpc.aio.insecure_channel(target, own) as other:
+            held = [silent.stream_unary(INFER)() for _ in range(1_100)]
+            codes = [asyncio.create_task(each.code()) for each in held]
+            # As soon as one is refused, the others are there.
+            await asyncio.wait(codes, timeout=2, return_when=asyncio.FIRST_COMPLETED)
+
+            told = await GRPCInferenceServiceStub(other).ServerReady(protocol.ServerReadyRequest(), timeout=WAIT_S)
+            for each in held:
+                each.cancel()
+            await asyncio.wait(codes)
+
+    assert told.ready
+
+
+async def test_a_connection_ends_and_who_uses_it_notices_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls that nobody goes on with end with it."""
+    monkeypatch.setattr(serving, "_CONNECTION_MS", 300)
+    monkeypatch.setattr(serving, "_LAST_CALLS_MS", 1_000)
+    directory = write(tmp_path / "tiny")
+    with Serving(directory) as address:
+        remote = RemoteModel(address, read_model(directory))
+        async with grpc.aio.insecure_channel(address.removeprefix("grpc://")) as silent:
+            call = silent.stream_unary(INFER)()
+            ended = asyncio.create_task(call.code())
+            runs = 0
+            while not ended.done() or runs < 100:
+                answers = await asyncio.to_thread(remote.run, batch([4, 5]))
+                assert (1, 2, 21) == answers.tokens.shape
+                runs += 1
+        remote.close()
+
+    assert grpc.StatusCode.UNAVAILABLE is ended.result()
 
 
 class Failing:
