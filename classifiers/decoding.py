@@ -12,7 +12,7 @@ import binascii
 import functools
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from heapq import merge
 from itertools import chain, zip_longest
 from typing import TypeVar, final
@@ -27,6 +27,8 @@ MAX_DEPTH = 3
 FEWEST_ENCODED = 15
 FEWEST_DECODED = 6
 MAX_INFLATED = 65_536
+# Bytes that are decoded and looked through.
+READ_IN_A_MICROSECOND = 32
 PRINTABLE_PERCENT = 90
 
 _CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
@@ -62,6 +64,10 @@ class Budget:
             raise Exhausted(DetectionStatus.PARTIAL)
         if self._attempts % 4 == 0:
             self._meter.spend()
+
+    def read(self, length: int) -> None:
+        """Counts so many bytes that are decoded."""
+        self._meter.charge(length // READ_IN_A_MICROSECOND)
 
     def charge(self, microseconds: int) -> None:
         """Counts work of less than a unit."""
@@ -262,21 +268,8 @@ _BASE85 = re.compile(rb"<~([!-uz]{10,4096})~>")
 
 def carriers(scan: bytes, budget: Budget) -> Iterator[Carrier]:
     """The runs of `scan` that decode to readable text, ascending within each kind of encoding."""
-    encoded = scan.translate(_ENCODED)
-    block = 0
-    at = encoded.find(_NEEDLE)
-    while at >= 0:
-        end = encoded.find(b" ", at)
-        end = len(encoded) if end < 0 else end
-        done = end
-        if end >= block:
-            # Lines that go on, to the end of which each of them leads.
-            lines = _MORE_LINES.match(scan, end)
-            block = end if lines is None else lines.end()
-        for carrier in _run(scan, at, end, block, budget):
-            yield carrier
-            done = max(done, carrier[1])
-        at = encoded.find(_NEEDLE, done)
+    for runs, block in _blocks(scan):
+        yield from _carried(scan, runs, block, budget)
     yield from _numbered(scan, budget)
     if b"<~" in scan:
         yield from _base85(scan, budget)
@@ -334,54 +327,97 @@ def _hex_pairs(pattern: re.Pattern[bytes], scan: bytes, budget: Budget) -> Itera
             yield match.start(), match.end(), "hex", text
 
 
-def _run(scan: bytes, start: int, end: int, block: int, budget: Budget) -> Iterator[Carrier]:
-    """What the run `[start:end]` carries: with the lines that follow it up to `block`, as it stands, or in pieces of it."""
-    if scan[start : start + 2] in (b"0x", b"0X"):
-        start += 2
-    for last in (block, end) if block > end else (end,):
-        budget.attempt()
-        found = _decoded(scan, start, last)
-        if found is not None:
-            padded = last + len(scan[last : last + 6]) - len(scan[last : last + 6].lstrip(b"="))
-            yield start, padded, *found
-            return
+def _blocks(scan: bytes) -> Iterator[tuple[list[tuple[int, int]], int]]:
+    """The encoded runs of `scan`, those of lines that go on together, with the end of these lines."""
+    encoded = scan.translate(_ENCODED)
+    runs: list[tuple[int, int]] = []
+    block = 0
+    at = encoded.find(_NEEDLE)
+    while at >= 0:
+        end = encoded.find(b" ", at)
+        end = len(encoded) if end < 0 else end
+        if end > block:
+            if runs:
+                yield runs, block
+            lines = _MORE_LINES.match(scan, end)
+            runs, block = [], end if lines is None else lines.end()
+        runs.append((at, end))
+        at = encoded.find(_NEEDLE, end)
+    if runs:
+        yield runs, block
+
+
+def _carried(scan: bytes, runs: Iterable[tuple[int, int]], block: int, budget: Budget) -> Iterator[Carrier]:
+    """What `runs` carry: one of them with all that follow it up to `block`, or each as it stands, or in pieces of it.
+
+    All the lines are read together once at most: where they are not text to the end, none of them begins one.
+    """
+    done, together = 0, True
+    for at, end in runs:
+        if at < done:
+            continue
+        start = at + 2 if scan[at : at + 2] in (b"0x", b"0X") else at
+        found = None
+        for last in (block, end) if together and block > end else (end,):
+            budget.attempt()
+            forms = _forms(scan, start, last)
+            if not forms:
+                continue
+            found = _decoded(scan, start, last, forms, budget)
+            if found is not None:
+                done = last + len(scan[last : last + 6]) - len(scan[last : last + 6].lstrip(b"="))
+                yield start, done, *found
+                break
+            together = together and last == end
+        if found is None:
+            yield from _in_pieces(scan, start, end, budget)
+
+
+def _in_pieces(scan: bytes, start: int, end: int, budget: Budget) -> Iterator[Carrier]:
     for pattern in _PIECES:
         for match in pattern.finditer(scan, start, end):
             if match.span() == (start, end):
                 break
             budget.attempt()
-            found = _decoded(scan, *match.span())
+            forms = _forms(scan, *match.span())
+            found = _decoded(scan, *match.span(), forms, budget) if forms else None
             if found is not None:
                 yield match.start(), match.end(), *found
 
 
-def _decoded(scan: bytes, start: int, end: int) -> tuple[str, str] | None:
-    """How `scan[start:end]` is encoded and what it says, if it says anything. Rejects random bytes by the first of them."""
+def _forms(scan: bytes, start: int, end: int) -> frozenset[str]:
+    """How `scan[start:end]` may be encoded, judged by the beginning: nothing for nearly all that says nothing."""
     head = b"".join(scan[start : min(end, start + 2 * _HEAD)].split())
     # What is in small letters alone is a word.
     lettered = head.upper() if head.islower() and not head.isalpha() else head
     octets = _base64(head.translate(_URL_SAFE)[: _HEAD + _HEAD // 3])
-    in_base64 = readable(octets) is not None or _inflatable(octets)
-    in_hex = _HEX.fullmatch(head, 0, len(head) & ~1) is not None and readable(_octets_of(head)) is not None
-    in_base32 = _BASE32.fullmatch(lettered) is not None and readable(_base32(lettered[: len(head) & ~7])) is not None
-    if not (in_base64 or in_hex or in_base32):
-        return None
+    there = {
+        "hex": _HEX.fullmatch(head, 0, len(head) & ~1) is not None and readable(_octets_of(head)) is not None,
+        "base64": readable(octets) is not None or _inflatable(octets),
+        "base32": _BASE32.fullmatch(lettered) is not None and readable(_base32(lettered[: len(head) & ~7])) is not None,
+    }
+    return frozenset(form for form, may_be in there.items() if may_be)
+
+
+def _decoded(scan: bytes, start: int, end: int, forms: Collection[str], budget: Budget) -> tuple[str, str] | None:
+    """Which of `forms` the whole of `scan[start:end]` is encoded in and what it says, if it says anything."""
+    budget.read(end - start)
     run = scan[start:end]
     if b"\n" in run:
         run = b"".join(run.split())
-    if in_hex and _HEX.fullmatch(run):
+    if "hex" in forms and _HEX.fullmatch(run):
         text = readable(bytes.fromhex(run.decode()))
         if text is not None:
             return "hex", text
-    if in_base64:
+    if "base64" in forms:
         octets = _base64(run.translate(_URL_SAFE))
         text = readable(octets)
         if text is not None:
             return "base64", text
-        text = _inflated(octets)
+        text = _inflated(octets, budget)
         if text is not None:
             return "base64>gzip", text
-    if in_base32 and _BASE32.fullmatch(run.upper()):
+    if "base32" in forms and _BASE32.fullmatch(run.upper()):
         text = readable(_base32(run.upper()))
         if text is not None:
             return "base32", text
@@ -410,12 +446,13 @@ def _inflatable(octets: bytes) -> bool:
     return octets[:2] == b"\x1f\x8b" or (octets[:1] == b"\x78" and int.from_bytes(octets[:2], "big") % 31 == 0)
 
 
-def _inflated(octets: bytes) -> str | None:
+def _inflated(octets: bytes, budget: Budget) -> str | None:
     """The beginning of what `octets` compress, no more than MAX_INFLATED bytes."""
     try:
         plain = zlib.decompressobj(47).decompress(octets, MAX_INFLATED)
     except zlib.error:
         return None
+    budget.read(len(plain))
     return readable(plain)
 
 

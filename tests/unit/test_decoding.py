@@ -11,7 +11,7 @@ import zlib
 
 import pytest
 
-from classifiers.decoding import MAX_INFLATED, readable
+from classifiers.decoding import MAX_INFLATED, READ_IN_A_MICROSECOND, Budget, carriers, readable
 from classifiers.meter import Exhausted, Meter
 from classifiers.view import View
 from classifiers.views import views
@@ -227,3 +227,32 @@ def test_plus_signs_and_percent_escapes_of_a_form_are_undone_where_they_stand():
     positions = [view.position(at) for at in range(len(view.scan))]
     assert b"card=4111 1111 1111 1111&city=Koln&mail=jane@example.com&tel=030 901820" == view.scan
     assert sorted(positions) == positions
+
+
+def test_lines_that_begin_as_text_and_end_as_none_are_read_together_once() -> None:
+    """Three megabytes, text in their first half: what follows is not decoded again from every line on."""
+    plain = b"So it says in English." * 48_000 + bytes(range(9)) * 120_000
+    text = "\n".join(base64.b64encode(plain[at : at + 48]).decode() for at in range(0, len(plain), 48))
+    budget = Budget(len(text), Meter(len(text), deadline=time.monotonic() + 600))
+
+    assert len(list(carriers(text.encode(), budget))) == 48_000 * 22 // 48
+
+
+def test_what_is_decoded_is_charged_for_by_its_length() -> None:
+    """One run of a megabyte is one attempt and costs what it takes to read."""
+    run = base64.b64encode(b"So it says in English." * 36_000)
+    meter = Meter(len(run), deadline=time.monotonic() + 600)
+
+    assert len(list(carriers(run, Budget(len(run), meter)))) == 1
+    assert meter.spent * 10 >= len(run) // READ_IN_A_MICROSECOND
+
+
+def test_each_line_of_a_block_that_is_not_one_text_is_read_by_itself() -> None:
+    """Lines that were encoded one by one, and lines behind one that is none."""
+    addresses = [f"person.{number}@example.com" for number in range(3)]
+    lines = "\n".join(encoded(each).rstrip("=") for each in addresses)
+    apart = read(f"keys\n{lines}\n")["base64"].scan
+    behind = read("an_identifier_of_some_length\n" + base64.encodebytes(b"so " * 40 + ADDRESS.encode()).decode())
+
+    assert [each for each in addresses if each.encode() not in apart] == []
+    assert ADDRESS.encode() in behind["base64"].scan
