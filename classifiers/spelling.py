@@ -295,16 +295,18 @@ _BRACKETED = {
     for opening, closing in ((b"[", b"]"), (b"(", b")"), (b"{", b"}"), (b"<", b">"))
 }
 _BARE = re.compile(rb" ?[ _*/|~-](?:at[ -]sign|%s)[ _*/|~-] ?" % _OR_AT, re.IGNORECASE)
-_DOT = (
-    rb"(?: {0,2}[\[({<]{1,2} ?(?:\.|d ?o ?t|full stop|%s) ?[\])}>]{1,2} {0,2}|[ _*/|~-]{1,2}(?:%s)[ _*/|~-]{1,2}| ?\. ?)"
-    % (
-        _OR_DOT,
-        _OR_DOT,
-    )
+_MARKED_DOT = (
+    rb" {0,2}[\[({<]{1,2} ?(?:\.|d ?o ?t|full stop|%s) ?[\])}>]{1,2} {0,2}|[ _*/|~-]{1,2}(?:%s)[ _*/|~-]{1,2}"
+    % (_OR_DOT, _OR_DOT)
 )
+_DOT = rb"(?:%s| ?\. ?)" % _MARKED_DOT
 _LABEL = rb"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,40}?"
 _HOST = re.compile(rb"[ _-]{0,2}(%s(?:%s%s){1,4})(?![A-Za-z0-9])" % (_LABEL, _DOT, _LABEL), re.IGNORECASE)
 _DOTS = re.compile(_DOT, re.IGNORECASE)
+_BEFORE_DOT = re.compile(
+    rb"(?<![A-Za-z0-9._%%+-])[A-Za-z0-9][A-Za-z0-9._%%+-]{0,40}?(%s)\Z" % _MARKED_DOT, re.IGNORECASE
+)
+_MOST_DOTS_BEFORE = 4
 _LOCAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-"
 AT_WORDS, DOT_WORDS = frozenset(map(str.encode, _AT_WORDS)), frozenset(map(str.encode, _DOT_WORDS))
 _NOT_BESIDE_AT = frozenset((b"point", b"punto", b"ponto", b"period"))
@@ -369,9 +371,22 @@ def _emphasis_changes(scan: bytes, budget: Budget) -> Iterator[Change]:
             yield *each.span(), b"", 0
 
 
-def _is_prose(sign: bytes, dots: Iterable[re.Match[bytes]]) -> bool:
-    """Whether `at` stands before a word that is no dot beside it: "at that point in time"."""
-    return sign.lower() == b"at" and any(each[0].strip(b" _*/|~-.").lower() in _NOT_BESIDE_AT for each in dots)
+def _is_prose(sign: bytes, dots: Iterable[bytes]) -> bool:
+    """Whether one of `dots` is a word that is no dot beside the sign: "at that point in time", "contact point a@b.co"."""
+    return sign.lower() in (b"at", b"@") and any(each.strip(b" _*/|~-.").lower() in _NOT_BESIDE_AT for each in dots)
+
+
+def _dots_before(scan: bytes, low: int, at: int, sign: bytes) -> list[tuple[int, int]]:
+    """Where the marked dots stand before the last label `scan[at:]` of a local part, ascending."""
+    dots: list[tuple[int, int]] = []
+    for _ in range(_MOST_DOTS_BEFORE):
+        begin = max(low, at - BEFORE)
+        label = _BEFORE_DOT.search(scan[begin:at])
+        if label is None or _is_prose(sign, (label[1],)):
+            break
+        dots.insert(0, (begin + label.start(1), begin + label.end(1)))
+        at = begin + label.start()
+    return dots
 
 
 def _dot_changes(scan: bytes, signs: Iterable[tuple[int, int]]) -> Iterator[Change]:
@@ -388,12 +403,17 @@ def _dot_changes(scan: bytes, signs: Iterable[tuple[int, int]]) -> Iterator[Chan
         first = max(done, start - BEFORE) + before.rfind(local) + len(local)
         dots = [each for each in _DOTS.finditer(scan, host.start(1), host.end()) if each[0] != b"."]
         sign = scan[start:end].strip(b" _*/|~-")
+        before_it = _dots_before(scan, done, first - len(local), sign)
         if sign == b"@":
             # An ordinary address, or a blank in the wrong place at one side only.
-            if not dots and (first == start or host.start(1) == end):
+            if not dots and not before_it and (first == start or host.start(1) == end):
                 continue
-        elif sign[:1] not in b"[({<" and (not dots or local.lower() in _NO_NAMES or _is_prose(sign, dots)):
+        elif sign[:1] not in b"[({<" and (
+            not dots or local.lower() in _NO_NAMES or _is_prose(sign, (each[0] for each in dots))
+        ):
             continue
+        for dot in before_it:
+            yield *dot, b".", 0
         yield first, host.start(1), b"@", 0
         for each in dots:
             yield *each.span(), b".", 0
