@@ -308,12 +308,50 @@ _BEFORE_DOT = re.compile(
 )
 _MOST_DOTS_BEFORE = 4
 _LOCAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-"
+# What stands in the text with an address that has its sign, and is odd otherwise.
+_ODD_ADDRESSES = (
+    *(
+        b" @",
+        b"@ ",
+        b"@@",
+        b"[.",
+        b"(.",
+        b"{.",
+        b"[d",
+        b"(d",
+        b"{d",
+        b"[D",
+        b"(D",
+        b"full stop",
+        b"Full stop",
+        b"FULL STOP",
+    ),
+    *(b" .com", b" .org", b" .net", b" .de", b" .co.uk", b" .fr", b" .it", b" .es", b" .nl", b" .ru", b" .eu"),
+)
+# The sign as a word before a host as it should be: found by its two letters, with the marks before them looked at then.
+_PLAIN_SIGNS = tuple(
+    re.compile(letters + rb"(?:(?<=_..)_|(?<=\*..)\*|(?<= ..) |(?<= -..)- )(?=[A-Za-z0-9 -]{1,64}\.[A-Za-z])")
+    for letters in (b"at", b"AT")
+)
+_PLAIN_HOST = re.compile(rb"[ _-]{0,2}(%s(?:\.%s){1,4})(?![A-Za-z0-9_-]|\.[A-Za-z0-9])" % (_LABEL, _LABEL))
 AT_WORDS, DOT_WORDS = frozenset(map(str.encode, _AT_WORDS)), frozenset(map(str.encode, _DOT_WORDS))
 _NOT_BESIDE_AT = frozenset((b"point", b"punto", b"ponto", b"period"))
 # Words before a bare `at` that are not names: "look at example dot com".
 _NO_NAMES = frozenset(
     b"look looking me us them him her it is are was were be been available hosted found visit visited site website page online"
-    b" shop store buy out arrive arrived back here there and or register registered sign join that this".split()
+    b" shop store buy out arrive arrived back here there and or register registered sign join that this meet met".split()
+)
+# Where mail goes to that is nobody's own.
+_MAIL_HOSTS = frozenset(
+    b"gmail googlemail yahoo ymail hotmail outlook live msn icloud me aol gmx web mail t-online freenet proton protonmail posteo"
+    b" fastmail zoho yandex rambler orange laposte wanadoo libero virgilio wp o2 onet interia seznam qq 163 126 naver rediffmail".split()
+)
+# Last parts of files and of attributes in code, which are top-level domains also; and of what else may have a dot before `at`.
+_NO_ENDINGS = frozenset(b"py js ts md rs sh cc so zip mov java go rb php name info id".split())
+_NO_SURNAMES = (
+    _NO_NAMES
+    | _NO_ENDINGS
+    | frozenset(b"com org net io edu gov html htm css json xml yml yaml toml pdf txt csv".split())
 )
 
 
@@ -327,10 +365,10 @@ def dotted(view: View, hints: Collection[str], budget: Budget) -> View | None:
             signs.update(each.span() for each in budget.counted(pattern.finditer(scan)))
     if worded and "at" in hints:
         signs.update(each.span() for each in budget.counted(_BARE.finditer(scan)))
-    if b"@" in scan and (
-        worded or any(each in scan for each in (b" @", b"@ ", b"[.", b"(.", b"{.", b"[d", b"(d", b"{d", b"[D", b"(D"))
-    ):
-        signs.update((each.start(), each.end()) for each in budget.counted(re.finditer(b"@", scan)))
+    for pattern in _PLAIN_SIGNS:
+        signs.update((2 * each.start() + 2 - each.end(), each.end()) for each in budget.counted(pattern.finditer(scan)))
+    if b"@" in scan and (worded or any(each in scan for each in _ODD_ADDRESSES)):
+        signs.update(each.span() for each in budget.counted(re.finditer(b"@{1,2}", scan)))
     changes = list(_dot_changes(scan, sorted(signs)))
     if worded or any(each in scan for each in (b"[.", b"(.", b"{.")):
         changes += _octet_changes(scan, budget)
@@ -338,7 +376,9 @@ def dotted(view: View, hints: Collection[str], budget: Budget) -> View | None:
         changes += [(*each.span(), each[0][1:-1], 0) for each in budget.counted(_DEFANGED.finditer(scan))]
     if b"@" in scan and any(each in scan for each in (b"*", b"`", b"~")):
         changes += _emphasis_changes(scan, budget)
-    return changed(view, disjoint(sorted(changes)), "at-dot") if changes else None
+    # Of two that begin at one place the longer one holds: `*dot*` is no emphasis.
+    ordered = sorted(changes, key=lambda change: (change[0], -change[1]))
+    return changed(view, disjoint(ordered), "at-dot") if changes else None
 
 
 # As those write addresses who want nobody to click on them.
@@ -376,6 +416,18 @@ def _is_prose(sign: bytes, dots: Iterable[bytes]) -> bool:
     return sign.lower() in (b"at", b"@") and any(each.strip(b" _*/|~-.").lower() in _NOT_BESIDE_AT for each in dots)
 
 
+def _is_named(sign: bytes, local: bytes, host: bytes) -> bool:
+    """Whether `local` and `host`, with plain dots if any, are an address by what they are: the sign is a word between them."""
+    labels, ending = local.lower().split(b"."), host.lower().rpartition(b".")[2]
+    if not (local[:1].isalpha() and labels[-1][-1:].isalnum()) or labels[-1] in _NO_SURNAMES or ending in _NO_ENDINGS:
+        return False
+    if len(labels) > 1:
+        return labels[0] != b"www" and len(labels[-1]) > 1 and labels[-1][:1].isalpha()
+    if sign[:1] in b"_*" or sign[:2] == b" -":
+        return True
+    return not local.isalpha() and host.lower().partition(b".")[0] in _MAIL_HOSTS
+
+
 def _dots_before(scan: bytes, low: int, at: int, sign: bytes) -> list[tuple[int, int]]:
     """Where the marked dots stand before the last label `scan[at:]` of a local part, ascending."""
     dots: list[tuple[int, int]] = []
@@ -402,15 +454,24 @@ def _dot_changes(scan: bytes, signs: Iterable[tuple[int, int]]) -> Iterator[Chan
             continue
         first = max(done, start - BEFORE) + before.rfind(local) + len(local)
         dots = [each for each in _DOTS.finditer(scan, host.start(1), host.end()) if each[0] != b"."]
+        loose = all(each[0] == b". " for each in dots)
+        plain = _PLAIN_HOST.match(scan, end) if loose else None
+        if plain is not None:
+            # What stands behind a stop and a blank is the next sentence.
+            host, dots = plain, []
         sign = scan[start:end].strip(b" _*/|~-")
         before_it = _dots_before(scan, done, first - len(local), sign)
         if sign == b"@":
-            # An ordinary address, or a blank in the wrong place at one side only.
-            if not dots and not before_it and (first == start or host.start(1) == end):
+            # An ordinary address, a handle, or a blank in the wrong place at one side only.
+            if loose and not before_it and (first == start or host.start(1) == end):
                 continue
-        elif sign[:1] not in b"[({<" and (
-            not dots or local.lower() in _NO_NAMES or _is_prose(sign, (each[0] for each in dots))
-        ):
+        elif sign == b"@@":
+            if first != start:
+                continue
+        elif not dots and sign[:1] not in b"[({<":
+            if plain is None or not _is_named(scan[first : host.start(1)], local, host[1]):
+                continue
+        elif sign[:1] not in b"[({<" and (local.lower() in _NO_NAMES or _is_prose(sign, (each[0] for each in dots))):
             continue
         for dot in before_it:
             yield *dot, b".", 0

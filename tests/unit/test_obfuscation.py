@@ -408,6 +408,17 @@ def test_benign_texts_raise_no_further_alarms(reader: Reader) -> None:
         ("I am jane dot roe@example.com here", "EMAIL_ADDRESS", "jane dot roe@example.com"),
         ("I am jane(dot)roe@example.com here", "EMAIL_ADDRESS", "jane(dot)roe@example.com"),
         ("soy juan punto perez arroba example punto com", "EMAIL_ADDRESS", "juan punto perez arroba example punto com"),
+        ("mail jane.roe_at_example.com today", "EMAIL_ADDRESS", "jane.roe_at_example.com"),
+        ("mail jane_at_example.com today", "EMAIL_ADDRESS", "jane_at_example.com"),
+        ("mail jane.roe -at- example.com today", "EMAIL_ADDRESS", "jane.roe -at- example.com"),
+        ("mail jane.roe *at* example.com today", "EMAIL_ADDRESS", "jane.roe *at* example.com"),
+        ("mail jane.roe at example.com. It is new", "EMAIL_ADDRESS", "jane.roe at example.com"),
+        ("mail jane.roe AT gmail.com today", "EMAIL_ADDRESS", "jane.roe AT gmail.com"),
+        ("mail jane99 at gmail.com today", "EMAIL_ADDRESS", "jane99 at gmail.com"),
+        ("mail jane.roe@@example.com today", "EMAIL_ADDRESS", "jane.roe@@example.com"),
+        ("mail jane.roe@example .com today", "EMAIL_ADDRESS", "jane.roe@example .com"),
+        ("mail jane.roe@example*dot*com today", "EMAIL_ADDRESS", "jane.roe@example*dot*com"),
+        ("mail jane.roe@example(full stop)com today", "EMAIL_ADDRESS", "jane.roe@example(full stop)com"),
         ("the contact point info@example.com, dot", "EMAIL_ADDRESS", "info@example.com"),
         ("mail me: jane.roe\n@example.com", "EMAIL_ADDRESS", "jane.roe\n@example.com"),
         ("j**an**e.roe@ex*ample*.com", "EMAIL_ADDRESS", "j**an**e.roe@ex*ample*.com"),
@@ -450,8 +461,34 @@ def test_all_kinds_of_values_in_one_carrier_are_reported(reader: Reader) -> None
         "**12** eggs, *34* spoons, `56` cups and __78__ pans",
         "twenty, thirty, forty-nine sheep and fifty-one goats",
         "2 dot 5 and 3 dot 7 are the ratios",
+        "he's at home. It was late",
+        "we are at node.js and at noon",
+        "foo_at_bar.py and image_at_2x.png, snapshot_at_noon.zip",
+        "obj.value_at_index.name = self.value_at_index.id",
+        "x = a.b at c.d in it",
+        "select @@global.sql_mode, @@session.id",
+        "thanks @bob. It runs",
     ],
 )
 def test_the_same_signs_hide_nothing_elsewhere(reader: Reader, text: str) -> None:
     """Numbers of other things, and words."""
     assert () == found(reader, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "meet at example.com",
+        "look at gmail.com",
+        "version 2 at example.com",
+        "python3 at python.org, v3.11 at python.org",
+        "see setup.py at github.com, node.js at nodejs.org",
+        "we looked *at* example.com and _at_ example.org",
+        "www.life-at-google.com, e.g. at example.com",
+        "we met at example.com. It has a dot",
+        "It was late.Look at gmail.com",
+    ],
+)
+def test_a_site_that_something_is_at_is_no_address(reader: Reader, text: str) -> None:
+    """Names of sites behind a word, a number, a file or an abbreviation."""
+    assert {"URL"} == {each.entity_type for each in found(reader, text)}
