@@ -6,7 +6,6 @@ Every function returns the view with the values put together, or None; a substri
 from __future__ import annotations
 
 import codecs
-import functools
 import re
 from collections.abc import Collection, Iterable, Iterator
 from itertools import zip_longest
@@ -17,63 +16,87 @@ from classifiers.view import BEFORE, BEHIND, Change, Draft, View, changed, disjo
 
 # ------------------------------------------------------------------------------------------------------ letter by letter
 
-_SPACES = " \t._-|,*/:~+\n"
+# What separates in the scan: NUL and bullets are \x01 there.
+_SPACES = " \t._-|,*/:~+\n\r;#\x01"
 _SINGLE = bytes(
     0x78 if each > 0x7F or chr(each).isalnum() or each == 0x40 else 0x73 if chr(each) in _SPACES else 0x20
     for each in range(256)
 )
-_SINGLE_CUE = b"xsxsxsx"
 FEWEST_SINGLES = 7
+# Separators have one byte to three, and are one and the same throughout a run. Where they do not show, blanks are characters too.
+_SINGLES = {
+    width: re.compile(rb"[^\s](?=(.{%d}))(?:\1[^\s])*(?![0-9A-Za-z\x80-\xff])" % width, re.DOTALL)
+    for width in (1, 2, 3)
+}
+_UNSEEN = {width: re.compile(rb"[^\n\x01](?:\x01{%d}[^\n\x01])*(?![0-9A-Za-z\x80-\xff])" % width) for width in _SINGLES}
+_WIDE = re.compile(rb" {2,4}(?=[^ ] )")
+_OPENING = (b"[", b"(", b"{", b"|")
+_CLOSING = (b"]", b"}", b"|")
+
+# The runs of singles that belong together, and the bytes from one to the next.
+Singles = tuple[list[tuple[int, int]], int]
 
 
 def spaced(view: View, budget: Budget) -> View | None:
-    """`j o h n @ e x ...`, `4-1-1-1-...`: single characters with one and the same character between them."""
+    """`j o h n @ e x ...`, `4-1-1-1-...`, `4, 1, 1, ...`: single characters with one and the same separator between them."""
     scan = view.scan
     classes = scan.translate(_SINGLE)
-    at = classes.find(_SINGLE_CUE)
-    if at < 0:
-        return None
-    found: list[list[tuple[int, int]]] = []
-    while at >= 0:
-        budget.attempt()
-        # A word that ends here is none of the single characters.
-        start = at + 2 if at and classes[at - 1] == 0x78 else at
-        runs = _runs_of_singles(scan, start)
-        if sum(end - begin for begin, end in runs) >= 2 * FEWEST_SINGLES - 1:
-            found.append(runs)
-            start = runs[-1][1]
-        at = classes.find(_SINGLE_CUE, max(start, at + 2))
+    found = sorted(singles for width in _SINGLES for singles in _singles(scan, classes, width, budget))
     draft = Draft(view)
-    for runs, following in zip_longest(found, found[1:], fillvalue=[(len(scan), 0)]):
+    done = 0
+    for (runs, step), (following, _) in zip_longest(found, found[1:], fillvalue=([(len(scan), 0)], 0)):
         first, last = runs[0][0], runs[-1][1]
+        if first < done:
+            continue
+        done = last
         draft.part()
         draft.context(first - BEFORE, first)
         for number, (begin, end) in enumerate(runs):
             if number:
                 draft.keep(begin - 1, begin)
-            draft.spread(scan[begin:end:2], begin, 2, 1)
-        draft.context(last, min(last + BEHIND, following[0][0]))
+            draft.spread(scan[begin:end:step], begin, step, 1)
+        draft.context(last, min(last + BEHIND, max(last, following[0][0])))
     return draft.view("spaced")
 
 
-@functools.cache
-def _singles(separator: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"[^\s](?:%s[^\s])*(?![0-9A-Za-z\x80-\xff])" % re.escape(separator))
+def _singles(scan: bytes, classes: bytes, width: int, budget: Budget) -> Iterator[Singles]:
+    # With three characters a number begins that has hyphens of its own.
+    cue = b"x" + (3 if width == 1 else 2) * (b"s" * width + b"x")
+    at = classes.find(cue)
+    while at >= 0:
+        # A word that ends here is none of the single characters.
+        start = at + 1 + width if at and classes[at - 1] == 0x78 else at
+        second = start + 1 + width
+        budget.charge(1)
+        if scan[start + 1 : second] != scan[second + 1 : second + 1 + width]:
+            at = classes.find(cue, at + 1 + width)
+            continue
+        budget.attempt()
+        runs = _runs_of_singles(scan, start, width)
+        if sum((end - begin + width) // (1 + width) for begin, end in runs) >= FEWEST_SINGLES:
+            start = runs[-1][1]
+            if width == 1 or not _is_enclosed(scan, runs[0][0], start):
+                yield runs, 1 + width
+        at = classes.find(cue, max(start, at + 1 + width))
 
 
-_WIDE = re.compile(rb" {2,4}(?=[^ ] )")
-
-
-def _runs_of_singles(scan: bytes, start: int) -> list[tuple[int, int]]:
-    """The run at `start`; where blanks stand between the characters, those that wider blanks set off as well."""
+def _runs_of_singles(scan: bytes, start: int, width: int) -> list[tuple[int, int]]:
+    """The run at `start`; where one blank stands between the characters, those that wider blanks set off as well."""
     runs: list[tuple[int, int]] = []
-    separator = scan[start + 1 : start + 2]
-    match = _singles(separator).match(scan, start) if separator else None
+    separator = scan[start + 1 : start + 1 + width]
+    pattern = (_SINGLES if separator.strip(b"\x01") else _UNSEEN)[width]
+    match = pattern.match(scan, start) if len(separator) == width else None
     while match is not None and (not runs or match.end() - match.start() > 1):
         runs.append(match.span())
         wide = _WIDE.match(scan, match.end()) if separator == b" " else None
-        match = None if wide is None else _singles(separator).match(scan, wide.end())
+        match = None if wide is None else pattern.match(scan, wide.end())
     return runs
+
+
+def _is_enclosed(scan: bytes, start: int, end: int) -> bool:
+    """Whether brackets or the bars of a table stand beside it: a list or a row of numbers."""
+    before, behind = scan[max(0, start - 4) : start].rstrip(), scan[end : end + 4].lstrip(b" ,")
+    return before.endswith(_OPENING) or behind.startswith(_CLOSING)
 
 
 # ------------------------------------------------------------------------------------------------- over a line end
@@ -517,7 +540,9 @@ _LOWERED = bytes(
 )
 # With doubled digits seven of them are four words.
 _SPOKEN_RUN = b"\1" * 4
-_BETWEEN = frozenset((b" ", b", ", b"-", b" - ", b",", b"\n", b". ", b"  ", b".", b"; ", b"/", b" / "))
+_BETWEEN = frozenset(
+    (b" ", b", ", b"-", b" - ", b",", b"\n", b". ", b"  ", b".", b"; ", b"/", b" / ", b"\r\n", b"\t", b"_")
+)
 
 
 def hints_in(scan: bytes) -> frozenset[str]:

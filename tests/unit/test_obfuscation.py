@@ -120,6 +120,12 @@ ANY: dict[str, Form] = {
     "spaced with underscores": lambda value: between(compact(value), "_"),
     "spaced with bars": lambda value: between(compact(value), "|"),
     "spaced over lines": lambda value: between(compact(value), "\n"),
+    "spaced with commas": lambda value: between(compact(value), ", "),
+    "spaced with semicolons": lambda value: between(compact(value), ";"),
+    "spaced with bullets": lambda value: between(compact(value), " • "),
+    "spaced with two blanks": lambda value: between(compact(value), "  "),
+    "spaced over Windows lines": lambda value: between(compact(value), "\r\n"),
+    "NUL between": lambda value: between(value, "\0"),
     "base64": encoded,
     "base64 without padding": lambda value: encoded(value).rstrip("="),
     "base64url": lambda value: base64.urlsafe_b64encode(f"{value}?>~".encode()).decode(),
@@ -222,6 +228,11 @@ CARDS: dict[str, Form] = {
     "pictures": lambda value: value.replace(" ", " \U0001f449 "),
     "emphasis": lambda value: " ".join(f"**{part}**" if at % 2 else part for at, part in enumerate(value.split())),
     "words with double": lambda _: "four double one one double one double one triple one double one triple one",
+    "spaced with number signs": lambda value: between(compact(value), "#"),
+    "spaced with blanks and hyphens": lambda value: between(compact(value), " - "),
+    "words with tabs": lambda value: spoken(value, "en").replace(" ", "\t"),
+    "words with lines below": lambda value: spoken(value, "en").replace(" ", "_"),
+    "words on Windows lines": lambda value: spoken(value, "en").replace(" ", "\r\n"),
     "words with hyphens": lambda value: spoken(value, "en").replace(" ", "-"),
     "words with commas": lambda value: spoken(value, "en").replace(" ", ", "),
 }  # fmt: skip
@@ -492,3 +503,23 @@ def test_the_same_signs_hide_nothing_elsewhere(reader: Reader, text: str) -> Non
 def test_a_site_that_something_is_at_is_no_address(reader: Reader, text: str) -> None:
     """Names of sites behind a word, a number, a file or an abbreviation."""
     assert {"URL"} == {each.entity_type for each in found(reader, text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"weights = [{', '.join(compact(CARD))}]",
+        f"f({', '.join(compact(CARD))})",
+        f"| {' | '.join(compact(CARD))} |",
+        "ratings: 4, 5, 3, 4, 5, 5, 4, 3, 4, 5, 5 and so on",
+        "sets: 6 - 4, 3 - 6, 7 - 5; games 1 - 0, 2 - 2, 0 - 1, 3 - 1",
+        "a  b  c  d  e  f  g\n1  2  3  4  5  6  7\n8  9  1  2  3  4  5",
+        "• a\r\n• b\r\n• c\r\n• d\r\n• e\r\n• f\r\n• g\r\n• h",
+        "prices 1; 2; 3; 4; 5; 6; 7; 8 and #1 #2 #3 #4 #5 #6 #7 #8",
+        "for(i=0;i<9;i++){a;b;c;d;e;f;g;h}",
+        "test_one_two_three_four_five_six_seven_eight",
+    ],
+)
+def test_lists_of_small_numbers_and_letters_are_none(reader: Reader, text: str) -> None:
+    """Lists in code, rows of tables, bullets, scores and prices."""
+    assert () == found(reader, text)
