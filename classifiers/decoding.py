@@ -12,7 +12,7 @@ import binascii
 import functools
 import re
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import chain, zip_longest
 from typing import TypeVar, final
@@ -26,6 +26,8 @@ MAX_DEPTH = 3
 # An SSN is 15 characters of base64, and shorter runs are words mostly.
 FEWEST_ENCODED = 15
 FEWEST_DECODED = 6
+# Bytes that are text among others: eight are so by chance once in a few kilobytes.
+FEWEST_IN_PART = 10
 MAX_INFLATED = 65_536
 # Bytes that are decoded and looked through.
 READ_IN_A_MICROSECOND = 32
@@ -251,18 +253,22 @@ _PAIR = bytes(
     0x68 if chr(each) in "0123456789abcdefABCDEF" else 0x73 if chr(each) in " :,-" else 0x20 for each in range(256)
 )
 _PAIR_NEEDLE = b"hhs" * 7 + b"hh"
-_PAIRS = re.compile(rb"[0-9A-Fa-f]{2}(?:([ :,-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){6,}")
-_PREFIXED = re.compile(rb"0x[0-9A-Fa-f]{2}(?:[ ,;]{1,3}0x[0-9A-Fa-f]{2}){5,}")
+# A word may end before it in what could be a pair.
+_PAIRS = re.compile(rb"(?<![A-WYZa-wyz])[0-9A-Fa-f]{2}(?:([ :,-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){6,}")
+_PREFIXED = re.compile(rb"0[xX][0-9A-Fa-f]{2}(?:[\s,;]{0,8}0[xX][0-9A-Fa-f]{2}){5,}")
 # Characters as numbers: in binary, in decimal with one separator, as calls.
 _BITS = re.compile(rb"(?<![0-9])(?:[01]{8}([ ,-]?))[01]{8}(?:\1[01]{8}){4,}(?![0-9])")
 _ORDINAL = rb"(?:[3-9][0-9]|1[0-2][0-9])"
-_CODES = re.compile(rb"(?<![0-9.])%s(,? |,|;|-)%s(?:\1%s){6,}(?!\.?[0-9])" % ((_ORDINAL,) * 3))
+_CODES = re.compile(rb"(?<![0-9.])%s(,\s{0,8}|[ ;-])%s(?:\1%s){6,}(?!\.?[0-9])" % ((_ORDINAL,) * 3))
 _CALLS = re.compile(rb"(?:[Cc][Hh](?:[Aa])?[Rr]\([0-9]{2,3}\)[ +.|&,]{0,4}){6,}")
 _POINTS = re.compile(rb"(?:U\+00[2-7][0-9A-Fa-f][ ,;]{0,3}){6,}")
 _CALL_CUES = (b"hr(", b"har(", b"HR(", b"HAR(")
 _BINARY = bytes(0x30 if each in b"01" else 0x20 for each in range(256))
 _CODED = bytes(0x30 if chr(each) in "0123456789" else 0x73 if chr(each) in " ,;-" else 0x20 for each in range(256))
-_CODE_NEEDLES = (b"00s00s00s", b"00ss00ss00ss", b"000s000s000s", b"000ss000ss000ss")
+_CODE_NEEDLES = (b"00s00s00s", b"000s000s000s")
+# Characters before a run, and those of it that have to be text behind them.
+_MOST_GLUED = 3
+_FIRST = 12
 _BASE85 = re.compile(rb"<~([!-uz]{10,4096})~>")
 
 
@@ -273,7 +279,7 @@ def carriers(scan: bytes, budget: Budget) -> Iterator[Carrier]:
     yield from _numbered(scan, budget)
     if b"<~" in scan:
         yield from _base85(scan, budget)
-    if b"0x" in scan:
+    if b"0x" in scan or b"0X" in scan:
         yield from _hex_pairs(_PREFIXED, scan, budget)
     if _PAIR_NEEDLE in scan.translate(_PAIR):
         yield from _hex_pairs(_PAIRS, scan, budget)
@@ -291,8 +297,9 @@ def _numbered(scan: bytes, budget: Budget) -> Iterator[Carrier]:
             budget.attempt()
             yield from _told(match, "codes", bytes.fromhex(re.sub(rb"U\+00|[ ,;]", b"", match[0]).decode()))
     patterns = [_CALLS] if any(call in scan for call in _CALL_CUES) else []
-    coded = scan.translate(_CODED)
-    if any(needle in coded for needle in _CODE_NEEDLES):
+    # Blanks separate, or stand beside what does.
+    coded = (scan.translate(_CODED), scan.translate(_CODED, b" \t\r\n"))
+    if any(needle in each for each in coded for needle in _CODE_NEEDLES):
         patterns.append(_CODES)
     for pattern in patterns:
         for match in pattern.finditer(scan):
@@ -321,10 +328,11 @@ def _told(match: re.Match[bytes], how: str, octets: bytes) -> Iterator[Carrier]:
 def _hex_pairs(pattern: re.Pattern[bytes], scan: bytes, budget: Budget) -> Iterator[Carrier]:
     for match in pattern.finditer(scan):
         budget.attempt()
-        octets = bytes.fromhex(re.sub(rb"0x|[^0-9A-Fa-f]", b"", match[0]).decode())
-        text = readable(octets)
-        if text is not None:
-            yield match.start(), match.end(), "hex", text
+        octets = bytes.fromhex(re.sub(rb"0[xX]|[^0-9A-Fa-f]", b"", match[0]).decode())
+        budget.read(len(match[0]))
+        said = _said("hex", octets, budget)
+        if said is not None:
+            yield *match.span(), *said
 
 
 def _blocks(scan: bytes) -> Iterator[tuple[list[tuple[int, int]], int]]:
@@ -347,10 +355,11 @@ def _blocks(scan: bytes) -> Iterator[tuple[list[tuple[int, int]], int]]:
         yield runs, block
 
 
-def _carried(scan: bytes, runs: Iterable[tuple[int, int]], block: int, budget: Budget) -> Iterator[Carrier]:
+def _carried(scan: bytes, runs: Sequence[tuple[int, int]], block: int, budget: Budget) -> Iterator[Carrier]:
     """What `runs` carry: one of them with all that follow it up to `block`, or each as it stands, or in pieces of it.
 
-    All the lines are read together once at most: where they are not text to the end, none of them begins one.
+    All the lines are read together once at most: where they are not text to the end, none of them begins one. They are searched
+    for what is text in them then, or where nothing else is found.
     """
     done, together = 0, True
     for at, end in runs:
@@ -360,17 +369,46 @@ def _carried(scan: bytes, runs: Iterable[tuple[int, int]], block: int, budget: B
         found = None
         for last in (block, end) if together and block > end else (end,):
             budget.attempt()
-            forms = _forms(scan, start, last)
+            # Up to three characters may be glued in front.
+            shift, forms = _beginning(scan, start, last, budget)
             if not forms:
                 continue
-            found = _decoded(scan, start, last, forms, budget)
+            found = _decoded(scan, start + shift, last, forms, budget)
+            # Lines that end within what stands for three octets were encoded one by one.
+            if found is None and last > end and (end - start - shift) % 4 == 0:
+                found = _in_part(scan, start + shift, last, budget)
             if found is not None:
-                done = last + len(scan[last : last + 6]) - len(scan[last : last + 6].lstrip(b"="))
-                yield start, done, *found
+                done = _padded(scan, last)
+                yield start + shift, done, *found
                 break
             together = together and last == end
         if found is None:
-            yield from _in_pieces(scan, start, end, budget)
+            for carrier in _in_pieces(scan, start, end, budget):
+                done = carrier[1]
+                yield carrier
+    start = runs[0][0]
+    found = None if done else _in_part(scan, start, block, budget)
+    if found is not None:
+        yield start, _padded(scan, block), *found
+
+
+def _padded(scan: bytes, end: int) -> int:
+    """Where the padding behind a run ends."""
+    behind = scan[end : end + 6]
+    return end + len(behind) - len(behind.lstrip(b"="))
+
+
+def _beginning(scan: bytes, start: int, end: int, budget: Budget) -> tuple[int, frozenset[str]]:
+    """Behind how many characters `scan[start:end]` begins to say something, and how that may be encoded."""
+    forms = _forms(scan, start, end)
+    if forms:
+        return 0, forms
+    budget.charge(_MOST_GLUED)
+    for shift in range(1, min(_MOST_GLUED, end - start - FEWEST_ENCODED) + 1):
+        first = _base64(scan[start + shift : start + shift + _FIRST].translate(_URL_SAFE))
+        if not first.translate(None, _PRINTABLE):
+            return shift, _forms(scan, start + shift, end)
+    return 0, forms
 
 
 def _in_pieces(scan: bytes, start: int, end: int, budget: Budget) -> Iterator[Carrier]:
@@ -385,6 +423,15 @@ def _in_pieces(scan: bytes, start: int, end: int, budget: Budget) -> Iterator[Ca
                 yield match.start(), match.end(), *found
 
 
+def _in_part(scan: bytes, start: int, end: int, budget: Budget) -> tuple[str, str] | None:
+    """The text inside `scan[start:end]` where the whole of it is none, as between the codes of a file or before bytes of another."""
+    budget.read(end - start)
+    run = b"".join(scan[start:end].split())
+    in_hex = _HEX.fullmatch(run) is not None
+    text = _stretches(bytes.fromhex(run.decode()) if in_hex else _base64(run.translate(_URL_SAFE)))
+    return None if text is None else ("hex" if in_hex else "base64", text)
+
+
 def _forms(scan: bytes, start: int, end: int) -> frozenset[str]:
     """How `scan[start:end]` may be encoded, judged by the beginning: nothing for nearly all that says nothing."""
     head = b"".join(scan[start : min(end, start + 2 * _HEAD)].split())
@@ -392,8 +439,8 @@ def _forms(scan: bytes, start: int, end: int) -> frozenset[str]:
     lettered = head.upper() if head.islower() and not head.isalpha() else head
     octets = _base64(head.translate(_URL_SAFE)[: _HEAD + _HEAD // 3])
     there = {
-        "hex": _HEX.fullmatch(head, 0, len(head) & ~1) is not None and readable(_octets_of(head)) is not None,
-        "base64": readable(octets) is not None or _inflatable(octets),
+        "hex": _HEX.fullmatch(head, 0, len(head) & ~1) is not None and _may_say(_octets_of(head)),
+        "base64": _may_say(octets),
         "base32": _BASE32.fullmatch(lettered) is not None and readable(_base32(lettered[: len(head) & ~7])) is not None,
     }
     return frozenset(form for form, may_be in there.items() if may_be)
@@ -406,22 +453,31 @@ def _decoded(scan: bytes, start: int, end: int, forms: Collection[str], budget: 
     if b"\n" in run:
         run = b"".join(run.split())
     if "hex" in forms and _HEX.fullmatch(run):
-        text = readable(bytes.fromhex(run.decode()))
-        if text is not None:
-            return "hex", text
+        said = _said("hex", bytes.fromhex(run.decode()), budget)
+        if said is not None:
+            return said
     if "base64" in forms:
-        octets = _base64(run.translate(_URL_SAFE))
-        text = readable(octets)
-        if text is not None:
-            return "base64", text
-        text = _inflated(octets, budget)
-        if text is not None:
-            return "base64>gzip", text
+        said = _said("base64", _base64(run.translate(_URL_SAFE)), budget)
+        if said is not None:
+            return said
     if "base32" in forms and _BASE32.fullmatch(run.upper()):
         text = readable(_base32(run.upper()))
         if text is not None:
             return "base32", text
     return None
+
+
+def _said(how: str, octets: bytes, budget: Budget) -> tuple[str, str] | None:
+    """What `octets` say, as they are or inflated, under the name of `how` they were come by and that."""
+    text = readable(octets)
+    if text is not None:
+        return how, text
+    text = _inflated(octets, budget) if _inflatable(octets) else None
+    return None if text is None else (f"{how}>gzip", text)
+
+
+def _may_say(octets: bytes) -> bool:
+    return readable(octets) is not None or _inflatable(octets)
 
 
 def _octets_of(digits: bytes) -> bytes:
@@ -470,6 +526,23 @@ def readable(octets: bytes) -> str | None:
     if len(octets.translate(None, _HIGH)) * 100 >= len(octets) * PRINTABLE_PERCENT:
         return octets.decode("latin-1")
     return None
+
+
+_PRINTABLE = bytes([*b"\t\n\r", *range(0x20, 0x7F)])
+_TEXT = bytes(0x74 if each in _PRINTABLE else 0x20 for each in range(256))
+_STRETCH_CUE = b"t" * FEWEST_IN_PART
+_STRETCH = re.compile(rb"t{%d,}" % FEWEST_IN_PART)
+_SIGNS = bytes(each for each in range(256) if not (chr(each).isascii() and (chr(each).isalnum() or each == 0x20)))
+
+
+def _stretches(octets: bytes) -> str | None:
+    """The stretches of `octets` that are ASCII, most of it letters, digits and blanks; none for what is not text at all."""
+    classes = octets.translate(_TEXT)
+    if _STRETCH_CUE not in classes:
+        return None
+    stretches = [octets[slice(*each.span())] for each in _STRETCH.finditer(classes)]
+    worded = [each for each in stretches if len(each.translate(None, _SIGNS)) * 3 >= len(each) * 2]
+    return b"\n\x01\n".join(worded).decode("ascii") if worded else None
 
 
 def _printable(octets: bytes) -> bool:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import gzip
+import random
+import re
 import time
 import zlib
 
@@ -235,7 +237,9 @@ def test_lines_that_begin_as_text_and_end_as_none_are_read_together_once() -> No
     text = "\n".join(base64.b64encode(plain[at : at + 48]).decode() for at in range(0, len(plain), 48))
     budget = Budget(len(text), Meter(len(text), deadline=time.monotonic() + 600))
 
-    assert len(list(carriers(text.encode(), budget))) == 48_000 * 22 // 48
+    said = "".join(found for _, _, _, found in carriers(text.encode(), budget))
+
+    assert said.count("So it says in English.") == 48_000
 
 
 def test_what_is_decoded_is_charged_for_by_its_length() -> None:
@@ -256,3 +260,38 @@ def test_each_line_of_a_block_that_is_not_one_text_is_read_by_itself() -> None:
 
     assert [each for each in addresses if each.encode() not in apart] == []
     assert ADDRESS.encode() in behind["base64"].scan
+
+
+@pytest.mark.parametrize(
+    ("hidden", "via"),
+    [
+        (base64.b64encode(b"my mail is " + ADDRESS.encode() + bytes(range(128, 256))).decode(), "base64"),
+        (base64.b64encode(bytes(range(1, 7)) + b"my mail is " + ADDRESS.encode()).decode(), "base64"),
+        (base64.encodebytes(bytes(range(1, 7)) + b"my mail is " * 9 + ADDRESS.encode() + bytes(99)).decode(), "base64"),
+        (base64.b64encode("Моя новая почта: ".encode("cp1251") * 3 + ADDRESS.encode()).decode(), "base64"),
+        ("A" + encoded(f"my mail is {ADDRESS}"), "base64"),
+        ("xy" + encoded(f"my mail is {ADDRESS}"), "base64"),
+        (bytes(range(128, 150)).hex() + f"mail {ADDRESS}".encode().hex(), "hex"),
+        (gzip.compress(f"my mail is {ADDRESS}".encode()).hex(), "hex>gzip"),
+        (zlib.compress(f"my mail is {ADDRESS}".encode()).hex(), "hex>gzip"),
+        (gzip.compress(f"my mail is {ADDRESS}".encode()).hex(" "), "hex>gzip"),
+        ("".join(f"0x{ord(each):x}" for each in ADDRESS), "hex"),
+        (" ".join(f"0X{ord(each):X}" for each in ADDRESS), "hex"),
+        ("[\n" + ",\n".join(f"    {ord(each)}" for each in ADDRESS) + "\n]", "codes"),
+    ],
+)
+def test_an_address_comes_out_of_what_is_text_in_part_or_not_at_once(hidden: str, via: str) -> None:
+    """Before bytes or behind them, with characters in front, compressed in hex, in pairs with prefixes, as an array."""
+    assert ADDRESS.encode() in read(f"see {hidden} now")[via].scan
+
+
+def test_pictures_and_hashes_say_next_to_nothing() -> None:
+    """Of two megabytes of chance in base64 less than a hundredth is taken for text, none of which is an address."""
+    chance = random.Random(7)
+    text = "\n".join(base64.b64encode(chance.randbytes(96_000)).decode() for _ in range(20))
+    text += "\n\n" + " ".join(chance.randbytes(32).hex() for _ in range(1_000))
+    budget = Budget(len(text), Meter(len(text), deadline=time.monotonic() + 600))
+    said = "".join(found for _, _, _, found in carriers(text.encode(), budget))
+
+    assert len(said) < len(text) // 100
+    assert not re.search(r"\w@\w+\.\w", said)
