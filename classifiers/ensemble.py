@@ -27,7 +27,7 @@ _THREADS: Final = 8
 # Between two parts of a street address: a comma and a space, a stroke.
 _BETWEEN_CHARS: Final = 3
 _PLACE: Final = "LOCATION"
-_POSTCODES: Final = ("_POSTCODE", "_POSTAL_CODE", "_ZIP_CODE", "_EIRCODE", "_PIN_CODE")
+_POSTCODES: Final = ("_POSTCODE", "_POSTAL_CODE", "_ZIP_CODE", "_EIRCODE", "_PIN_CODE", "_PLZ")
 # Above this the event loop would notice: about 5 ms of work.
 _INLINE_FINDINGS: Final = 512
 

@@ -213,6 +213,12 @@ async def test_the_two_are_one_detection() -> None:
             [("STREET_ADDRESS", "Storgatan 19, 903 26 Umeå"), ("LOCATION", "Sweden")],
         ),
         (
+            "Hauptgasse 5, 1150 Wien",
+            [finding("AT_PLZ", 14, 18, 600, beside_word=True)],
+            [said("STREET_ADDRESS", 0, 23)],
+            [("STREET_ADDRESS", "Hauptgasse 5, 1150 Wien")],
+        ),
+        (
             "1907 Alder Rd, Bozeman, MT 59715, Montana",
             [finding("STREET_ADDRESS", 0, 13, 700), finding("US_ZIP_CODE", 24, 32, 700)],
             [said("LOCATION", 15, 22), said("LOCATION", 34, 41)],
