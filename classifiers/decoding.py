@@ -266,9 +266,13 @@ _CALL_CUES = (b"hr(", b"har(", b"HR(", b"HAR(")
 _BINARY = bytes(0x30 if each in b"01" else 0x20 for each in range(256))
 _CODED = bytes(0x30 if chr(each) in "0123456789" else 0x73 if chr(each) in " ,;-" else 0x20 for each in range(256))
 _CODE_NEEDLES = (b"00s00s00s", b"000s000s000s")
+# Runs so long are searched for what is text in them: shorter ones are numbers and UUIDs by the thousand.
+_FEWEST_PARTED = 40
 # Characters before a run, and those of it that have to be text behind them.
 _MOST_GLUED = 3
 _FIRST = 12
+# With which four characters begin that are text.
+_LEADS_TEXT = frozenset(b"CDIJKLMNOPQRSTUVWXYZabcdef")
 _BASE85 = re.compile(rb"<~([!-uz]{10,4096})~>")
 
 
@@ -405,8 +409,10 @@ def _beginning(scan: bytes, start: int, end: int, budget: Budget) -> tuple[int, 
         return 0, forms
     budget.charge(_MOST_GLUED)
     for shift in range(1, min(_MOST_GLUED, end - start - FEWEST_ENCODED) + 1):
-        first = _base64(scan[start + shift : start + shift + _FIRST].translate(_URL_SAFE))
-        if not first.translate(None, _PRINTABLE):
+        first = scan[start + shift : start + shift + _FIRST]
+        if not _LEADS_TEXT.issuperset(first[::4]):
+            continue
+        if not _base64(first.translate(_URL_SAFE)).translate(None, _PRINTABLE):
             return shift, _forms(scan, start + shift, end)
     return 0, forms
 
@@ -425,6 +431,8 @@ def _in_pieces(scan: bytes, start: int, end: int, budget: Budget) -> Iterator[Ca
 
 def _in_part(scan: bytes, start: int, end: int, budget: Budget) -> tuple[str, str] | None:
     """The text inside `scan[start:end]` where the whole of it is none, as between the codes of a file or before bytes of another."""
+    if end - start < _FEWEST_PARTED:
+        return None
     budget.read(end - start)
     run = b"".join(scan[start:end].split())
     in_hex = _HEX.fullmatch(run) is not None

@@ -87,6 +87,8 @@ _OTHER_KINDS_ELSEWHERE = re.compile(
 _LEFT = re.compile(rb"(?:\+ ?)?\(?\+?(?:[0-9]{1,5}[ .\-/]?[()][ .\-/]?){0,3}\(?\Z")
 _LEFT_REACH = 20
 _GROUP = re.compile(rb"[0-9]+")
+# Behind a letter no number begins.
+_FIRST_GROUP = re.compile(rb"(?<![0-9A-Z_a-z])[0-9]+")
 # Groups that may be one number or a list of them.
 _ROW = re.compile(rb"(?:\+ ?)?\(?\+?[0-9](?:(?! (?:19|20)[0-9]{2}-[01])[ .\-/()]{0,2}[0-9]){5,}")
 _EXTENSION = re.compile(
@@ -368,11 +370,14 @@ class PhoneFinder:
         search = _Search(view, in_play, _beginnings(prefixes), owned, {}, meter, floor)
         done = 0
         for start, end in digit_runs:
-            while (group := _GROUP.search(view.scan, max(start, done), end)) is not None:
-                meter.charge(8)
+            while (group := _FIRST_GROUP.search(view.scan, max(start, done), end)) is not None:
+                meter.charge(4)
                 match = _ROW.match(view.scan, max(done, _left(view.scan, group.start())))
                 done = group.end() if match is None else match.end()
-                if match is not None and not (floor > BARE_PERMILLE and self._is_other(match, view)):
+                if match is None:
+                    continue
+                meter.charge(4)
+                if not (floor > BARE_PERMILLE and self._is_other(match, view)):
                     for reading in self._within(match, search):
                         yield self._finding(view, reading)
 
