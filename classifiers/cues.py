@@ -162,8 +162,6 @@ label: 〒
 
 
 _WORD = re.compile(r"[^\W_]+")
-# Words too common to look for: a gate is the longest other word of a cue.
-_GATE_FROM = 3
 
 
 def cues() -> Iterator[Cue]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 
 from classifiers.compiled import PHONE, CompiledRules, load_compiled
 from classifiers.meter import Exhausted, Meter
-from classifiers.overlap import FAR, Claim, settle
+from classifiers.overlap import Claim, settle
 from classifiers.reading import Reader
 from classifiers.rules import CONTEXT_FLOOR, STRONG_PERMILLE
 from governance.errors import DetectorUnavailable
@@ -150,12 +150,12 @@ class RuleQuery:
         }
         for claim in claims:
             rule = named.get(claim.finding.detector)
-            if rule is None or claim.distance < FAR:
+            if rule is None or claim.finding.beside_word:
                 yield claim
             else:
                 permille, validated = rule.permille(beside=True), rule.verified(beside=True)
                 finding = replace(claim.finding, permille=permille, validated=validated, beside_word=True)
-                yield Claim(finding=finding, distance=FAR - 1)
+                yield replace(claim, finding=finding)
 
 
 def _names(phrase: str, words: Sequence[str]) -> bool:

@@ -30,7 +30,6 @@ _LEAD, _BEHIND, _ADDRESS, _BESIDE = 64, 48, 96, 80
 _SAID_OF_SELF, _SAID_OF_OTHERS, _HEARSAY, _BESIDE_A_NUMBER, _AT_AN_ADDRESS = 620, 560, 250, 250, 560
 _MAIL, _LINK, _CURRENCY, _DATE_ORDER = 420, 150, 150, 100
 _AMBIGUOUS = 450
-_STREET = 300
 _WORD = re.compile(r"[^\W_]+(?:'m)?")
 _FIRM = re.compile(
     r"\b(?:GmbH|AG|KG|UG|Ltd|LLC|Inc|Corp|PLC|plc|S\.A\.R\.L|S\.A\.|S\.p\.A|S\.r\.l|B\.V|N\.V|BV|NV|Sp\. z o\.o|a\.s\.|s\.r\.o|d\.o\.o|Oy|"
