@@ -484,7 +484,6 @@ class PhoneFinder:
         if not (usual or weak):
             return None
         search.meter.charge(32)
-        key = (candidate.digits, False)
         if key not in memo:
             owners = ((region, self._owner(region, candidate.digits)) for region in in_play)
             memo[key] = tuple((region, owner) for region, owner in owners if owner)

@@ -351,7 +351,8 @@ _ODD_ADDRESSES = (
     ),
     *(b" .com", b" .org", b" .net", b" .de", b" .co.uk", b" .fr", b" .it", b" .es", b" .nl", b" .ru", b" .eu"),
 )
-# The sign as a word before a host as it should be: found by its two letters, with the marks before them looked at then.
+# The sign as a word before a host as it should be: found by its two letters, with the marks before them looked at then. As many
+# marks stand before the letters as behind.
 _PLAIN_SIGNS = tuple(
     re.compile(letters + rb"(?:(?<=_..)_|(?<=\*..)\*|(?<= ..) |(?<= -..)- )(?=[A-Za-z0-9 -]{1,64}\.[A-Za-z])")
     for letters in (b"at", b"AT")

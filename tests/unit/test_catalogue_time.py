@@ -51,12 +51,25 @@ def _in(choices: Any, byte: int) -> bool:
     return import_module("re._compiler").compile(pattern).match(bytes([byte])) is not None
 
 
+def repeats(nodes: Any) -> bool:
+    """Whether anything in `nodes`, however deep, may come more than once."""
+    return any(kind in _REPEATS or any(map(repeats, _parts(kind, value))) for kind, value in nodes)
+
+
+def _parts(kind: Any, value: Any) -> Any:
+    if kind is _sre.SUBPATTERN:
+        return [value[-1]]
+    if kind is _sre.ATOMIC_GROUP:
+        return [value]
+    return value[1] if kind is _sre.BRANCH else []
+
+
 def pumps(nodes: Any, before: bytes = b"") -> Iterator[bytes]:
     """Texts that go round in each repeat of a repeat, and then do not match."""
     for kind, value in nodes:
         if kind in _REPEATS:
             once = shortest(value[2])
-            if value[1] >= _TURNS and any(inner in _REPEATS for inner, _ in value[2]):
+            if value[1] >= _TURNS and repeats(value[2]):
                 yield before + (once or b" ") * _TURNS + b"\x01"
             yield from pumps(value[2], before)
             before += once * value[0]
