@@ -61,7 +61,8 @@ def _host_of(value: str) -> str:
 
 
 def _url(value: str) -> bool:
-    return _domain(_host_of(value))
+    # The scheme says that it is one, and links go round inside a firm too.
+    return _domain(_host_of(value), private=True)
 
 
 def _plain_domain(value: str) -> bool:
