@@ -268,6 +268,7 @@ _CODED = bytes(0x30 if chr(each) in "0123456789" else 0x73 if chr(each) in " ,;-
 _CODE_NEEDLES = (b"00s00s00s", b"000s000s000s")
 # Runs so long are searched for what is text in them: shorter ones are numbers and UUIDs by the thousand.
 _FEWEST_PARTED = 40
+_UUID = re.compile(rb"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 # Characters before a run, and those of it that have to be text behind them.
 _MOST_GLUED = 3
 _FIRST = 12
@@ -295,11 +296,11 @@ def _numbered(scan: bytes, budget: Budget) -> Iterator[Carrier]:
         for match in _BITS.finditer(scan):
             budget.attempt()
             bits = match[0].translate(None, b" ,-")
-            yield from _told(match, "binary", int(bits, 2).to_bytes(len(bits) // 8, "big"))
+            yield from _told(match, "binary", int(bits, 2).to_bytes(len(bits) // 8, "big"), budget)
     if b"U+00" in scan:
         for match in _POINTS.finditer(scan):
             budget.attempt()
-            yield from _told(match, "codes", bytes.fromhex(re.sub(rb"U\+00|[ ,;]", b"", match[0]).decode()))
+            yield from _told(match, "codes", bytes.fromhex(re.sub(rb"U\+00|[ ,;]", b"", match[0]).decode()), budget)
     patterns = [_CALLS] if any(call in scan for call in _CALL_CUES) else []
     # Blanks separate, or stand beside what does.
     coded = (scan.translate(_CODED), scan.translate(_CODED, b" \t\r\n"))
@@ -310,7 +311,7 @@ def _numbered(scan: bytes, budget: Budget) -> Iterator[Carrier]:
             budget.attempt()
             codes = list(map(int, re.findall(rb"[0-9]+", match[0])))
             if max(codes) < 0x7F:
-                yield from _told(match, "codes", bytes(codes))
+                yield from _told(match, "codes", bytes(codes), budget)
 
 
 def _base85(scan: bytes, budget: Budget) -> Iterator[Carrier]:
@@ -320,13 +321,13 @@ def _base85(scan: bytes, budget: Budget) -> Iterator[Carrier]:
             octets = base64.a85decode(match[1])
         except ValueError:
             continue
-        yield from _told(match, "base85", octets)
+        yield from _told(match, "base85", octets, budget)
 
 
-def _told(match: re.Match[bytes], how: str, octets: bytes) -> Iterator[Carrier]:
-    text = readable(octets)
-    if text is not None:
-        yield match.start(), match.end(), how, text
+def _told(match: re.Match[bytes], how: str, octets: bytes, budget: Budget) -> Iterator[Carrier]:
+    said = _said(how, octets, budget)
+    if said is not None:
+        yield *match.span(), *said
 
 
 def _hex_pairs(pattern: re.Pattern[bytes], scan: bytes, budget: Budget) -> Iterator[Carrier]:
@@ -334,9 +335,7 @@ def _hex_pairs(pattern: re.Pattern[bytes], scan: bytes, budget: Budget) -> Itera
         budget.attempt()
         octets = bytes.fromhex(re.sub(rb"0[xX]|[^0-9A-Fa-f]", b"", match[0]).decode())
         budget.read(len(match[0]))
-        said = _said("hex", octets, budget)
-        if said is not None:
-            yield *match.span(), *said
+        yield from _told(match, "hex", octets, budget)
 
 
 def _blocks(scan: bytes) -> Iterator[tuple[list[tuple[int, int]], int]]:
@@ -367,7 +366,7 @@ def _carried(scan: bytes, runs: Sequence[tuple[int, int]], block: int, budget: B
     """
     done, together = 0, True
     for at, end in runs:
-        if at < done:
+        if at < done or _is_number(scan[at:end]):
             continue
         start = at + 2 if scan[at : at + 2] in (b"0x", b"0X") else at
         found = None
@@ -394,6 +393,13 @@ def _carried(scan: bytes, runs: Sequence[tuple[int, int]], block: int, budget: B
     found = None if done else _in_part(scan, start, block, budget)
     if found is not None:
         yield start, _padded(scan, block), *found
+
+
+def _is_number(run: bytes) -> bool:
+    """Whether `run` is a UUID, or digits that say nothing in hex: the base64 of a text has letters, and no hyphens there."""
+    if run.isdigit():
+        return not _may_say(_octets_of(run[: 2 * _HEAD]))
+    return _UUID.fullmatch(run) is not None
 
 
 def _padded(scan: bytes, end: int) -> int:

@@ -275,6 +275,7 @@ def test_each_line_of_a_block_that_is_not_one_text_is_read_by_itself() -> None:
         (gzip.compress(f"my mail is {ADDRESS}".encode()).hex(), "hex>gzip"),
         (zlib.compress(f"my mail is {ADDRESS}".encode()).hex(), "hex>gzip"),
         (gzip.compress(f"my mail is {ADDRESS}".encode()).hex(" "), "hex>gzip"),
+        (base64.a85encode(gzip.compress(f"my mail is {ADDRESS}".encode()), adobe=True).decode(), "base85>gzip"),
         ("".join(f"0x{ord(each):x}" for each in ADDRESS), "hex"),
         (" ".join(f"0X{ord(each):X}" for each in ADDRESS), "hex"),
         ("[\n" + ",\n".join(f"    {ord(each)}" for each in ADDRESS) + "\n]", "codes"),
@@ -283,6 +284,17 @@ def test_each_line_of_a_block_that_is_not_one_text_is_read_by_itself() -> None:
 def test_an_address_comes_out_of_what_is_text_in_part_or_not_at_once(hidden: str, via: str) -> None:
     """Before bytes or behind them, with characters in front, compressed in hex, in pairs with prefixes, as an array."""
     assert ADDRESS.encode() in read(f"see {hidden} now")[via].scan
+
+
+@pytest.mark.parametrize("between", [" ", "\n"])
+def test_of_numbers_those_carry_something_that_are_text_in_hex(between: str) -> None:
+    """UUIDs and digits are passed over, and nothing beside them."""
+    number = "378282246310005"
+    runs = ["123e4567-e89b-12d3-a456-426614174000", "123456789012345", number.encode().hex(), "9" * 40]
+    text = between.join(runs)
+    budget = Budget(len(text), Meter(len(text), deadline=time.monotonic() + 60))
+
+    assert [(how, said) for _, _, how, said in carriers(text.encode(), budget)] == [("hex", number)]
 
 
 def test_pictures_and_hashes_say_next_to_nothing() -> None:
