@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from typing import Protocol, final
 
 from classifiers.cache import DigestCache
@@ -122,10 +123,12 @@ class PatternDetector:
         """Values that reach over the end of a segment of a row into the next, each once, and whether all ends were looked at."""
         claims: dict[int, list[Claim]] = {}
         status = DetectionStatus.COMPLETE
+        # Values that are neighbours in both rows meet twice.
+        read = cache(partial(self._reader.read, deadline=deadline))
         for row in rows:
             try:
                 for seam in seams([texts[number] for number in row]):
-                    reading = self._reader.read(seam.text, deadline=deadline)
+                    reading = read(seam.text)
                     status = max(status, reading.status, key=_SEVERITY.index)
                     for finding in seam.findings(reading.findings):
                         placed = _placed(finding, row[finding.segment])
