@@ -25,6 +25,8 @@ _OTHER = re.compile(
     rb"(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})|[0-9]+\.[0-9]+"
     rb"|(?:[0-9]{1,5}\.){0,3}[0-9](?:\.[0-9]{1,5}){1,3}"
 )
+# A law or a case: its number and its year.
+_CITED = re.compile(rb"[0-9]{1,4}/(?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}/[0-9]{1,4}")
 _MOST_GROUPS = 10
 _FEWEST_INNER = 3
 
@@ -44,6 +46,11 @@ def runs(scan: bytes, meter: Meter) -> Iterator[tuple[int, int]]:
 def reads_otherwise(written: bytes) -> bool:
     """Whether a number without a word beside it is written like something else that many texts hold."""
     return b"." in written and _OTHER.fullmatch(written) is not None
+
+
+def cites(written: bytes) -> bool:
+    """Whether a number is written like that of a law or a case, which no word beside it makes one of a person."""
+    return b"/" in written and _CITED.fullmatch(written) is not None
 
 
 def numbers(scan: bytes, start: int, end: int, lengths: Container[int]) -> Iterator[tuple[int, int, str]]:

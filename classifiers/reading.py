@@ -15,7 +15,7 @@ from typing import final
 from classifiers.checks.table import Check, CountryOf, checks, countries
 from classifiers.compiled import WIDEST_BESIDE, CompiledRules, load_compiled, uncollected
 from classifiers.context import REACH_AFTER, REACH_BEFORE, Near, Surroundings
-from classifiers.digits import numbers, reads_otherwise, runs
+from classifiers.digits import cites, numbers, reads_otherwise, runs
 from classifiers.hints import gates, marking_words
 from classifiers.jurisdiction import NO_TRACES, Traces, regions_in_play, sharers
 from classifiers.labels import HEALTH, HealthLexicon
@@ -389,10 +389,11 @@ class _Judge:
             # Behind a plus stands a telephone number, of at most 15 digits and their separators.
             earliest = first + _LONGEST_E164 if first and scan[first - 1] == _PLUS else first
             for start, end, value in numbers(scan, first, last, lengths):
-                if start < earliest:
+                written = scan[start:end]
+                if start < earliest or cites(written):
                     continue
                 length = len(value)
-                chosen = [] if alone[length] and reads_otherwise(scan[start:end]) else list(alone[length])
+                chosen = [] if alone[length] and reads_otherwise(written) else list(alone[length])
                 if beside[length]:
                     for _, rules in near(start, end):
                         chosen += rules & beside[length]

@@ -76,6 +76,11 @@ def _br_cns(value: str) -> bool:
     return number[0] in "12789" and not one_digit_repeated(number) and weighted(number, range(15, 0, -1)) % 11 == 0
 
 
+def _br_cep(value: str) -> bool:
+    """Any but what stands for one."""
+    return not one_digit_repeated(value)
+
+
 _CUIT_TYPES = frozenset({"20", "23", "24", "25", "26", "27", "30", "33", "34", "50", "51", "55"})
 
 
@@ -271,6 +276,7 @@ def _tt_id(value: str) -> bool:
 CHECKS: Mapping[str, Callable[[str], bool]] = {
     "ar_cbu": _ar_cbu,
     "ar_cuit": _ar_cuit,
+    "br_cep": _br_cep,
     "br_cnh": _br_cnh,
     "br_cnpj": _br_cnpj,
     "br_cns": _br_cns,

@@ -43,6 +43,15 @@ def _in_pan(value: str) -> bool:
     return value[5:9] != "0000"
 
 
+# Kinds of tickets, whose numbers look like the codes of banks (ServiceNow, number maintenance).
+_NO_BANKS = frozenset({"RITM", "TASK", "STRY", "DFCT", "RLSE", "DMND"})
+
+
+def _in_ifsc(value: str) -> bool:
+    """Of a bank as far as one can tell: the list of banks is not kept here."""
+    return value[:4] not in _NO_BANKS
+
+
 _GST_STATES = frozenset({f"{code:02}" for code in range(1, 39)} | {"97"})
 
 
@@ -513,6 +522,7 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "in_aadhaar": _in_aadhaar,
     "in_driving_licence": _in_driving_licence,
     "in_gstin": _in_gstin,
+    "in_ifsc": _in_ifsc,
     "in_pan": _in_pan,
     "in_pin_code": _in_pin_code,
     "in_serial": _in_serial,

@@ -195,7 +195,19 @@ def _lt_vat(number: str) -> bool:
     return number[-2] == "1" and _baltic_digit(number)
 
 
+# What has a number and is no square: of machines, of people, of cars.
+_NO_SQUARES = frozenset(
+    "steck stell sitz steh arbeits park speicher lager listen tabellen rang schlaf liege zelt studien kita start".split()
+)
+
+
+def _german_street(value: str) -> bool:
+    square, found, _ = value.partition("platz ")
+    return not found or square.lower() not in _NO_SQUARES
+
+
 CHECKS: Mapping[str, Callable[[str], bool]] = {
+    "german_street": _german_street,
     "pl_pesel": _pl_pesel,
     "pl_nip": prefixed("PL", _pl_nip),
     "pl_regon": prefixed("", _pl_regon),

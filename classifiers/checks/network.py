@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 
 from classifiers.checks.arithmetic import luhn, one_digit_repeated
@@ -26,6 +27,10 @@ _PRIVATE_DOMAINS = frozenset("local localdomain internal intranet private corp h
 _NO_PERSON = frozenset(
     "root admin administrator system guest user users test nobody none null unknown daemon operator oracle postgres mysql ubuntu "
     "debian centos ec2-user pi git www-data nginx apache jenkins ansible backup support service default anonymous invalid the".split()
+)
+_NO_NAMES = frozenset(
+    "str string text varchar char value name login user username account foo bar foobar example sample demo placeholder null someone somebody "
+    "true false env replace change changeme todo fixme tbd models os process request settings".split()
 )
 # Left of `.net` and `.com` in code and product names.
 _NO_SITES = frozenset(
@@ -129,11 +134,17 @@ def _ipv4_number(value: str) -> bool:
     return 1 <= number >> 24 < 240
 
 
+# Addresses for documents (RFC 9542, 2.1.2 and 2.2.3), and those that stand for any.
+_SAMPLE_MACS = ("00005e0053", "01005e9010", "aabbccddeeff", "001122334455", "123456789abc", "deadbeef")
+
+
 def _mac(value: str) -> bool:
-    """An address of a device: not all zeros or ones, and in groups of four with a letter (else it is a number)."""
+    """An address of a device: neither one digit repeated nor one of documents, and in groups of four with a letter (else it is
+    a number).
+    """
     digits = "".join(each for each in value if each.isalnum()).lower()
     separators = {each for each in value if not each.isalnum()}
-    if len(separators) != 1 or set(digits) in ({"0"}, {"f"}):
+    if len(separators) != 1 or one_digit_repeated(digits) or digits.startswith(_SAMPLE_MACS):
         return False
     return "." not in separators or not digits.isdigit()
 
@@ -154,9 +165,21 @@ def _logged_username(value: str) -> bool:
     return value.lower() not in _NO_PERSON
 
 
+def _account_name(value: str) -> bool:
+    """Of a person or a service as far as one can tell: no role, no member in code, and nothing that stands for a name."""
+    name = value.lower()
+    pieces = re.split("[._-]", name)
+    stands_for_one = not _NO_NAMES.isdisjoint(pieces) or pieces[0] in {*_NO_SITES, "db", "my", "your"}
+    return name not in _NO_PERSON and not stands_for_one
+
+
+# The namespaces of RFC 9562, 6.6 differ in the last digit of the first group.
+_NAMESPACES = re.compile(r"6ba7b81[0124]-9dad-11d1-80b4-00c04fd430c8", re.IGNORECASE)
+
+
 def _uuid(value: str) -> bool:
-    """RFC 9562: a version of 1 to 8 and the variant of the RFC."""
-    return value[14] in "12345678" and value[19].lower() in "89ab"
+    """RFC 9562: a version of 1 to 8 and the variant of the RFC; not one of its namespaces."""
+    return value[14] in "12345678" and value[19].lower() in "89ab" and _NAMESPACES.fullmatch(value) is None
 
 
 def _imei(value: str) -> bool:
@@ -187,6 +210,7 @@ def _iccid(value: str) -> bool:
 
 
 CHECKS: Mapping[str, Callable[[str], bool]] = {
+    "account_name": _account_name,
     "any_domain": _any_domain,
     "email": _email,
     "iccid": _iccid,
