@@ -28,6 +28,7 @@ _NO_PERSON = frozenset(
     "root admin administrator system guest user users test nobody none null unknown daemon operator oracle postgres mysql ubuntu "
     "debian centos ec2-user pi git www-data nginx apache jenkins ansible backup support service default anonymous invalid the".split()
 )
+# Types, members in code and words that stand where a name would, as a whole or as a piece of one.
 _NO_NAMES = frozenset(
     "str string text varchar char value name login user username account foo bar foobar example sample demo placeholder null someone somebody "
     "true false env replace change changeme todo fixme tbd models os process request settings".split()
@@ -134,7 +135,7 @@ def _ipv4_number(value: str) -> bool:
     return 1 <= number >> 24 < 240
 
 
-# Addresses for documents (RFC 9542, 2.1.2 and 2.2.3), and those that stand for any.
+# Addresses for documents (RFC 7042, 2.1.2), and those that stand for any.
 _SAMPLE_MACS = ("00005e0053", "01005e9010", "aabbccddeeff", "001122334455", "123456789abc", "deadbeef")
 
 
