@@ -33,7 +33,7 @@ Name = Annotated[str, MinLen(1), MaxLen(160)]
 PLAUSIBLE = frozenset(
     """
     random_looking generic_secret aws_secret_key password_value told_password bare_password quoted_password
-    user_and_password recovery_code framework_key
+    user_and_password recovery_code framework_key account_name br_cep german_street in_ifsc
     """.split()
 )
 # A value standing alone counts as verified by its check from here on; below, a context word has to stand beside it.

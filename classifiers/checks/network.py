@@ -37,6 +37,7 @@ _NO_NAMES = frozenset(
 _NO_SITES = frozenset(
     "self this cls obj args config model data torch window system asp vb ado app req res ctx np e".split()
 )
+_LEADS_NO_NAME = _NO_SITES | {"db", "my", "your"}
 
 
 def _domain(host: str, *, private: bool = False) -> bool:
@@ -170,8 +171,7 @@ def _account_name(value: str) -> bool:
     """Of a person or a service as far as one can tell: no role, no member in code, and nothing that stands for a name."""
     name = value.lower()
     pieces = re.split("[._-]", name)
-    stands_for_one = not _NO_NAMES.isdisjoint(pieces) or pieces[0] in {*_NO_SITES, "db", "my", "your"}
-    return name not in _NO_PERSON and not stands_for_one
+    return name not in _NO_PERSON and pieces[0] not in _LEADS_NO_NAME and _NO_NAMES.isdisjoint(pieces)
 
 
 # The namespaces of RFC 9562, 6.6 differ in the last digit of the first group.
