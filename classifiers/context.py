@@ -106,14 +106,15 @@ _NUMBER: Mapping[str, tuple[str, ...]] = {
 
 def _spellings(phrase: str) -> set[str]:
     """`phrase` as folding leaves it: one letter for each in folded text, two for some where people lack the key, and the word
-    for a number short. At the end of three words and more that word says nothing, and is left out.
+    for a number short. At the end of three words and more that word says nothing, and is left out; not behind single letters,
+    which stand in any table.
     """
     written = {_plain(phrase), _plain(phrase.lower().translate(_WITHOUT_THE_KEY))}
     return {each for text in written for each in _numbered(text.split())}
 
 
 def _numbered(words: list[str]) -> Iterator[str]:
-    if len(words) > _TELLING and words[-1] in _NUMBER:
+    if len(words) > _TELLING and words[-1] in _NUMBER and any(len(word) > 1 for word in words[:-1]):
         yield " ".join(words[:-1])
         return
     yield " ".join(words)
