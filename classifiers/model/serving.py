@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,9 +41,8 @@ _MOST_REQUEST_BYTES: Final = 4 << 20
 _MOST_CALLS: Final = 1_024
 # Of one connection, so that none takes the calls of all. Clients let more of them wait.
 _MOST_STREAMS: Final = 64
-# Then a client connects again, by itself, and calls that nobody goes on with end after the grace: longer than one takes.
-_CONNECTION_MS: Final = 300_000
-_LAST_CALLS_MS: Final = 15_000
+# From the beginning of a call, which takes room, to its message.
+_MESSAGE_S: Final = 5.0
 _GRACE_S: Final = 5.0
 # What `sun_path` holds, its end left out (unix(7)).
 _MOST_PATH_BYTES: Final = 107
@@ -231,6 +230,29 @@ class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]
             await context.abort(grpc.StatusCode.NOT_FOUND, f"the model served is {self._files.manifest.name}")
 
 
+@final
+class PromptMessages(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Ends calls whose message does not come: gRPC waits for it without end, and has counted the call."""
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], call: Any) -> Any:
+        """The handler of `call`, which waits for the message itself: DEADLINE_EXCEEDED where that takes too long."""
+        handler = await continuation(call)
+        if handler is None:
+            return None
+
+        async def answer(messages: AsyncIterator[Any], context: Any) -> Any:
+            try:
+                async with asyncio.timeout(_MESSAGE_S):
+                    message = await anext(messages)
+            except TimeoutError:
+                await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "no message came")
+            except StopAsyncIteration:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the call has no message")
+            return await handler.unary_unary(message, context)
+
+        return grpc.stream_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+
+
 async def serve(
     listen: str, files: ModelFiles, runner: Runner, limits: BatchLimits, *, started: Callable[[str], None]
 ) -> None:
@@ -252,9 +274,8 @@ async def serve(
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),
             ("grpc.max_concurrent_streams", _MOST_STREAMS),
-            ("grpc.max_connection_age_ms", _CONNECTION_MS),
-            ("grpc.max_connection_age_grace_ms", _LAST_CALLS_MS),
         ],
+        interceptors=[PromptMessages()],
         maximum_concurrent_rpcs=_MOST_CALLS,
     )
     add_GRPCInferenceServiceServicer_to_server(Inference(files, gathered), server)

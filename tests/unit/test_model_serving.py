@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -324,26 +324,36 @@ async def test_calls_without_a_message_take_no_room_from_others(tmp_path: Path) 
     assert told.ready
 
 
-async def test_a_connection_ends_and_who_uses_it_notices_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Calls that nobody goes on with end with it."""
-    monkeypatch.setattr(serving, "_CONNECTION_MS", 300)
-    monkeypatch.setattr(serving, "_LAST_CALLS_MS", 1_000)
-    directory = write(tmp_path / "tiny")
-    with Serving(directory) as address:
-        remote = RemoteModel(address, read_model(directory))
-        async with grpc.aio.insecure_channel(address.removeprefix("grpc://")) as silent:
-            call = silent.stream_unary(INFER)()
-            ended = asyncio.create_task(call.code())
-            runs = 0
-            while not ended.done() or runs < 100:
-                answers = await asyncio.to_thread(remote.run, batch([4, 5]))
-                assert (1, 2, 21) == answers.tokens.shape
-                runs += 1
-        remote.close()
+async def test_a_call_whose_message_does_not_come_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From many connections too: all that the server has room for are held, and soon free again."""
+    monkeypatch.setattr(serving, "_MESSAGE_S", 2)
+    monkeypatch.setattr(serving, "_MOST_CALLS", 8)
+    own = (("grpc.use_local_subchannel_pool", 1),)
+    with Serving(write(tmp_path / "tiny")) as address:
+        target = address.removeprefix("grpc://")
+        async with AsyncExitStack() as opened:
+            silent = [await opened.enter_async_context(grpc.aio.insecure_channel(target, own)) for _ in range(8)]
+            other = GRPCInferenceServiceStub(await opened.enter_async_context(grpc.aio.insecure_channel(target, own)))
+            held = [each.stream_unary(INFER)() for each in silent]
+            # As soon as it is refused, the others are there.
+            with pytest.raises(grpc.RpcError) as refused:
+                while not held[0].done():
+                    await other.ServerReady(protocol.ServerReadyRequest(), timeout=WAIT_S)
+            codes = {await each.code() for each in held}
+            told = await other.ServerReady(protocol.ServerReadyRequest(), timeout=WAIT_S)
 
-    assert grpc.StatusCode.UNAVAILABLE is ended.result()
+    assert grpc.StatusCode.RESOURCE_EXHAUSTED is refused.value.code()
+    assert {grpc.StatusCode.DEADLINE_EXCEEDED} == codes
+    assert told.ready
+
+
+async def test_a_call_without_a_message_is_told_so(tmp_path: Path) -> None:
+    """A client that ends its side has sent nothing."""
+    with Serving(write(tmp_path / "tiny")) as address:
+        async with grpc.aio.insecure_channel(address.removeprefix("grpc://")) as channel:
+            call = channel.stream_unary(INFER)()
+            await call.done_writing()
+            assert grpc.StatusCode.INVALID_ARGUMENT is await call.code()
 
 
 class Failing:
