@@ -162,9 +162,11 @@ def _export(chosen: argparse.Namespace) -> None:
         types = "  ".join(f"{kind} {count['f1']:.3f}" for kind, count in own["types"].items())
         print(f"{split:20} {types}")
         print(
-            f"{'':20} topics {own['topics_macro_f1']:.3f}  word recall {own['word_recall']:.3f}"
+            f"{'':20} word recall {own['word_recall']:.3f}"
             f"  alarms {own['alarms_per_thousand_clean']:.1f} of 1,000 clean"
         )
+    for split, topics in metrics["topics"].items():
+        print(f"topics, {split:12} macro F1 {topics['topics_macro_f1']:.3f}")
     print(f"written: {directory}")
 
 

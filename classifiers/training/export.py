@@ -31,9 +31,9 @@ from classifiers.training.batches import Batch, batch_of, batched_by_length
 from classifiers.training.corpus import BASE_PACKAGE, OVERLAP, WINDOW, Corpus
 from classifiers.training.fit import answers_of, sample_of, torch_run
 from classifiers.training.quantise import Feeds, Run, measured_ranges, onnx_run, quantised
-from classifiers.training.scoring import Answers, measured
+from classifiers.training.scoring import Answers, measured, topics_measured
 from classifiers.training.temperature import tempered
-from classifiers.training.tuning import MAX_ALARMS_PER_THOUSAND, tuned
+from classifiers.training.tuning import MAX_ALARMS_PER_THOUSAND, tuned_topics, tuned_types
 from governance.frozen import frozen
 
 FORMAT: Final = "ringfence.model/1"
@@ -41,6 +41,8 @@ FORMAT: Final = "ringfence.model/1"
 _OPERATORS: Final = 18
 _SAME: Final = 1e-4
 _CALIBRATION_TEXTS: Final = 150
+# Of each source, for topics: one in fifteen texts is about one, and a text has one answer where it has many pieces.
+_TOPIC_WINDOWS: Final = 12_000
 _LICENCES: Final[Mapping[str, str]] = {
     "templates": "Apache-2.0",
     "lifebench-pii": "Apache-2.0",
@@ -98,12 +100,12 @@ def write_model(
     the test split.
 
     Both in the languages of `described`; "test_other_languages" has the figures of the others. "dev_float32" stands
-    beside "dev", which is that of 8 bits, at the same thresholds. At most `most` windows of each source are read, and at most
-    `most_alarms` of 1,000 clean ones of dev alarm.
+    beside "dev", which is that of 8 bits, at the same thresholds. At most `most` windows of each source are read, for "topics"
+    and their thresholds more, and at most `most_alarms` of 1,000 clean ones of dev alarm.
     """
     directory.mkdir(parents=True, exist_ok=True)
 
-    def chosen(split: str, *, own: bool = True) -> NDArray[np.int64]:
+    def chosen(split: str, *, own: bool = True, most: int = most) -> NDArray[np.int64]:
         windows = sample_of(corpus, split, most=most)
         spoken = np.isin(np.array(corpus.language_names)[corpus.languages[windows]], described.languages)
         return np.asarray(windows[spoken == own])
@@ -125,12 +127,18 @@ def write_model(
         return answers_of(by, corpus, chosen(split, own=own), continues)
 
     dev = answered("dev", batch_run(run))
-    thresholds, topic_thresholds = tuned(dev, most_alarms=most_alarms)
+    thresholds = tuned_types(dev, most_alarms=most_alarms)
+    about = {
+        split: answers_of(batch_run(run), corpus, chosen(split, most=max(most, _TOPIC_WINDOWS)), continues)
+        for split in ("dev", "test")
+    }
+    topic_thresholds = tuned_topics(about["dev"])
     metrics = {
         "dev": measured(dev, thresholds, topic_thresholds),
         "dev_float32": measured(answered("dev", torch_run(model, "cpu")), thresholds, topic_thresholds),
         "test": measured(answered("test", batch_run(run)), thresholds, topic_thresholds),
         "test_other_languages": measured(answered("test", batch_run(run), own=False), thresholds, topic_thresholds),
+        "topics": {split: topics_measured(answers, topic_thresholds) for split, answers in about.items()},
         "temperature": {"tokens": temperature, **topic_temperatures},
         # Weights that each piece is multiplied with, without those that are looked up.
         "multiplied": sum(each.weight.numel() for each in model.modules() if isinstance(each, torch.nn.Linear)),

@@ -258,17 +258,24 @@ def measured(
         if (own := corpus.sources[windows] == at).any()
         for counts in (counted(gold, found, own, answers.words),)
     }
-    least = [topic_thresholds.get(topic, DEFAULT_THRESHOLD) for topic in TOPICS]
-    topics = topic_counts(corpus.topics[windows], answers.topics, least)
-    there = [count for count in topics.values() if count.right + count.missed]
     return {
         "windows": len(windows),
         "types": {kind: count.as_json() for kind, count in counted(gold, found, everything, answers.words).items()},
         "sources": by_source,
-        "topics": {topic: count.as_json() for topic, count in topics.items()},
-        "topics_macro_f1": round(float(np.mean([count.f1 for count in there])), 4) if there else 0.0,
+        **topics_measured(answers, topic_thresholds),
         "alarms_per_thousand_clean": round(alarms_per_thousand(answers, gold, found), 2),
         "word_recall": round(covered(gold, found, len(answers.words.firsts)), 4),
+    }
+
+
+def topics_measured(answers: Answers, thresholds: Mapping[str, float]) -> dict[str, Any]:
+    """Each topic's counts, and the mean F1 of those that a text of `answers` has, as JSON."""
+    least = [thresholds.get(topic, DEFAULT_THRESHOLD) for topic in TOPICS]
+    topics = topic_counts(answers.corpus.topics[answers.windows], answers.topics, least)
+    there = [count for count in topics.values() if count.right + count.missed]
+    return {
+        "topics": {topic: count.as_json() for topic, count in topics.items()},
+        "topics_macro_f1": round(float(np.mean([count.f1 for count in there])), 4) if there else 0.0,
     }
 
 

@@ -34,15 +34,10 @@ _GIVEN_UP: Final = 0.015
 _GIVEN_UP_OF_TOPICS: Final = 0.005
 
 
-def tuned(
-    answers: Answers, *, most_alarms: float = MAX_ALARMS_PER_THOUSAND
-) -> tuple[dict[str, float], dict[str, float]]:
-    """The threshold of each type and of each topic. A type or topic that `answers` has no example of keeps 0.5."""
-    return tuned_types(answers, most_alarms=most_alarms), tuned_topics(answers)
-
-
 def tuned_types(answers: Answers, *, most_alarms: float) -> dict[str, float]:
-    """By type. Each begins as low as is hardly worse than its best F1; then the one goes up, as far as it takes, that loses
+    """The threshold of each type; one that `answers` has no example of keeps 0.5.
+
+    Each begins as low as is hardly worse than its best F1; then the one goes up, as far as it takes, that loses
     least for an alarm less, until at most `most_alarms` of 1,000 clean windows have one, or all are as high as they get.
     """
     gold = gold_spans(answers.corpus.labels[pieces_of(answers.corpus, answers.windows)], answers.words)
@@ -102,7 +97,10 @@ def _worth(before: _Outcome, after: _Outcome, alarms: NDArray[np.int8]) -> float
 
 
 def tuned_topics(answers: Answers) -> dict[str, float]:
-    """By topic: as low as is hardly worse than the best F1, which on texts of another kind finds more."""
+    """The threshold of each topic: as low as is hardly worse than the best F1, which on texts of another kind finds more.
+
+    One that `answers` has no example of keeps 0.5.
+    """
     topics = answers.corpus.topics[answers.windows]
     counts = {each: topic_counts(topics, answers.topics, [each] * len(TOPICS)) for each in _TRIED}
     there = {topic for topic, count in counts[_TRIED[0]].items() if count.right + count.missed}

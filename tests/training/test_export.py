@@ -83,7 +83,7 @@ def test_a_directory_is_whole_and_says_what_it_is(tmp_path: Path) -> None:
         each.set: each.rows for each in manifest.training
     }
     splits = {"dev", "dev_float32", "test", "test_other_languages"}
-    assert {*splits, "temperature", "multiplied"} == metrics.keys() == manifest.metrics.keys()
+    assert {*splits, "topics", "temperature", "multiplied"} == metrics.keys() == manifest.metrics.keys()
     english = (made.splits == 2) & (made.languages == made.language_names.index("en"))
     assert [int(english.sum()), int((made.splits == 2).sum() - english.sum())] == [
         metrics[name]["windows"] for name in ("test", "test_other_languages")

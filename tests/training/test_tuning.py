@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from classifiers.training.rows import TOPICS
-from classifiers.training.tuning import tuned, tuned_topics, tuned_types
+from classifiers.training.tuning import tuned_topics, tuned_types
 from tests.training.pieces import corpus, row
 from tests.training.test_scoring import answers
 
@@ -35,10 +35,9 @@ def test_what_costs_hardly_anything_is_found() -> None:
 def test_a_type_without_examples_keeps_half() -> None:
     """There is nothing to choose by; so do topics that are known of no text."""
     said = answers(corpus([row("Anna", (0, 4, "PERSON"))]), {1: ("B-PERSON", 0.9)})
-    thresholds, topics = tuned(said)
 
-    assert 0.5 == thresholds["AGE"]
-    assert dict.fromkeys(TOPICS, 0.5) == topics
+    assert 0.5 == tuned_types(said, most_alarms=30)["AGE"]
+    assert dict.fromkeys(TOPICS, 0.5) == tuned_topics(said)
 
 
 def test_alarms_are_brought_below_the_limit() -> None:
