@@ -10,7 +10,8 @@ _OF_TYPE = {
     "LOCATION": "city country region place",
     "ADDRESS": "street_address full_address",
     "ORGANIZATION": (
-        "org org.hospital org.school org.bank org.law org.agency org.company org.university org.club org.band org.media org.ngo"
+        "org org.hospital org.school org.bank org.law org.agency org.company org.university org.club org.band org.media org.ngo "
+        "org.shop org.group"
     ),
     "DATE_TIME": "date date.short date.words time datetime weekday year",
     "AGE": "age age.number",

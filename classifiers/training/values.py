@@ -149,11 +149,27 @@ _ORG_FORMS: Final[Mapping[str, tuple[str, ...]]] = {
         "Save {c}", "{n} Medical Association", "{c} Women's Aid", "{c} Youth Club", "National Union of Teachers", "{r} Farmers' Union",
         "{n} Football Association", "{n} Olympic Committee", "{c} Historical Society", "{c} Mosque", "St. {g}'s Church", "{c} Synagogue",
     ),
+    "org.shop": (
+        "{w} {t}", "{w} {t}", "{w} {t}", "The {w} {t}", "{f}'s {t}", "{g}'s {t}", "{f} {t}", "{c} {t}", "{w} {t} ({f} Road Branch)",
+        "{w} {t} ({c} Branch)", "{w} ({c} Store)", "{w} {t} (Branch No. {d})", "{w} {t} {c}", "{w}", "The {w}", "{c} {w} {t}", "{t} {w}",
+        "{w} {w2} {t}", "{w} {t} & {t2}", "{t} of {c}", "{t} No. {d}", "{f} & {f2} {t}", "{r} {t}",
+    ),
+    "org.group": (
+        "{i} {k}", "{i} {k}", "{c} {i} {k}", "{c} {i} {k}", "{w} {i} {k}", "{f} {i} {k}", "{c} {k}", "{w} {k}", "{i} & {i2} {k}",
+        "The {i} {k}", "{r} {i} {k}", "{i} {k} {c}", "{i} {k} {d}", "{g}'s {i} {k}",
+    ),
     "org.company": (
         "{f}", "{f} Inc", "{f} Ltd", "{f} Group", "{f} & Co", "{c} Airways", "{f} Pharmaceuticals", "{f} Electric", "{c} Steel", "{f} Oil",
         "{f} Telecom", "{c} Motors", "{f} Semiconductor", "{f} Energy", "{f} Retail", "{f} plc", "{f} NV", "{f} SpA", "{c} Mining", "{f}soft",
     ),
 }  # fmt: skip
+_WORDS_OF_ORGS: Final = {
+    "w": "shop_names", "w2": "shop_names", "t": "shop_trades", "t2": "shop_trades",
+    "i": "circles", "i2": "circles", "k": "circle_kinds",
+}  # fmt: skip
+# How many organisations of a text in English, that are neither of our list nor of Faker's, are called as shops are, how many as groups.
+_SHOPS: Final = 0.35
+_GROUPS: Final = 0.08
 # The lines of `words/organisations.txt` that a kind draws from; for any firm or office none that is called as its town is.
 _KNOWN_ORGS: Final[Mapping[str, str]] = {
     "org": "technology retail industry finance transport media university agency ngo care word firm school office group world",
@@ -277,7 +293,7 @@ class Values:
             return material.code(chance, kind[5:])
         match kind:
             case "city":
-                return self._of(_towns() if chance.random() < self._abroad else self._place.city)
+                return self._of(_pool_of("towns") if chance.random() < self._abroad else self._place.city)
             case "region":
                 return self._of(self._place.region)
             case "street_address":
@@ -433,13 +449,19 @@ class Values:
             return self._of(_known_orgs(kind))
         if kind == "org" and roll < _KNOWN + _OF_FAKER:
             return self._of(self._place.company)
+        if kind == "org" and self._language == "en":
+            kind = self._chance.choices(("org", "org.shop", "org.group"), (1 - _SHOPS - _GROUPS, _SHOPS, _GROUPS))[0]
         form = self._chance.choice(_ORG_FORMS[kind])
         names = {
             mark: self._of(values)
             for mark, values in (("g", self._place.given), ("c", self._place.city), ("r", self._place.region))
         }
         country = self._chance.choice(words("countries", self._language))
-        return form.format(n=country, f=self._of(self._place.family), f2=self._of(self._place.family), **names)
+        own = {mark: self._of(_pool_of(name)) for mark, name in _WORDS_OF_ORGS.items() if f"{{{mark}}}" in form}
+        number = self._chance.randint(2, 99)
+        return form.format(
+            n=country, f=self._of(self._place.family), f2=self._of(self._place.family), d=number, **names, **own
+        )
 
     def _formal(self, person: Person) -> Value:
         name = person.family if self._chance.random() < 0.7 else f"{person.given} {person.family}"
@@ -493,8 +515,8 @@ def _nicknames() -> Pool:
 
 
 @cache
-def _towns() -> Pool:
-    return pool(words("towns"))
+def _pool_of(name: str) -> Pool:
+    return pool(words(name))
 
 
 @cache

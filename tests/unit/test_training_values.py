@@ -208,6 +208,36 @@ def test_organisations_are_of_our_list_and_made_up() -> None:
         assert drawn - set(lists[line])
 
 
+def test_shops_are_named_by_what_they_do() -> None:
+    """With words of one half of the list; some of any organisations in English are shops, none in another language."""
+    trades = sorted(words("shop_trades"), key=len, reverse=True)
+
+    def of(name: str) -> str | None:
+        return next((trade for trade in trades if name.endswith(f" {trade}")), None)
+
+    for held_out in (False, True):
+        drawn = {of(values(seed, locale="en_GB", held_out=held_out).draw("org.shop").text) for seed in range(200)}
+        assert {held_out} == {is_held_out(trade) for trade in drawn - {None}}
+    branches = {
+        language: [
+            name
+            for seed in range(2_000)
+            if (name := values(seed, language=language).draw("org").text).endswith(" Branch)")
+        ]
+        for language in ("en", "de")
+    }
+    assert branches["en"]
+    assert not branches["de"]
+
+
+def test_groups_are_named_by_what_they_speak_of() -> None:
+    """In most of their forms."""
+    topics = words("circles")
+    drawn = [values(seed, locale="en_GB").draw("org.group").text for seed in range(100)]
+
+    assert sum(any(topic in name for topic in topics) for name in drawn) > 60
+
+
 def test_a_known_organisation_is_of_one_half() -> None:
     """What texts to train on name as an organisation of our list, texts to measure with never do."""
     known = set(named_words("organisations")["ngo"])
