@@ -212,6 +212,8 @@ class Batcher:
         with self._ready:
             if job.ended or job not in self._jobs:
                 return
+            if items:
+                self._start()
             job.works.extend(works)
             room = max(0, self._limits.max_waiting - self._waiting)
             self._counts["refused"] += max(0, len(items) - room)
@@ -220,7 +222,6 @@ class Batcher:
             self._waiting += len(taken)
             self._enqueue(job, taken)
             if taken:
-                self._start()
                 self._ready.notify(len(taken))
                 return
             self._jobs.discard(job)
@@ -282,8 +283,9 @@ class Batcher:
         """Begins the threads. They end with the process even if nobody closes this."""
         while len(self._threads) < self._limits.workers:
             thread = threading.Thread(target=self._work, name=f"model-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
+            # Where that raises, the next job tries again.
             thread.start()
+            self._threads.append(thread)
 
     def _work(self) -> None:
         while (taken := self._take()) is not None:

@@ -103,6 +103,8 @@ def execution(settings: Classifiers) -> Execution:
 
 def model_directory(name: str) -> Path:
     """Where the model is that `name` stands for: one that comes with Ringfence, or a directory. Raises ConfigInvalid."""
+    if name == MODEL_OFF:
+        raise ConfigInvalid(f"`{name}` is no model: name {', '.join(SHIPPED_MODELS)} or a directory")
     directory = SHIPPED / name if name in SHIPPED_MODELS else Path(name)
     if not directory.is_dir():
         known = ", ".join((MODEL_OFF, *SHIPPED_MODELS))

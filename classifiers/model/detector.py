@@ -28,6 +28,8 @@ from governance.segment import TextSegment
 # Above these the event loop would notice: what to hash, what to decode.
 _INLINE_CHARS: Final = 65_536
 _INLINE_PIECES: Final = 2_048
+# What a text costs to decode beside its pieces, in pieces.
+_TEXT_PIECES: Final = 64
 _ENTRY_BYTES: Final = 480
 _FINDING_BYTES: Final = 240
 _SEVERITY: Final = (DetectionStatus.COMPLETE, DetectionStatus.PARTIAL, DetectionStatus.TIMEOUT)
@@ -163,7 +165,7 @@ class ModelDetector:
             await job.settled()
         finally:
             self._batcher.end(job)
-        if sum(len(work.pieces) for work in job.works) <= _INLINE_PIECES:
+        if sum(_TEXT_PIECES + len(work.pieces) for work in job.works) <= _INLINE_PIECES:
             known |= self._readings(job, missing)
         else:
             with suppress(TimeoutError):

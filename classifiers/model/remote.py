@@ -21,6 +21,8 @@ from governance.errors import ConfigInvalid
 from governance.yaml_source import quoted
 
 MAX_MESSAGE_BYTES: Final = 64 << 20
+# What a server says where its model gave no numbers: to whom each text's own fault must be plain.
+NO_NUMBERS: Final = grpc.StatusCode.DATA_LOSS
 _START_S: Final = 10.0
 # Nobody waits longer than the deadline of detection; this frees the thread of who has stopped waiting.
 _RUN_S: Final = 10.0
@@ -85,7 +87,12 @@ class RemoteModel:
         request = infer_request(
             batch, model=self._model, version=self._version, outputs=self._outputs, inputs=self._inputs
         )
-        response = self._stub.ModelInfer(request, timeout=_RUN_S)
+        try:
+            response = self._stub.ModelInfer(request, timeout=_RUN_S)
+        except grpc.RpcError as error:
+            if error.code() is NO_NUMBERS:
+                raise BadAnswer("the server's model gave no numbers") from None
+            raise
         try:
             answers = answers_of(response, self._outputs, windows=len(batch.ids))
         except BadTensor as error:

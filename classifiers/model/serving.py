@@ -26,8 +26,8 @@ from open_inference.grpc.service import GRPCInferenceServiceServicer, add_GRPCIn
 from classifiers.model.batching import BatchLimits, Runner
 from classifiers.model.manifest import ModelFiles
 from classifiers.model.pieces import piece_reader
-from classifiers.model.remote import MAX_MESSAGE_BYTES, is_port, is_this_machine
-from classifiers.model.session import Answers, Batch
+from classifiers.model.remote import MAX_MESSAGE_BYTES, NO_NUMBERS, is_port, is_this_machine
+from classifiers.model.session import Answers, BadAnswer, Batch
 from classifiers.model.tensors import INPUTS, BadTensor, batch_of, infer_response, outputs_of
 from governance.errors import ConfigInvalid
 from governance.yaml_source import quoted
@@ -43,6 +43,9 @@ _MOST_CALLS: Final = 1_024
 _MOST_STREAMS: Final = 64
 # From the beginning of a call, which takes room, to its message.
 _MESSAGE_S: Final = 5.0
+# Then a client connects again, by itself, and calls whose answer nobody reads end after the grace: longer than one takes.
+_CONNECTION_MS: Final = 300_000
+_LAST_CALLS_MS: Final = 15_000
 _GRACE_S: Final = 5.0
 # What `sun_path` holds, its end left out (unix(7)).
 _MOST_PATH_BYTES: Final = 107
@@ -121,30 +124,34 @@ class Gathered:
                 shortest, longest, rows = shorter, longer, rows + count
         return taken
 
-    def _settle(self, together: list[_Waiting], ran: asyncio.Future[list[Answers]]) -> None:
+    def _settle(self, together: list[_Waiting], ran: asyncio.Future[list[Answers | BadAnswer]]) -> None:
         self._free += 1
         # Cancelled where this was closed before its turn; its callers are gone by then.
         error = Full() if ran.cancelled() else ran.exception()
         for number, waiting in enumerate(together):
             if waiting.answer.done():
                 continue
-            if error is None:
-                waiting.answer.set_result(ran.result()[number])
+            answer = ran.result()[number] if error is None else error
+            if isinstance(answer, Answers):
+                waiting.answer.set_result(answer)
             else:
-                waiting.answer.set_exception(error)
+                waiting.answer.set_exception(answer)
         self._next()
 
 
-def _ran(runner: Runner, batches: list[Batch]) -> list[Answers]:
-    """The answers to each of `batches`, from one run."""
+def _ran(runner: Runner, batches: list[Batch]) -> list[Answers | BadAnswer]:
+    """The answers to each of `batches`, from one run; from a run for each where that gives no numbers."""
     length = max(each.ids.shape[1] for each in batches)
-    answers = runner.run(
-        Batch(
-            ids=_stacked([each.ids for each in batches], length),
-            mask=_stacked([each.mask for each in batches], length),
-            case=_stacked([each.case for each in batches], length),
-        )
+    together = Batch(
+        ids=_stacked([each.ids for each in batches], length),
+        mask=_stacked([each.mask for each in batches], length),
+        case=_stacked([each.case for each in batches], length),
     )
+    try:
+        answers = runner.run(together)
+    except BadAnswer as error:
+        # Who sent what no number comes of takes nobody else's answer with it.
+        return [error] if len(batches) == 1 else [one for each in batches for one in _ran(runner, [each])]
     ends = np.cumsum([len(each.ids) for each in batches])
     return [
         Answers(
@@ -201,7 +208,7 @@ class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]
         return told
 
     async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """The logits of a batch. INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, INTERNAL."""
+        """The logits of a batch. INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, DATA_LOSS (the model gave no numbers), INTERNAL."""
         await self._check(request.model_name, context)
         if request.model_version not in {"", self._files.version}:
             await context.abort(grpc.StatusCode.NOT_FOUND, "another version of the model is served")
@@ -218,6 +225,9 @@ class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]
             answers = await self._gathered.run(batch)
         except Full:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too much waits")
+            raise
+        except BadAnswer as error:
+            await context.abort(NO_NUMBERS, type(error).__name__)
             raise
         except Exception as error:  # the edge of the service; the message could hold a piece
             await context.abort(grpc.StatusCode.INTERNAL, type(error).__name__)
@@ -274,6 +284,8 @@ async def serve(
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),
             ("grpc.max_concurrent_streams", _MOST_STREAMS),
+            ("grpc.max_connection_age_ms", _CONNECTION_MS),
+            ("grpc.max_connection_age_grace_ms", _LAST_CALLS_MS),
         ],
         interceptors=[PromptMessages()],
         maximum_concurrent_rpcs=_MOST_CALLS,

@@ -116,6 +116,10 @@ class ModelSession:
         name, providers = _chosen(files, wanted)
         session = _session(files, name, providers, wanted.threads)
         used = _used(session, files, wanted)
+        if used is Provider.CPU and name != WEIGHTS_FILE:
+            # Half precision was for the GPU, which is there in name alone.
+            name = WEIGHTS_FILE
+            session = _session(files, name, [_CPU], wanted.threads)
         self._session: Any = session
         self._bound = "cuda" if used in (Provider.CUDA, Provider.TENSORRT) else ""
         self._device = wanted.device

@@ -5,6 +5,7 @@ Source: Open Inference Protocol, gRPC (https://github.com/kserve/open-inference-
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -107,12 +108,14 @@ def _arrays(tensors: Sequence[Any], contents: Sequence[bytes]) -> dict[str, NDAr
     arrays: dict[str, NDArray[Any]] = {}
     for tensor, raw in zip(tensors, contents, strict=True):
         dtype = np.dtype(_DTYPES.get(tensor.datatype, "V1"))
-        shape = tuple(tensor.shape)
-        # Whole numbers of Python: no product of shapes overflows.
-        size = dtype.itemsize
-        for each in shape:
-            size *= each
-        if dtype.kind == "V" or len(shape) > _DIMENSIONS or any(each < 1 for each in shape) or size != len(raw):
+        shape = tuple(tensor.shape[: _DIMENSIONS + 1])
+        # Whole numbers of Python: no product of shapes overflows, and one of few is quickly made.
+        if (
+            dtype.kind == "V"
+            or len(shape) > _DIMENSIONS
+            or any(each < 1 for each in shape)
+            or dtype.itemsize * math.prod(shape) != len(raw)
+        ):
             raise BadTensor("a tensor is not of the type and shape that it states")
         arrays[tensor.name] = np.frombuffer(raw, dtype=dtype).reshape(shape)
     return arrays

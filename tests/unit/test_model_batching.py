@@ -266,6 +266,28 @@ def test_a_text_that_no_number_comes_of_fails_alone(bench: Bench) -> None:
     assert (1, 3) == (bench.batcher.counts.failed, bench.batcher.counts.answered)
 
 
+def test_a_thread_that_cannot_be_started_is_started_with_the_next_job(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be run leaves no room taken."""
+    begin, failures = threading.Thread.start, [RuntimeError("can't start new thread")]
+
+    def starting(thread: threading.Thread) -> None:
+        if failures:
+            raise failures.pop()
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", starting)
+    with pytest.raises(RuntimeError):
+        bench.ask(work(1))
+    assert not bench.batcher.counts.waiting
+
+    second = bench.ask(work(2))
+    second.wait()
+
+    assert ("", True) == (second.error, second.ended)
+
+
 def test_closing_ends_all_that_waits(bench: Bench) -> None:
     """With an error, not with an answer that looks whole; and nothing is taken afterwards."""
     bench.hold()

@@ -302,6 +302,40 @@ async def test_what_waits_goes_together_and_comes_apart_again(padding: int, runs
     gathered.close()
 
 
+class Numberless:
+    """A runner that gives no numbers where piece 9 is; otherwise the ids, as if they were logits."""
+
+    def run(self, batch: Batch) -> Answers:
+        """Of all of `batch`, or BadAnswer."""
+        if (batch.ids == 9).any():
+            raise BadAnswer("not finite")
+        tokens = np.repeat(batch.ids[:, :, np.newaxis], 21, axis=2).astype(np.float32)
+        return Answers(tokens=tokens, topics=np.repeat(batch.ids[:, :1], 8, axis=1).astype(np.float32))
+
+
+async def test_what_no_number_comes_of_takes_nobody_elses_answer_with_it() -> None:
+    """Batches of several callers stood in one run with it."""
+    gathered = Gathered(Numberless(), BatchLimits(workers=1))
+    asked = [asyncio.create_task(gathered.run(batch([each]))) for each in (1, 2, 9, 3)]
+
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    gathered.close()
+
+    assert [1.0, 2.0, None, 3.0] == [each.tokens[0, 0, 0] if isinstance(each, Answers) else None for each in answers]
+    assert isinstance(answers[2], BadAnswer)
+
+
+def test_a_client_learns_that_no_number_came_of_its_batch(tmp_path: Path) -> None:
+    """So that it asks again for each of its texts."""
+    directory = write(tmp_path / "tiny")
+    with Serving(directory, Numberless()) as address:
+        remote = RemoteModel(address, read_model(directory))
+        with pytest.raises(BadAnswer, match="gave no numbers"):
+            remote.run(batch([9]))
+        assert (1, 1, 21) == remote.run(batch([4])).tokens.shape
+        remote.close()
+
+
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 
 
@@ -336,13 +370,14 @@ async def test_a_call_whose_message_does_not_come_ends(tmp_path: Path, monkeypat
             other = GRPCInferenceServiceStub(await opened.enter_async_context(grpc.aio.insecure_channel(target, own)))
             held = [each.stream_unary(INFER)() for each in silent]
             # As soon as it is refused, the others are there.
-            with pytest.raises(grpc.RpcError) as refused:
-                while not held[0].done():
-                    await other.ServerReady(protocol.ServerReadyRequest(), timeout=WAIT_S)
+            refused = None
+            while refused is None and not held[0].done():
+                asked = other.ServerReady(protocol.ServerReadyRequest(), timeout=WAIT_S)
+                refused = None if await asked.code() is grpc.StatusCode.OK else await asked.code()
             codes = {await each.code() for each in held}
             told = await other.ServerReady(protocol.ServerReadyRequest(), timeout=WAIT_S)
 
-    assert grpc.StatusCode.RESOURCE_EXHAUSTED is refused.value.code()
+    assert grpc.StatusCode.RESOURCE_EXHAUSTED is refused
     assert {grpc.StatusCode.DEADLINE_EXCEEDED} == codes
     assert told.ready
 
@@ -354,6 +389,28 @@ async def test_a_call_without_a_message_is_told_so(tmp_path: Path) -> None:
             call = channel.stream_unary(INFER)()
             await call.done_writing()
             assert grpc.StatusCode.INVALID_ARGUMENT is await call.code()
+
+
+async def test_a_connection_ends_and_who_uses_it_notices_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls that nobody goes on with end with it."""
+    monkeypatch.setattr(serving, "_CONNECTION_MS", 300)
+    monkeypatch.setattr(serving, "_LAST_CALLS_MS", 1_000)
+    directory = write(tmp_path / "tiny")
+    with Serving(directory) as address:
+        remote = RemoteModel(address, read_model(directory))
+        async with grpc.aio.insecure_channel(address.removeprefix("grpc://")) as silent:
+            call = silent.stream_unary(INFER)()
+            ended = asyncio.create_task(call.code())
+            runs = 0
+            while not ended.done() or runs < 100:
+                answers = await asyncio.to_thread(remote.run, batch([4, 5]))
+                assert (1, 2, 21) == answers.tokens.shape
+                runs += 1
+        remote.close()
+
+    assert grpc.StatusCode.UNAVAILABLE is ended.result()
 
 
 class Failing:
@@ -386,6 +443,15 @@ def test_a_batch_survives_the_wire() -> None:
     for most, window in ((5, 3), (6, 2)):
         with pytest.raises(BadTensor, match="a batch is 1 to"):
             batch_of(request, most=most, window=window, vocabulary=7, cases=5)
+
+
+def test_a_tensor_of_very_many_dimensions_is_refused_at_once() -> None:
+    """Their product would have as many digits: a message within the limit would hold all others up for an hour."""
+    request = infer_request(batch([1]), model="m", version="", outputs=("tokens",))
+    request.inputs[0].shape[:] = [127] * 500_000
+
+    with pytest.raises(BadTensor, match="type and shape"):
+        batch_of(request, most=5, window=3, vocabulary=7, cases=5)
 
 
 class Answering:

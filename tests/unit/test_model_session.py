@@ -15,8 +15,9 @@ import pytest
 from onnx import TensorProto
 from onnx.external_data_helper import convert_model_to_external_data
 
+from classifiers.model import session as model_session
 from classifiers.model.batching import Work
-from classifiers.model.manifest import ModelUnusable, read_model
+from classifiers.model.manifest import ModelFiles, ModelUnusable, read_model
 from classifiers.model.pieces import Pieces, piece_reader
 from classifiers.model.session import (
     Answers,
@@ -244,6 +245,31 @@ def test_half_precision_is_for_gpus(tmp_path: Path) -> None:
     (directory / "model.fp16.onnx").write_bytes(half)
 
     assert ("model.onnx", "fp32") == ((report := session(directory).report).weights, report.precision)
+
+
+def test_a_gpu_that_is_there_in_name_alone_leaves_the_plain_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime lists what it was built for; where its libraries do not load, it takes the CPU without a word."""
+    half = onnx_bytes(Model(weights=TensorProto.FLOAT16))
+    content = {"model.onnx": onnx_bytes(Model()), "model.fp16.onnx": half, "tokenizer.json": tokenizer_bytes()}
+    directory = write(tmp_path, Model(manifest=stated(content)))
+    (directory / "model.fp16.onnx").write_bytes(half)
+    built_for = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: built_for)
+    made: list[str] = []
+    make = model_session._session
+
+    def making(files: ModelFiles, name: str, providers: list[Any], threads: int) -> Any:
+        made.append(name)
+        return make(files, name, ["CPUExecutionProvider"], threads)
+
+    monkeypatch.setattr(model_session, "_session", making)
+
+    report = session(directory).report
+
+    assert ["model.fp16.onnx", "model.onnx"] == made
+    assert ("model.onnx", "fp32", "cpu") == (report.weights, report.precision, report.device)
 
 
 def test_importing_the_model_tier_loads_no_runtime() -> None:
