@@ -13,6 +13,8 @@ from governance.finding import DetectionStatus
 BLOCK = 65_536
 OVERLAP = 256
 MAX_CHARGED_CHARS = 1_048_576
+# Where nobody waits in line behind a text it may take this much more work than on the path.
+PATIENCE = 16
 _UNIT = 10
 # The clock is read after each 256 microseconds of work.
 _CLOCK = 8

@@ -192,9 +192,9 @@ def _operator(
 
 def _replace(options: Mapping[str, Any]) -> Operator:
     new = options.get("new_value")
-    if new is None:
+    value = "" if new is None else _typed("new_value", new, str, "string")
+    if not value:
         return lambda _, entity: f"<{entity}>"
-    value = _typed("new_value", new, str, "string")
     return lambda _, __: value
 
 

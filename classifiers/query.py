@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, final
 
 from classifiers.compiled import PHONE, CompiledRules, load_compiled
-from classifiers.meter import Exhausted, Meter
+from classifiers.meter import PATIENCE, Exhausted, Meter
 from classifiers.overlap import Claim, settle
 from classifiers.reading import Reader
 from classifiers.rules import CONTEXT_FLOOR, STRONG_PERMILLE
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 # Where Presidio's PhoneRecognizer looks for telephone numbers unless it is told otherwise.
 PRESIDIOS_REGIONS = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
 
-# Nobody waits in line behind a question, so that it may take this much more work than a text on the path.
-_PATIENCE = 16
 # Callers ask for the same few sets of entities again and again.
 _READERS = 32
 
@@ -79,7 +77,7 @@ class RuleQuery:
             CONTEXT_FLOOR if floor_permille >= CONTEXT_FLOOR and not context else 0,
         )
         meter = Meter(len(text), deadline=deadline)
-        meter.allowance *= _PATIENCE
+        meter.allowance *= PATIENCE
         try:
             claims = reader.candidates(text, meter)
         except Exhausted as stop:

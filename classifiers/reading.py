@@ -91,7 +91,8 @@ class Reading:
 class Reader:
     """All rules, or those of `entities`, ready to read. Safe between threads.
 
-    Findings below `floor_permille` are not reported; at 0 everything that has the shape and passes the check is.
+    Findings below `floor_permille` are not reported; at 0 everything that has the shape and passes the check is. A text
+    may take `patience` times the work of one on the path, and hold as many times its findings.
     """
 
     def __init__(
@@ -101,8 +102,10 @@ class Reader:
         regions: tuple[str, ...] = ("US", "GB", "DE", "FR"),
         floor_permille: int = CONTEXT_FLOOR,
         compiled: CompiledRules | None = None,
+        patience: int = 1,
     ) -> None:
         self._compiled = compiled or load_compiled(entities=entities)
+        self._patience = patience
         self._floor = floor_permille
         plans = self._compiled.phones
         self._phones = None if plans is None else PhoneFinder.from_table(plans, regions)
@@ -124,6 +127,7 @@ class Reader:
         A limit shows in the status, and what was found until then is kept.
         """
         meter = Meter(len(text), deadline=deadline)
+        meter.allowance *= self._patience
         status = DetectionStatus.COMPLETE
         health = 0
         residency: tuple[str, ...] = ()
@@ -156,8 +160,8 @@ class Reader:
         except Exhausted as stop:
             status = stop.status
         findings = settle(claims) if claims else ()
-        if len(findings) > MAX_FINDINGS:
-            findings, status = findings[:MAX_FINDINGS], _worse(status)
+        if len(findings) > (most := MAX_FINDINGS * self._patience):
+            findings, status = findings[:most], _worse(status)
         traces = NO_TRACES
         try:
             said = [_at(each, typed.span) for each in findings] if typed.moved else findings

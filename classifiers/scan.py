@@ -22,6 +22,7 @@ import json
 import sys
 import tempfile
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ from classifiers.compiled import PHONE, load_compiled
 from classifiers.detector import PatternDetector
 from classifiers.extra import ImmediateDetector, OwnRecognizers, load_own
 from classifiers.jurisdiction import regions_in_play
+from classifiers.meter import PATIENCE
 from classifiers.model.choice import chosen_models, composed
 from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
@@ -160,7 +162,7 @@ def _detector(
     compiled = load_compiled(more=own.rules)
     floor = CONTEXT_FLOOR if options.min_score is None else min(CONTEXT_FLOOR, round(options.min_score * 1000))
     regions = regions_in_play((options.jurisdiction,), DEFAULT_REGIONS)
-    reader = Reader(compiled=compiled, floor_permille=floor, regions=regions)
+    reader = Reader(compiled=compiled, floor_permille=floor, regions=regions, patience=PATIENCE)
     rules, chosen = PatternDetector(reader=reader, max_entries=_CACHED), options.classifiers
     models = chosen_models(chosen)
     detector, model = composed(rules, own, models, held)[chosen.model], models[chosen.model]
@@ -206,6 +208,8 @@ def scan_stream(
     detector = detector or PatternDetector()
     exit_code, found = 0, False
     for number, line in enumerate(_lines(source), start=1):
+        if number == 1 and line is not None:
+            line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901 - the mark belongs to no line
         try:
             answer, findings = _answer(line, detector, wanted or Wanted())
             found = found or fail_on.met(findings)
@@ -319,20 +323,22 @@ def _scan_files(paths: Sequence[str], options: ScanOptions, replacements: Replac
     with ExitStack() as held:
         total = Sum()
         sources, skipped = _listed(paths, options, held)
+        own = load_own(options.classifiers.recognizers)
+        detector, rules, found = _detector(options, own, held)
+        wanted = _wanted(options, found, own)
         copies = None
         if options.redact is not None:
             if replacements is None:
                 raise ConfigInvalid("copies cannot be made here")
+            # Last, for it makes the folder.
             copies = Copies(options.redact, replacements, force=options.force)
             copies.admit(sources)
-        own = load_own(options.classifiers.recognizers)
-        detector, rules, found = _detector(options, own, held)
         scan = _Scan(
             options=options,
             detect=lambda text: _detect(text, detector),
             rules=rules,
             headings=known_headings(rules.values()),
-            wanted=_wanted(options, found, own),
+            wanted=wanted,
             copies=copies,
         )
         console = console_for(sys.stdout)

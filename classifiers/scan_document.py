@@ -445,7 +445,9 @@ def _read(texts: Sequence[tuple[str, str]], detect: Detect, tally: Tally) -> Seq
             other = number
             while other < len(ranges) and ranges[other][0] < end:
                 low, high = ranges[other]
-                span = Span(start=max(start, low) - low, end=min(end, high) - low)
-                found[other].append(replace(finding, span=span))
+                # Nothing of a value that goes on is in an empty text.
+                if low < high:
+                    span = Span(start=max(start, low) - low, end=min(end, high) - low)
+                    found[other].append(replace(finding, span=span))
                 other += 1
     return [tuple(each) for each in found]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
@@ -221,6 +222,10 @@ def _said(escape: str) -> str:
     return _SHORT.get(escape[1], escape[1])
 
 
+# Read twice, for its pieces take more than a hundred times its memory.
+_LONG_LINE: Final = 1 << 20
+
+
 def _line_pieces(text: str) -> Iterator[Piece]:
     start = 0
     while start < len(text):
@@ -228,7 +233,12 @@ def _line_pieces(text: str) -> Iterator[Piece]:
         end = len(text) if end < 0 else end
         try:
             # All of a line or nothing: what its pieces leave out would be passed over if the rest is not JSON.
-            found = list(json_pieces(text, start, end))
+            found: Iterable[Piece] = json_pieces(text, start, end)
+            if end - start > _LONG_LINE:
+                deque(found, maxlen=0)
+                found = json_pieces(text, start, end)
+            else:
+                found = list(found)
         except NotInFormat:
             line = text[start:end]
             found = [Piece(text=line, start=start, stray=bool(line.strip()))]
@@ -239,6 +249,8 @@ def _line_pieces(text: str) -> Iterator[Piece]:
 # --- CSV -----------------------------------------------------------------------------------------------------------
 
 _DELIMITERS: Final = ",;\t|"
+# A first row of more cells is none of headings.
+_MOST_HEADINGS: Final = 4_096
 _NO_HEADING: Final = re.compile(r"@|[0-9]{5}|\A[^A-Za-z\u00aa-\U0010ffff]+\Z")
 
 
@@ -266,8 +278,8 @@ def _cells(text: str, delimiter: str) -> Iterator[Piece]:
         ends_row = match[3] != delimiter
         if first is not None:
             first.append(piece)
-            if ends_row:
-                if all(each.text and _NO_HEADING.search(each.text) is None for each in first):
+            if ends_row or len(first) == _MOST_HEADINGS:
+                if ends_row and all(each.text and _NO_HEADING.search(each.text) is None for each in first):
                     headings = [each.text for each in first]
                 yield from first
                 first = None

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO, final
 
 from classifiers.scan_document import Document, Hit
@@ -183,9 +184,11 @@ def plain(text: str) -> str:
 
 
 def console_for(stream: TextIO) -> Console:
-    """The console on `stream`. A pipe has no width of its own."""
+    """The console on `stream`. A pipe has no width of its own; letters that `stream` has no code for are marked."""
     from rich.console import Console  # noqa: PLC0415 - only people need it
 
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="replace")
     piped = "COLUMNS" not in os.environ and not stream.isatty()
     return Console(file=stream, width=PIPED_WIDTH if piped else None, highlight=False)
 

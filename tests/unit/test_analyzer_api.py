@@ -67,7 +67,7 @@ def test_without_operators_the_entity_stands_for_the_value() -> None:
     ("options", "expected"),
     [
         ({"type": "replace"}, "<X>"),
-        ({"type": "replace", "new_value": ""}, ""),
+        ({"type": "replace", "new_value": ""}, "<X>"),
         ({"type": "redact"}, ""),
         ({"type": "keep"}, "034453334"),
         ({"type": "mask", "masking_char": "*", "chars_to_mask": 4, "from_end": False}, "****53334"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,17 @@ class LineByLine(io.RawIOBase):
     def readline(self, size: int | None = -1) -> bytes:
         self.seen.append(self.sink.getvalue().count("\n"))
         return b'{"id":1,"text":""}\n' if len(self.seen) < 3 else b""
+
+
+def test_a_byte_order_mark_belongs_to_no_line(detector):
+    """Some systems begin every file with one."""
+    code, answers = run(detector, b'\xef\xbb\xbf{"id": 1, "text": "mail jane@example.com"}\n')
+
+    assert (0, 1, ["EMAIL_ADDRESS"]) == (
+        code,
+        answers[0]["id"],
+        [each["entity_type"] for each in answers[0]["findings"]],
+    )
 
 
 def test_each_answer_is_written_before_the_next_line_is_read(detector):
@@ -341,6 +354,57 @@ def test_wrong_use_is_told_before_anything_is_scanned(
 ) -> None:
     """One line, exit code 2."""
     assert (2, "", f"config_invalid: {message}\n") == (exit_code(["scan", *words]), *capsys.readouterr())
+
+
+def test_a_refused_scan_leaves_no_folder_behind(folder: Path) -> None:
+    """Nor does it stand in the way of the next one."""
+    assert 2 == exit_code(["scan", "in", "--model", "off", "--entities", "NONE_SUCH", "--redact", "out"])
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "entity"),
+    [("{}.{}.113.7", "IP_ADDRESS"), ("u{}.{}@example.com", "EMAIL_ADDRESS"), ("+1 212 {:03d} {:04d}", "PHONE_NUMBER")],
+)
+def test_a_file_of_nothing_but_values_is_read_to_its_end(
+    line: str, entity: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More work than one text may cost on the path, where others wait."""
+    values = [line.format(200 + at // 256 % 20, at % 256) for at in range(4_000)]
+    (folder / "list.txt").write_text("\n".join(values))
+
+    code = exit_code(["scan", "list.txt", "--model", "off", "--json", "--format", "text"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert (0, "complete") == (code, told["status"])
+    assert 4_000 == sum(each["entity_type"] == entity for each in told["findings"])
+
+
+def test_a_value_over_several_pieces_is_in_none_that_is_empty(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A key in PEM, a line an item."""
+    lines = [
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "",
+        "MIIEpAIBAAKCAQEA0Z3VS5JJcds3xfn",
+        "",
+        "-----END RSA PRIVATE KEY-----",
+    ]
+    (folder / "key.json").write_text(json.dumps({"lines": lines}))
+
+    exit_code(["scan", "key.json", "--model", "off", "--json", "--format", "json"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert [len(line) for line in lines if line] == [each["end"] - each["start"] for each in told["findings"]]
+
+
+def test_letters_that_the_terminal_has_no_code_for_are_marked(folder: Path) -> None:
+    """Instead of an end to the scan at the first of them."""
+    (folder / "in/日本.txt").write_text("mail jane@example.com")
+    command = [sys.executable, "-m", "governance.cli", "scan", "in", "--model", "off", "--fail-on", "any"]
+    done = subprocess.run(command, capture_output=True, check=False, env=os.environ | {"PYTHONIOENCODING": "latin-1"})
+
+    assert (3, b"") == (done.returncode, done.stderr)
+    assert b"in/??.txt" in done.stdout
 
 
 def test_copies_are_made_of_all_text_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

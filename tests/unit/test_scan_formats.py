@@ -148,6 +148,26 @@ def test_a_first_row_of_values_is_no_heading(first: str) -> None:
     assert [""] * 2 == [context for context, _, _ in told(f"{first}\nx,y\n", Format.CSV)][-2:]
 
 
+def test_a_row_without_end_is_not_kept_for_its_headings() -> None:
+    """Thousands of cells are no table: they come as they are read."""
+    cells = told(
+        ",".join(f"c{at}" for at in range(9_000)) + "\n" + ",".join(f"v{at}" for at in range(9_000)), Format.CSV
+    )
+
+    assert 18_000 == len(cells)
+    assert {""} == {each[0] for each in cells}
+
+
+def test_a_long_line_of_json_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same pieces as of a short one; and what is no JSON at its end is text from its beginning on."""
+    text = '{"a": ["x", "y"]}\n{"a": ["x"'
+    expected = told(text, Format.JSONL)
+    monkeypatch.setattr("classifiers.scan_formats._LONG_LINE", 4)
+
+    assert expected == told(text, Format.JSONL)
+    assert 4 == len(expected)
+
+
 def test_a_quote_that_is_never_closed_swallows_nothing() -> None:
     """The cells behind it are cells."""
     assert ["a", "b", '"x', "y", "z"] == [text for _, text, _ in told('a,b\n"x,y\nz', Format.CSV)]
