@@ -71,18 +71,15 @@ class AdHoc:
     context: re.Pattern[str] | None
 
     def search(self, text: str, deadline: float) -> Iterator[Finding]:
-        """Findings in `text`. Raises DetectorUnavailable as the expression does, and over MAX_FOUND.
+        """Findings in `text`. Raises DetectorUnavailable as the expression does.
 
         The engine reads UTF-8, encoded once: given text, it would encode all of it for each match.
         """
         data = text.encode("utf-8", "replace")
-        at = found = counted = place = 0
+        at = counted = place = 0
         while match := self.expression.search(data, at, deadline):
-            if found == MAX_FOUND:
-                raise DetectorUnavailable("an ad-hoc recogniser found too much")
             start, end = match.span(self.group)
             if start < end:
-                found += 1
                 place += len(data[counted:start].decode("utf-8"))
                 length = len(data[start:end].decode("utf-8"))
                 yield self._finding(text, place, place + length)
@@ -101,6 +98,18 @@ class AdHoc:
             detector="ad_hoc",
             category=Category.PERSONAL,
         )
+
+
+def found_by(recognizers: Sequence[AdHoc], text: str, deadline: float, counted: Iterator[int]) -> Iterator[Finding]:
+    """What any of `recognizers` finds in `text`; `counted` counts for all texts of a request.
+
+    Raises DetectorUnavailable as the expressions do, and over MAX_FOUND.
+    """
+    for each in recognizers:
+        for finding in each.search(text, deadline):
+            if next(counted) == MAX_FOUND:
+                raise DetectorUnavailable("the ad-hoc recognisers found too much")
+            yield finding
 
 
 def _next(data: bytes, at: int) -> int:

@@ -16,16 +16,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import count
 from typing import Any, Final, final
 
 import orjson
 from aiohttp import web
 
-from classifiers.ad_hoc import AdHocInvalid
+from classifiers.ad_hoc import AdHocInvalid, found_by
 from classifiers.analyzer_requests import (
     Question,
     Refused,
@@ -203,17 +204,17 @@ class _Api:
 
     def _answers(self, document: Mapping[str, Any]) -> tuple[Question, list[list[dict[str, Any]]]]:
         """What `document` asks, and the answer for each of its texts."""
-        deadline = deadline_in(ANALYSIS_MS)
+        deadline, counted = deadline_in(ANALYSIS_MS), count()
         question = question_in(document, self._query.entities)
-        return question, [self._found(text, question, deadline) for text in question.texts]
+        return question, [self._found(text, question, deadline, counted) for text in question.texts]
 
-    def _found(self, text: str, question: Question, deadline: float) -> list[dict[str, Any]]:
+    def _found(self, text: str, question: Question, deadline: float, counted: Iterator[int]) -> list[dict[str, Any]]:
         found = self._query.find(
             text,
             deadline=deadline,
             entities=question.entities,
             floor_permille=question.floor_permille,
-            more=[finding for each in question.own for finding in each.search(text, deadline)],
+            more=list(found_by(question.own, text, deadline, counted)),
             context=question.context,
         )
         kept = [each for each in found if not question.allowed(text[each.span.start : each.span.end], deadline)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from classifiers import analyzer_requests
 from classifiers.ad_hoc import MAX_FOUND, MAX_REGEX_CHARS, AdHocInvalid, ad_hoc, linear
+from classifiers.ad_hoc import found_by as ad_hoc_found_by
 from classifiers.operators import (
     ANONYMIZERS,
     MAX_CHARS,
@@ -374,11 +376,18 @@ def test_matches_without_width_are_no_values() -> None:
 
 
 def test_an_ad_hoc_recogniser_that_finds_too_much_is_no_answer() -> None:
-    """A flood ends as an error, not as a part of the results."""
+    """A flood ends as an error, not as a part of the results, however many recognisers and texts make it together."""
     everything = {"supported_entity": "LETTER", "patterns": [{"regex": "[a-z]", "score": 1}]}
+    text, deadline = "a" * (MAX_FOUND // 4), time.monotonic() + 60
 
-    with pytest.raises(DetectorUnavailable):
-        found_by(everything, "a" * (MAX_FOUND + 1))
+    def found(recognizers: int, texts: int) -> int:
+        made, counted = ad_hoc([everything] * recognizers), count()
+        return sum(1 for _ in range(texts) for _ in ad_hoc_found_by(made, text, deadline, counted))
+
+    assert MAX_FOUND == found(2, 2)
+    for recognizers, texts in ((5, 1), (1, 5)):
+        with pytest.raises(DetectorUnavailable, match="found too much"):
+            found(recognizers, texts)
 
 
 def test_flags_of_an_allow_list_are_honoured() -> None:
