@@ -40,10 +40,11 @@ from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
 from classifiers.registries import country_code
 from classifiers.rules import CONTEXT_FLOOR, Rule
-from classifiers.scan_document import Document, Wanted, known_headings, read_document
+from classifiers.scan_document import MOST_HITS, Document, Wanted, known_headings, read_document
 from classifiers.scan_formats import Format, format_of
 from classifiers.scan_redaction import Copies, CopyFailed, Replacements
 from classifiers.scan_report import (
+    MOST_ROWS,
     Sum,
     Watch,
     console_for,
@@ -89,9 +90,9 @@ class FailOn(StrEnum):
     VALIDATED = "validated"
     NEVER = "never"
 
-    def met(self, findings: Sequence[Finding]) -> bool:
-        """Whether `findings` hold one."""
-        return self is not FailOn.NEVER and any(self is FailOn.ANY or each.validated for each in findings)
+    def met(self, found: int, validated: int) -> bool:
+        """Whether one is among so many that were found, and so many of them validated."""
+        return self is not FailOn.NEVER and (found if self is FailOn.ANY else validated) > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +213,7 @@ def scan_stream(
             line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901 - the mark belongs to no line
         try:
             answer, findings = _answer(line, detector, wanted or Wanted())
-            found = found or fail_on.met(findings)
+            found = found or fail_on.met(len(findings), sum(each.validated for each in findings))
         except (_BadLine, DetectorUnavailable) as bad:
             answer = {"id": None, "line": number, "error": str(bad)}
         if "error" in answer or "status" in answer:
@@ -405,6 +406,7 @@ def _scan_file(source: Source, scan: _Scan, total: Sum, console: Console, watch:
                 headings=scan.headings,
                 wanted=scan.wanted,
                 whole=scan.copies is not None,
+                most_hits=MOST_HITS if options.as_json else MOST_ROWS,
                 told=lambda share: watch.share(source.size, share),
             )
     except SourceSkipped as error:
@@ -427,7 +429,7 @@ def _scan_file(source: Source, scan: _Scan, total: Sum, console: Console, watch:
             write_line(document_fields(document), sys.stdout)
         elif document.hits:
             console.print(file_table(document, console.width))
-    return options.fail_on.met([hit.finding for hit in document.hits])
+    return options.fail_on.met(sum(document.found.values()), sum(document.checked.values()))
 
 
 def _tell_skipped(skipped: Skipped, total: Sum, options: ScanOptions) -> None:

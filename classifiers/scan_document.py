@@ -8,6 +8,7 @@ LIMIT: a value of more than half OVERLAP that lies across the seam of two blocks
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -27,6 +28,8 @@ OVERLAP = 16_384
 _BATCH = BLOCK - OVERLAP
 # Read whole: JSON and CSV up to this size, and whatever is to be redacted. Beyond, documents are read as text.
 MAX_WHOLE_BYTES = 32 << 20
+# Of one document; what is beyond is counted.
+MOST_HITS = 1_000_000
 
 _APART = "\n" + " " * REACH_BEFORE
 _NAMES = ": "
@@ -84,13 +87,18 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What one source holds. `text` and `targets` are there for whoever makes a copy, and for nobody else."""
+    """What one source holds. `found` and `checked` count all findings by entity; `hits` are the first of them.
+
+    `text` and `targets` are there for whoever makes a copy, and for nobody else.
+    """
 
     shown: str
     kind: Format
     status: DetectionStatus
     problem: str = ""
     size: int = 0
+    found: Mapping[str, int] = field(default_factory=dict)
+    checked: Mapping[str, int] = field(default_factory=dict)
     hits: tuple[Hit, ...] = ()
     labels: Mapping[str, int] = field(default_factory=dict)
     jurisdictions: Mapping[str, int] = field(default_factory=dict)
@@ -114,6 +122,13 @@ class Tally:
         self.labels: dict[str, int] = {}
         self.jurisdictions: dict[str, int] = {}
         self.residency_labels: set[str] = set()
+        self.found: Counter[str] = Counter()
+        self.checked: Counter[str] = Counter()
+
+    def report(self, findings: Sequence[Finding]) -> None:
+        """Counts `findings`, which are wanted."""
+        self.found.update(each.entity_type for each in findings)
+        self.checked.update(each.entity_type for each in findings if each.validated)
 
     def add(self, detection: Detection) -> tuple[Finding, ...]:
         """Counts `detection` in; its findings."""
@@ -139,9 +154,11 @@ def read_document(
     headings: Collection[str] = frozenset(),
     wanted: Wanted,
     whole: bool = False,
+    most_hits: int = MOST_HITS,
     told: Told = lambda _: None,
 ) -> Document:
-    """What `source` holds. `whole` keeps text and targets; `told` hears which share of it is done.
+    """What `source` holds. `whole` keeps text and targets; of the hits the first `most_hits` are kept, for a file has no
+    limit in size; `told` hears which share of it is done.
 
     `headings` are those that may be shown (see `known_headings`).
     Raises SourceSkipped and DetectorUnavailable.
@@ -160,7 +177,8 @@ def read_document(
         placing = _Placing(rules, kind, _masks(found), headings)
         for piece, findings in found:
             kept = tuple(each for each in findings if each in wanted)
-            hits += (placing.hit(each, piece, text) for each in kept)
+            tally.report(kept)
+            hits += (placing.hit(each, piece, text) for each in kept[: most_hits - len(hits)])
             if whole and kept:
                 targets.append(Target(piece=piece, findings=kept))
     elif whole:
@@ -172,7 +190,8 @@ def read_document(
         for block, findings in read_blocks(chunks, detect, tally):
             piece = Piece(text="", start=block.start)
             kept = tuple(each for each in findings if each in wanted)
-            hits += (placing.hit(each, piece, block.text, block.start) for each in kept)
+            tally.report(kept)
+            hits += (placing.hit(each, piece, block.text, block.start) for each in kept[: most_hits - len(hits)])
             placing.lines.move(block.text, block.start, block.next)
             told(min(1.0, decoder.bytes_read / max(1, source.size)))
     status = tally.status
@@ -185,6 +204,8 @@ def read_document(
         status=status,
         problem=problem,
         size=decoder.bytes_read,
+        found=tally.found,
+        checked=tally.checked,
         hits=tuple(hits),
         labels=tally.labels,
         jurisdictions=tally.jurisdictions,

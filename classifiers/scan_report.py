@@ -60,6 +60,8 @@ def document_fields(document: Document) -> dict[str, Any]:
         ],
         "residency_labels": list(document.residency_labels),
     }
+    if left_out := sum(document.found.values()) - len(document.hits):
+        fields["findings_left_out"] = left_out
     if document.problem:
         fields["problem"] = document.problem
     return fields
@@ -111,11 +113,10 @@ class Sum:
         """Counts a file in."""
         self.files += 1
         self.size += document.size
-        entities = Counter(hit.finding.entity_type for hit in document.hits)
-        self.hits += entities
-        self.checked += Counter(hit.finding.entity_type for hit in document.hits if hit.finding.validated)
-        self.files_with.update(entities.keys())
-        self.found_in += bool(entities)
+        self.hits.update(document.found)
+        self.checked.update(document.checked)
+        self.files_with.update(document.found.keys())
+        self.found_in += bool(document.found)
         _keep_most(self.labels, document.labels)
         _keep_most(self.jurisdictions, document.jurisdictions)
         self.residency_labels.update(document.residency_labels)
@@ -199,10 +200,10 @@ def file_table(document: Document, width: int) -> RenderableType:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    shown, hits = document.hits[:MOST_ROWS], document.hits
-    title = Text.assemble((plain(document.shown), "bold"), f"  {len(hits):,} found" if hits else "  nothing found")
-    more = len(hits) - len(shown)
-    table = Table(box=None, pad_edge=False, header_style="dim", show_header=bool(hits))
+    shown, found = document.hits[:MOST_ROWS], sum(document.found.values())
+    title = Text.assemble((plain(document.shown), "bold"), f"  {found:,} found" if found else "  nothing found")
+    more = found - len(shown)
+    table = Table(box=None, pad_edge=False, header_style="dim", show_header=bool(found))
     wide = width >= (_WIDEST if any(hit.place for hit in shown) else _WIDE)
     columns = [column for column in _columns(wide=wide) if not column[3] or any(column[2](hit) for hit in shown)]
     for heading, style, _, _ in columns:

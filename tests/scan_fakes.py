@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from classifiers.scan_document import Document, Wanted, read_document
+from classifiers.scan_document import MOST_HITS, Document, Wanted, read_document
 from classifiers.scan_formats import Format, format_of
 from classifiers.scan_sources import Decoder, Source, opened
 from governance.finding import Detection, DetectionStatus, Finding, Jurisdiction
@@ -55,6 +55,7 @@ def document_of(
     form: Format = Format.AUTO,
     whole: bool = False,
     wanted: Wanted | None = None,
+    most_hits: int = MOST_HITS,
     by: Callable[[str], Detection] = detect,
 ) -> tuple[Document, Decoder]:
     """What `path` holds, and the decoder that knows how its bytes are written."""
@@ -71,5 +72,6 @@ def document_of(
             headings=frozenset({"bsn", "bsn number"}),
             wanted=wanted or Wanted(),
             whole=whole,
+            most_hits=most_hits,
         )
         return document, decoder

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from classifiers import scan_document
 from classifiers.scan_document import Tally, Wanted, blocks, read_pieces
 from classifiers.scan_formats import Format, Piece
+from classifiers.scan_report import document_fields
 from governance.finding import Detection, DetectionStatus
 from tests.scan_fakes import detect, document_of
 
@@ -117,6 +118,20 @@ def test_bytes_that_are_no_text_make_the_status_partial(tmp_path: Path) -> None:
         document.problem,
         document.trouble,
     )
+
+
+@pytest.mark.parametrize("whole_bytes", [scan_document.MAX_WHOLE_BYTES, 4])
+def test_the_first_hits_are_kept_and_all_are_counted(
+    whole_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether read whole or in blocks: memory for hits does not grow with the file."""
+    monkeypatch.setattr(scan_document, "MAX_WHOLE_BYTES", whole_bytes)
+    (tmp_path / "x.json").write_text(json.dumps([f"a{at}@b.de" for at in range(9)]))
+    document, _ = document_of(tmp_path / "x.json", most_hits=2)
+
+    assert ({"EMAIL_ADDRESS": 9}, {}) == (document.found, document.checked)
+    assert [2, 13] == [hit.start for hit in document.hits]
+    assert 7 == document_fields(document)["findings_left_out"]
 
 
 def test_only_what_is_wanted_is_reported(tmp_path: Path) -> None:
