@@ -140,10 +140,13 @@ class _Reload:
     async def swap(self, bundle: Bundle) -> None:
         """Puts `bundle` in force for the next exchange. Raises GovernanceError; then the last good one stays."""
         async with self._reloading:
-            await self._policy.reload(bundle)
-            with suppress(AuditUnavailable):
-                await self._audit.append(EventRecord(kind="policy_load", digest=bundle.digest))
+            await self._policy.reload(bundle, before=self._recorded)
             _LOG.info("policy_reloaded", revision=bundle.revision, policies=len(bundle.policies))
+
+    async def _recorded(self, bundle: Bundle) -> None:
+        # On record before it decides; while nothing can be recorded, nothing is decided either.
+        with suppress(AuditUnavailable):
+            await self._audit.append(EventRecord(kind="policy_load", digest=bundle.digest))
 
 
 def _detectors(

@@ -218,8 +218,11 @@ class Decider:
         active.cache.put(key, decision)
         return decision
 
-    async def reload(self, bundle: Bundle) -> None:
-        """Puts `bundle` in force at once. Raises as `open` does; then the last good one stays."""
+    async def reload(self, bundle: Bundle, *, before: Callable[[Bundle], Awaitable[object]] | None = None) -> None:
+        """Puts `bundle` in force at once. Raises as `open` and `before` do; then the last good one stays.
+
+        `before` is awaited when `bundle` can be used and has decided nothing yet: the place to record it.
+        """
         last = self._active
         reach = _reach(bundle)
         try:
@@ -229,6 +232,12 @@ class Decider:
                 # The server may hold half of the candidate, and refuses until it holds a whole bundle again.
                 self._active = replace(last, engine=await self._make(last.bundle))
                 await last.engine.close()
+            raise
+        try:
+            if before is not None:
+                await before(bundle)
+        except BaseException:
+            await engine.close()
             raise
         self._active = _activate(bundle, reach, engine, DecisionCache(self._cache_size, self._clock))
         await last.engine.close()

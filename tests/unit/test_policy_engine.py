@@ -179,6 +179,30 @@ async def test_broken_candidate_leaves_the_last_good(tmp_path: Path) -> None:
     assert (Action.ALLOW, True, good.digest) == (after.action, after.provenance.cached, after.provenance.digest)
 
 
+async def test_a_candidate_decides_nothing_before_it_is_recorded(tmp_path: Path) -> None:
+    """While `before` runs, the last good bundle decides; where it fails, it does so from then on, and is not closed."""
+    first, second = (one_policy(tmp_path / name, MODEL.replace("good", name)) for name in ("1", "2"))
+    async with opened(first) as decider:
+
+        async def deciding() -> str:
+            return (await decider.decide(facts_with(model="good"), decision_id="d")).provenance.digest
+
+        async def recorded(bundle: Bundle) -> None:
+            steps.append((bundle.digest, await deciding()))
+
+        async def failing(_: Bundle) -> None:
+            raise PolicyUnavailable("cannot be recorded")
+
+        steps: list[tuple[str, str]] = []
+        with pytest.raises(PolicyUnavailable):
+            await decider.reload(second, before=failing)
+        kept = await deciding()
+        await decider.reload(second, before=recorded)
+        after = await deciding()
+
+    assert (first.digest, [(second.digest, first.digest)], second.digest) == (kept, steps, after)
+
+
 async def test_many_rows_are_decided_alike_on_the_policy_thread() -> None:
     """An input of many rows goes to the thread with an interpreter of its own, and the answer is the same."""
     entities = tuple(
