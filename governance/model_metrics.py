@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -12,7 +12,10 @@ _RESULTS = ("answered", "refused", "expired", "failed")
 
 
 class ModelCounts(Protocol):
-    """What happened since the start, in windows of text but for `batches` and `pieces`; `waiting` is now."""
+    """What happened since the start, in windows of text but for `batches` and `pieces`; `waiting` is now.
+
+    `failures` counts requests, by what failed.
+    """
 
     @property
     def answered(self) -> int: ...  # noqa: D102 - said above, as are the others
@@ -28,6 +31,8 @@ class ModelCounts(Protocol):
     def pieces(self) -> int: ...  # noqa: D102
     @property
     def waiting(self) -> int: ...  # noqa: D102
+    @property
+    def failures(self) -> Mapping[str, int]: ...  # noqa: D102
 
 
 class Followed(Protocol):
@@ -63,6 +68,11 @@ class ModelMetrics:
         pieces = CounterMetricFamily(
             "ringfence_model_pieces_total", "Pieces of text that were run, padding included.", labels=_OF_MODEL
         )
+        failures = CounterMetricFamily(
+            "ringfence_model_failures_total",
+            "Requests of which the model told nothing, by why.",
+            labels=("version", "reason"),
+        )
         waiting = GaugeMetricFamily(
             "ringfence_model_windows_waiting", "Windows of text that wait for the model.", labels=_OF_MODEL
         )
@@ -74,4 +84,6 @@ class ModelMetrics:
             batches.add_metric(own, counts.batches)
             pieces.add_metric(own, counts.pieces)
             waiting.add_metric(own, counts.waiting)
-        yield from (info, windows, batches, pieces, waiting)
+            for reason, count in counts.failures.items():
+                failures.add_metric((*own, reason), count)
+        yield from (info, windows, batches, pieces, failures, waiting)

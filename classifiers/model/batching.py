@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Annotated, Final, Protocol, final
@@ -22,7 +22,7 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from classifiers.model.pieces import Pieces
-from classifiers.model.session import Answers, BadAnswer, Batch
+from classifiers.model.session import Answers, BadAnswer, Batch, RunFailed
 from classifiers.model.windows import Window
 from governance.frozen import frozen
 
@@ -90,7 +90,10 @@ class Frame:
 
 @frozen
 class BatchCounts:
-    """What happened since the start, in windows but for `batches` and the pieces; `waiting` is now."""
+    """What happened since the start, in windows but for `batches` and the pieces; `waiting` is now.
+
+    `failures` counts the jobs that failed, by what failed.
+    """
 
     answered: int = 0
     refused: int = 0
@@ -100,6 +103,7 @@ class BatchCounts:
     pieces: int = 0
     padding: int = 0
     waiting: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True, eq=False, repr=False)
@@ -183,13 +187,14 @@ class Batcher:
         self._threads: list[threading.Thread] = []
         self._closed = False
         self._counts = dict.fromkeys(("answered", "refused", "expired", "failed", "batches", "pieces", "padding"), 0)
+        self._failures: Counter[str] = Counter()
         self._waiting = 0
 
     @property
     def counts(self) -> BatchCounts:
         """What happened so far."""
         with self._ready:
-            return BatchCounts(**self._counts, waiting=self._waiting)
+            return BatchCounts(**self._counts, waiting=self._waiting, failures=dict(self._failures))
 
     def admit(self, job: Job) -> bool:
         """Takes `job`, whose windows are to follow; False, counted as one window refused, where there is no room.
@@ -233,6 +238,7 @@ class Batcher:
         with self._ready:
             if job.ended:
                 return
+            self._failures[error] += 1
             job.ended, job.error = True, error
             self._jobs.discard(job)
         _wake((job,))
@@ -355,6 +361,8 @@ class Batcher:
             if len(items) > 1:
                 return [job for item in items for job in self._run([item])]
             return self._failed(items, type(error).__name__)
+        except RunFailed as error:
+            return self._failed(items, error.reason)
         except Exception as error:  # noqa: BLE001 - the edge of this thread: it goes on with the next batch
             # Its name only: a message could quote content.
             return self._failed(items, type(error).__name__)
@@ -383,6 +391,7 @@ class Batcher:
         with self._ready:
             self._counts["failed"] += len(items)
             hit = [job for job in jobs if not job.ended]
+            self._failures[error] += len(hit)
             for job in hit:
                 job.ended, job.error = True, error
                 self._jobs.discard(job)

@@ -15,7 +15,7 @@ from open_inference.grpc import protocol
 from open_inference.grpc.service import GRPCInferenceServiceStub
 
 from classifiers.model.manifest import ModelFiles
-from classifiers.model.session import Answers, BadAnswer, Batch, checked
+from classifiers.model.session import Answers, BadAnswer, Batch, RunFailed, checked
 from classifiers.model.tensors import INPUTS, INTEGERS, BadTensor, answers_of, infer_request, outputs_of
 from governance.errors import ConfigInvalid
 from governance.yaml_source import quoted
@@ -83,7 +83,7 @@ class RemoteModel:
             raise
 
     def run(self, batch: Batch) -> Answers:
-        """The answers to `batch`, in its order. Raises BadAnswer, or RpcError of gRPC; neither has content."""
+        """The answers to `batch`, in its order. Raises BadAnswer, or RunFailed with the status code of gRPC."""
         request = infer_request(
             batch, model=self._model, version=self._version, outputs=self._outputs, inputs=self._inputs
         )
@@ -92,7 +92,7 @@ class RemoteModel:
         except grpc.RpcError as error:
             if error.code() is NO_NUMBERS:
                 raise BadAnswer("the server's model gave no numbers") from None
-            raise
+            raise RunFailed(error.code().name) from None
         try:
             answers = answers_of(response, self._outputs, windows=len(batch.ids))
         except BadTensor as error:

@@ -101,9 +101,13 @@ class Gathered:
         """Begins as many runs as there are free threads and batches that wait."""
         while self._free and (together := self._taken()):
             self._free -= 1
-            ran = asyncio.get_running_loop().run_in_executor(
-                self._threads, _ran, self._runner, [each.batch for each in together]
-            )
+            loop = asyncio.get_running_loop()
+            try:
+                ran = loop.run_in_executor(self._threads, _ran, self._runner, [each.batch for each in together])
+            except RuntimeError:
+                # Closed, or no thread can be started: that is an answer too, or these would wait for ever.
+                ran = loop.create_future()
+                ran.set_exception(Full())
             ran.add_done_callback(functools.partial(self._settle, together))
 
     def _taken(self) -> list[_Waiting]:

@@ -86,6 +86,14 @@ class Answers:
     topics: NDArray[np.float32]
 
 
+class RunFailed(Exception):
+    """The model was not run; `reason` is a closed word that says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class BadAnswer(Exception):
     """The model answered with numbers that are none, or of another shape. A text without findings would look the same."""
 

@@ -252,6 +252,7 @@ def test_a_batch_that_fails_ends_its_jobs_and_the_next_one_runs(bench: Bench) ->
 
     assert ("RuntimeError", "") == (failed.error, fine.error)
     assert (1, 1) == (bench.batcher.counts.failed, bench.batcher.counts.answered)
+    assert {"RuntimeError": 1} == bench.batcher.counts.failures
 
 
 def test_a_text_that_no_number_comes_of_fails_alone(bench: Bench) -> None:
