@@ -12,7 +12,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import field, is_dataclass, replace
 from functools import lru_cache
 from operator import attrgetter
@@ -226,18 +226,17 @@ class Decider:
         last = self._active
         reach = _reach(bundle)
         try:
-            engine = await self._make(bundle)
+            async with AsyncExitStack() as refused:
+                engine = await self._make(bundle)
+                refused.push_async_callback(engine.close)
+                if before is not None:
+                    await before(bundle)
+                refused.pop_all()
         except GovernanceError:
             if last.engine.name == OpaEngine.name:
                 # The server may hold half of the candidate, and refuses until it holds a whole bundle again.
                 self._active = replace(last, engine=await self._make(last.bundle))
                 await last.engine.close()
-            raise
-        try:
-            if before is not None:
-                await before(bundle)
-        except BaseException:
-            await engine.close()
             raise
         self._active = _activate(bundle, reach, engine, DecisionCache(self._cache_size, self._clock))
         await last.engine.close()

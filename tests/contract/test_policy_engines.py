@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance.decision import Action, Contribution, Decision, Provenance
-from governance.errors import ConfigInvalid, PolicyUnavailable
+from governance.errors import AuditUnavailable, ConfigInvalid, PolicyUnavailable
 from governance.facts import EntityFact, Facts, LabelFact, Parse, SubjectJurisdiction, UninspectedCount
 from governance.finding import DetectionStatus
 from governance.inference import Media, Operation, Unread
@@ -284,12 +284,18 @@ async def test_refused_candidate_leaves_the_last_good_on_the_server(url: str, tm
     """A push that broke off is undone: the server holds the old bundle again, and decisions go on."""
     good = bundle_of(tmp_path / "1", {"p.rego": policy("p")})
     bad = bundle_of(tmp_path / "2", {"p.rego": policy("p", f"effects contains {ALLOW} if not x == 1")})
-    async with Decider.open(good, "opa", url, deadline_ms=5000, cache_size=0) as decider:
-        with pytest.raises(ConfigInvalid):
-            await decider.reload(bad)
-        decision = await decider.decide(plain(), decision_id="d")
+    unrecorded = bundle_of(tmp_path / "3", {"p.rego": policy("p", f"effects contains {ALLOW} if true")})
 
-    assert (Action.ALLOW, good.digest) == (decision.action, decision.provenance.digest)
+    async def recorded(_: Bundle) -> None:
+        raise AuditUnavailable
+
+    async with Decider.open(good, "opa", url, deadline_ms=5000, cache_size=0) as decider:
+        for refused, before, error in ((bad, None, ConfigInvalid), (unrecorded, recorded, AuditUnavailable)):
+            with pytest.raises(error):
+                await decider.reload(refused, before=before)
+            decision = await decider.decide(plain(), decision_id="d")
+
+            assert (Action.ALLOW, good.digest) == (decision.action, decision.provenance.digest)
 
 
 async def test_module_that_opa_refuses_is_named(url: str, tmp_path: Path) -> None:
