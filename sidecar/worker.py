@@ -96,6 +96,7 @@ async def _serve(config: Config, index: int) -> None:
         runtime = _runtime(config, detector, tenant_detectors, policy=policy, audit=audit, fleet=fleet)
         metrics.bundle.follow(lambda: policy.bundle, lambda: policies.status)
         reload = _Reload(policies, policy, audit)
+        await reload.recorded(bundle)
         follower = asyncio.create_task(policies.follow(reload.swap))
         stack.callback(follower.cancel)
         processor = ExternalProcessor(
@@ -140,11 +141,11 @@ class _Reload:
     async def swap(self, bundle: Bundle) -> None:
         """Puts `bundle` in force for the next exchange. Raises GovernanceError; then the last good one stays."""
         async with self._reloading:
-            await self._policy.reload(bundle, before=self._recorded)
+            await self._policy.reload(bundle, before=self.recorded)
             _LOG.info("policy_reloaded", revision=bundle.revision, policies=len(bundle.policies))
 
-    async def _recorded(self, bundle: Bundle) -> None:
-        # On record before it decides; while nothing can be recorded, nothing is decided either.
+    async def recorded(self, bundle: Bundle) -> None:
+        """Writes down that `bundle` is in force from now on. While nothing can be recorded, nothing is decided either."""
         with suppress(AuditUnavailable):
             await self._audit.append(EventRecord(kind="policy_load", digest=bundle.digest))
 

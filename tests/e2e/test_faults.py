@@ -672,6 +672,7 @@ async def test_a_broken_policy_keeps_the_last_good_ones_and_a_good_one_takes_eff
 
     assert await decided_by("first")
     loads, refusals = len(s.records("policy_load")), s.log().count("policy_reload_refused")
+    assert loads
     try:
         file.write_text(original.replace("effects contains", "effects contain("))
         kill([s.process.pid], signal.SIGHUP)
