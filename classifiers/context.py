@@ -33,6 +33,8 @@ from classifiers.vocabulary import (
 
 # How far from the value a word may begin before it, and end behind it: a line of a form, the key of a field.
 REACH_BEFORE = 80
+# Between the name of a member or column and what it names.
+NAMES = ": "
 REACH_AFTER = 40
 # Two letters mean many things: as a label they stand close, and before the value.
 _SHORT = 2

@@ -9,6 +9,7 @@ from functools import cache, partial
 from typing import Protocol, final
 
 from classifiers.cache import DigestCache
+from classifiers.context import NAMES, REACH_BEFORE
 from classifiers.joining import seams
 from classifiers.jurisdiction import jurisdictions
 from classifiers.labels import labels
@@ -17,7 +18,7 @@ from classifiers.overlap import Claim, settle
 from classifiers.reading import Reader, Reading
 from governance.errors import DetectorUnavailable
 from governance.finding import Detection, DetectionStatus, DetectorRun, Finding
-from governance.segment import TextSegment
+from governance.segment import Span, TextSegment
 
 DETECTOR_ID = "patterns"
 # Above this the event loop would notice: about 10 ms of work.
@@ -55,6 +56,14 @@ def _rows(segments: Sequence[TextSegment], texts: Sequence[str]) -> Iterator[Seq
     values = [number for number in row if not segments[number].is_name]
     if len(values) < len(row):
         yield values
+
+
+def _behind(findings: Iterable[Finding], first: int) -> Iterator[Finding]:
+    """What of `findings` lies behind `first`, as counted from there."""
+    for finding in findings:
+        if finding.span.end > first:
+            span = Span(start=max(0, finding.span.start - first), end=finding.span.end - first)
+            yield replace(finding, span=span)
 
 
 def _is_blank(text: str) -> bool:
@@ -100,7 +109,7 @@ class PatternDetector:
 
     def _detect(self, segments: Sequence[TextSegment], deadline: float) -> Detection:
         texts = [segment.text.reveal() for segment in segments]
-        readings = [self._read(text, deadline) for text in texts]
+        readings = [self._read(segment, deadline) for segment in segments]
         status = max((reading.status for reading in readings), key=_SEVERITY.index, default=DetectionStatus.COMPLETE)
         found = [_placed(finding, number) for number, reading in enumerate(readings) for finding in reading.findings]
         joined, limit = self._across(_rows(segments, texts), texts, deadline)
@@ -137,7 +146,16 @@ class PatternDetector:
                 status = max(status, stop.status, key=_SEVERITY.index)
         return [finding for each in claims.values() for finding in settle(each)], status
 
-    def _read(self, text: str, deadline: float) -> Reading:
+    def _read(self, segment: TextSegment, deadline: float) -> Reading:
+        """What `segment` holds, the name that it goes by read in front of it: `{"cvv": "123"}` says what `cvv: 123` does."""
+        text = segment.text.reveal()
+        if segment.called is None:
+            return self._text(text, deadline)
+        name = segment.called.reveal()[-REACH_BEFORE:] + NAMES
+        reading = self._text(name + text, deadline)
+        return replace(reading, findings=tuple(_behind(reading.findings, len(name))))
+
+    def _text(self, text: str, deadline: float) -> Reading:
         key = self._cache.key(text, self.version)
         known = self._cache.get(key)
         if known is not None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import final
 
-from classifiers.context import REACH_BEFORE
+from classifiers.context import NAMES, REACH_BEFORE
 from classifiers.entity_names import MODEL_NAMES
 from classifiers.phones import DETECTOR as PHONES
 from classifiers.rules import Rule
@@ -32,7 +32,6 @@ MAX_WHOLE_BYTES = 32 << 20
 MOST_HITS = 1_000_000
 
 _APART = "\n" + " " * REACH_BEFORE
-_NAMES = ": "
 _MAX_KNOWN = 50_000
 _KNOWN_CHARS = 64
 _SEVERITY = (DetectionStatus.COMPLETE, DetectionStatus.PARTIAL, DetectionStatus.TIMEOUT, DetectionStatus.FAILED)
@@ -452,7 +451,7 @@ def _read(texts: Sequence[tuple[str, str]], detect: Detect, tally: Tally) -> Seq
     ranges: list[tuple[int, int]] = []
     at = 0
     for context, text in texts:
-        before = context + _NAMES if context else ""
+        before = context + NAMES if context else ""
         ranges.append((at + len(before), at + len(before) + len(text)))
         whole += (before, text, _APART)
         at = ranges[-1][1] + len(_APART)

@@ -1,7 +1,8 @@
 """From findings and redact obligations to edits: pure, deterministic, in order of segment and start.
 
 Laws: text outside the edited spans is untouched; findings that overlap become one edit over their union, by the
-strongest operator among them; the same value of a type gets the same placeholder throughout one request.
+strongest operator among them; no more of a value is left than each demand on it leaves; the same value of a type gets
+the same placeholder throughout one request.
 LIMIT: `remove` joins what stood on both sides of the value.
 """
 
@@ -11,8 +12,9 @@ import hashlib
 import hmac
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import field, replace
+from types import MappingProxyType
 from typing import Final
 
 from governance.decision import Operator, OperatorParams, Redact
@@ -22,8 +24,8 @@ from governance.finding import Detection, Finding
 from governance.frozen import frozen
 from governance.segment import Edit, Span, TextSegment
 
-# Of a card or phone number, by custom (PCI DSS 4.0, requirement 3.4.1).
-_KEPT_LAST: Final = 4
+# How many characters are left where nobody says it. Of a card or phone number, by custom (PCI DSS 4.0, requirement 3.4.1).
+_LEFT: Final = MappingProxyType({Operator.KEEP_LAST: 4, Operator.MASK: 0})
 _PSEUDONYM_DIGITS: Final = 16
 _PLACEHOLDER: Final = re.compile(r"<[A-Z0-9_]++>")
 _UNSAFE: Final = re.compile(r"[^A-Z0-9_]")
@@ -103,6 +105,9 @@ def _targets(
             and (not obligation.where or segment.role in obligation.where)
         }
         operator, params = _strongest(demands)
+        if finding.via:
+            # The last characters of a code, or of each part, are not the last of the value.
+            params = replace(params, last=0)
         if operator is not Operator.KEEP and finding.span.start < finding.span.end:
             yield _Target(
                 segment=finding.segment,
@@ -114,8 +119,8 @@ def _targets(
             )
 
 
-def _strongest(demands: Iterable[tuple[Operator, OperatorParams]]) -> tuple[Operator, OperatorParams]:
-    """The demand of the highest rank. Two of that rank that differ become `remove`, which is never weaker."""
+def _strongest(demands: Collection[tuple[Operator, OperatorParams]]) -> tuple[Operator, OperatorParams]:
+    """The demand of the highest rank, leaving no more than any leaves. Two of that rank that differ become `remove`."""
     top = Operator.KEEP
     params: set[OperatorParams] = {OperatorParams()}
     for operator, wanted in demands:
@@ -124,10 +129,17 @@ def _strongest(demands: Iterable[tuple[Operator, OperatorParams]]) -> tuple[Oper
         elif operator is top:
             params.add(wanted)
     if len(params) == 1:
-        return top, params.pop()
+        left = min((_left(*each) for each in demands if each[0] is not Operator.KEEP), default=None)
+        return top, replace(params.pop(), last=left)
     if top is Operator.KEEP:
         return top, OperatorParams()
     return max(top, Operator.REMOVE, key=lambda operator: operator.rank), OperatorParams()
+
+
+def _left(operator: Operator, params: OperatorParams) -> int:
+    """How many of the last characters of a value `operator` leaves."""
+    default = _LEFT.get(operator)
+    return 0 if default is None else default if params.last is None else params.last
 
 
 def _merged(targets: Iterable[_Target]) -> list[_Target]:
@@ -143,6 +155,9 @@ def _merged(targets: Iterable[_Target]) -> list[_Target]:
 def _union(first: _Target, second: _Target) -> _Target:
     """Both spans, by the stronger operator, under the name of the finding that brings it (the wider, then surer one)."""
     operator, params = _strongest(((first.operator, first.params), (second.operator, second.params)))
+    if first.span != second.span:
+        # The end of the one is none of the other's.
+        params = replace(params, last=0)
     named = max(
         (first, second),
         key=lambda one: (one.operator.rank, one.span.end - one.span.start, one.permille, one.entity),
@@ -183,8 +198,7 @@ def _remove(_target: _Target, _value: str) -> str:
 
 def _mask(target: _Target, value: str) -> str:
     """Stars for all but the last characters; a value that short is masked whole."""
-    default = _KEPT_LAST if target.operator is Operator.KEEP_LAST else 0
-    last = default if target.params.last is None else target.params.last
+    last = _left(target.operator, target.params)
     kept = value[-last:] if 0 < last < len(value) else ""
     return "*" * (len(value) - len(kept)) + kept
 

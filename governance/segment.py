@@ -32,13 +32,14 @@ class TextSegment:
 
     `place` is a template of a JSON Pointer (RFC 6901) in which list positions and free keys are `*`
     (`/messages/*/content`), so that it can stand in a record: it never holds a byte of the request. `is_name` is true of
-    the name of a member of a JSON object.
+    the name of a member of a JSON object; `called` is that name for what is in the member, as far as no other is nearer.
     """
 
     role: Role
     place: str
     text: SensitiveText
     is_name: bool = False
+    called: SensitiveText | None = None
 
 
 @frozen

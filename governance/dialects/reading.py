@@ -53,7 +53,14 @@ class Reading:
         return value
 
     def add(
-        self, scalar: Scalar, place: str, role: Role, *, outer: String | None = None, is_name: bool = False
+        self,
+        scalar: Scalar,
+        place: str,
+        role: Role,
+        *,
+        outer: String | None = None,
+        is_name: bool = False,
+        called: SensitiveText | None = None,
     ) -> None:
         """Makes a segment of `scalar`; empty text is none."""
         text = scalar.text()
@@ -61,7 +68,9 @@ class Reading:
             return
         if len(self.segments) >= self._max_segments:
             raise RequestTooLarge("too many pieces of text", limit=self._max_segments)
-        self.segments.append(TextSegment(role=role, place=place, text=SensitiveText(text), is_name=is_name))
+        self.segments.append(
+            TextSegment(role=role, place=place, text=SensitiveText(text), is_name=is_name, called=called)
+        )
         self.leaves.append(Leaf(scalar, outer or self._outer, is_name))
 
     def unread(self, reason: Unread, place: str) -> None:
@@ -91,17 +100,17 @@ def text(reading: Reading, value: Value, place: str, role: Role) -> None:
         unexpected(reading, value, place, role)
 
 
-def free(reading: Reading, value: Value, place: str, role: Role) -> None:
+def free(reading: Reading, value: Value, place: str, role: Role, called: SensitiveText | None = None) -> None:
     """Anything is expected: every string, name and number in it is a segment. Depth is bounded by the reader."""
     if isinstance(value, (String, Number)):
-        reading.add(value, place, role)
+        reading.add(value, place, role, called=called)
     elif isinstance(value, Array):
         for item in value.items:
-            free(reading, item, f"{place}/*", role)
+            free(reading, item, f"{place}/*", role, called)
     elif isinstance(value, Object):
         for name, member in value.members.values():
             reading.add(name, f"{place}/*", role, is_name=True)
-            free(reading, member, f"{place}/*", role)
+            free(reading, member, f"{place}/*", role, SensitiveText(name.text()))
 
 
 def unexpected(reading: Reading, value: Value, place: str, role: Role) -> None:

@@ -203,7 +203,22 @@ def _strongest(rows: Sequence[Redact]) -> tuple[Redact, set[Operator]]:
     disputed = {operator for operator, said in params.items() if len({(one.key_id, one.format) for one in said}) > 1}
     if disputed and _RANK[top] < _RANK[Operator.REMOVE]:
         return replace(rows[0], operator=Operator.REMOVE, params=OperatorParams(), where=()), disputed
-    return replace(rows[0], operator=top, params=_fewest(params[top]), where=()), {top}
+    settled = replace(rows[0], operator=top, params=_fewest(params[top]), where=())
+    # A mask is stronger than what leaves fewer characters, and leaves no more for that.
+    hiding = {
+        operator
+        for operator in params.keys() - {top, Operator.KEEP}
+        if _left(operator, params[operator]) < _left(top, params[top])
+    }
+    if not hiding:
+        return settled, {top}
+    left = min(_left(operator, params[operator]) for operator in hiding)
+    return replace(settled, params=replace(settled.params, last=left)), {top, *hiding}
+
+
+def _left(operator: Operator, said: set[OperatorParams]) -> int:
+    """How many characters `said` leaves; None is the operator's own number, which counts as 0 as in `_fewest`."""
+    return min(one.last or 0 for one in said) if operator in (Operator.KEEP_LAST, Operator.MASK) else 0
 
 
 def _fewest(said: set[OperatorParams]) -> OperatorParams:

@@ -540,6 +540,16 @@ def row(operator: Operator, entity: str = "EMAIL_ADDRESS", where: tuple[Role, ..
             id="an unknown number beside a known one is 0",
         ),
         pytest.param(
+            [redact(Operator.MASK, last=8), redact(Operator.KEEP_LAST, last=2)],
+            [row(Operator.MASK, last=2)],
+            id="a mask leaves no more than what it beats",
+        ),
+        pytest.param(
+            [redact(Operator.MASK, last=8), redact(Operator.PSEUDONYMISE)],
+            [row(Operator.MASK, last=0)],
+            id="nor than what leaves nothing",
+        ),
+        pytest.param(
             [redact(Operator.MASK, where=(Role.USER,)), redact(Operator.REMOVE, where=(Role.TOOL, Role.USER))],
             [row(Operator.REMOVE, where=(Role.USER, Role.TOOL))],
             id="roles settle one by one",

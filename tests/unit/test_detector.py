@@ -356,3 +356,25 @@ def test_cache_keys_tell_nothing_about_the_text():
     first, second = (DigestCache[int](max_entries=1, max_weight=1) for _ in range(2))
 
     assert (16, False) == (len(first.key("text")), first.key("text") == second.key("text"))
+
+
+@pytest.mark.parametrize(
+    ("called", "text", "found"),
+    [
+        ("password", "hunter2xyz!", [("PASSWORD", "hunter2xyz!")]),
+        ("cvv", "123", [("CREDIT_CARD_CVV", "123")]),
+        ("steuerId", "86095742719", [("DE_TAX_ID", "86095742719")]),
+        ("note", "write to jane@example.com", [("EMAIL_ADDRESS", "jane@example.com")]),
+        ("jane@example.com", "is away", []),
+        ("x" * 1_000_000 + " password", "hunter2xyz!", [("PASSWORD", "hunter2xyz!")]),
+        ("password", "", []),
+    ],
+)
+def test_a_value_is_read_with_the_name_it_goes_by(called: str, text: str, found: list[tuple[str, str]]) -> None:
+    """Spans are those of the value, again from the cache; what is in the name is found where that is read."""
+    segment = TextSegment(role=Role.ARGS, place="/arguments/*", text=SensitiveText(text), called=SensitiveText(called))
+    detector = PatternDetector()
+    for _ in range(2):
+        findings = detector.detect_now([segment], deadline_ms=10_000).findings
+
+        assert found == [(each.entity_type, text[each.span.start : each.span.end]) for each in findings]

@@ -126,6 +126,18 @@ def test_calls_of_an_assistant_are_read_into_their_arguments() -> None:
     assert [] == unread(request)
 
 
+def test_what_an_argument_is_called_is_known() -> None:
+    """For the detectors: the nearest name of a member, through lists; a name has none."""
+    request = message(role="assistant", function_call={"name": "f", "arguments": '{"to":{"cvv":[123,["4"]]},"x":{}}'})
+    called = [
+        (segment.text.reveal(), segment.called and segment.called.reveal())
+        for segment in request.segments
+        if segment.place.startswith("/messages/*/function_call/arguments")
+    ]
+
+    assert [("to", None), ("cvv", None), ("123", "cvv"), ("4", "cvv"), ("x", None)] == called
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from governance.decision import Operator, OperatorParams, Redact
@@ -148,6 +150,35 @@ def test_the_strongest_of_several_obligations_wins() -> None:
             redacted(segments, findings, one, two)[0],
             redacted(segments, findings, two, one)[0],
         ]
+
+
+@pytest.mark.parametrize(
+    ("demands", "expected"),
+    [
+        ([with_operator(Operator.KEEP_LAST, last=2), with_operator(Operator.MASK, last=8)], "**************11"),
+        ([with_operator(Operator.KEEP_LAST), with_operator(Operator.MASK, last=8)], "************1111"),
+        ([with_operator(Operator.PSEUDONYMISE), with_operator(Operator.MASK, last=8)], "*" * 16),
+        ([with_operator(Operator.KEEP), with_operator(Operator.MASK, last=8)], "********11111111"),
+    ],
+)
+def test_no_more_is_left_than_each_demand_leaves(demands: list[Redact], expected: str) -> None:
+    """The stronger operator does not show what a weaker one hides."""
+    texts, _ = redacted([segment("4111111111111111")], [finding(0, 0, 16, "CREDIT_CARD")], *demands)
+
+    assert [expected] == texts
+
+
+@pytest.mark.parametrize("operator", [Operator.MASK, Operator.KEEP_LAST])
+def test_the_last_characters_are_those_of_one_value_as_it_stands(operator: Operator) -> None:
+    """Of parts, of a code and of what overlaps nothing is left."""
+    obligation = with_operator(operator, last=4)
+    parts = [dataclasses.replace(finding(at, 0, 8, "CREDIT_CARD"), via="joined") for at in (0, 1)]
+    coded = [dataclasses.replace(finding(0, 0, 8), via="base64")]
+    over = [finding(0, 0, 6, "CREDIT_CARD"), finding(0, 4, 8)]
+
+    assert ["********", "********"] == redacted([segment("41111111"), segment("11111111")], parts, obligation)[0]
+    assert ["********"] == redacted([segment("NzM3NzM3")], coded, obligation)[0]
+    assert ["********"] == redacted([segment("411111a@")], over, obligation)[0]
 
 
 def test_overlapping_findings_become_one_edit_over_their_union() -> None:
