@@ -75,6 +75,10 @@ class Budget:
         """Counts work of less than a unit."""
         self._meter.charge(microseconds)
 
+    def leave_out(self) -> None:
+        """Says that something encoded was not read to its end."""
+        self._meter.left_out = True
+
     def counted(self, matches: Iterable[T]) -> Iterator[T]:
         """`matches`, eight for a unit of work."""
         for number, match in enumerate(matches):
@@ -242,7 +246,14 @@ _ENCODED = bytes(
     0x62 if chr(each).isascii() and (chr(each).isalnum() or chr(each) in "+/-_") else 0x20 for each in range(256)
 )
 _NEEDLE = b"b" * FEWEST_ENCODED
-_MORE_LINES = re.compile(rb"(?:\r?\n[ \t]{0,8}[A-Za-z0-9+/_-]{4,}(?=[\r\n=\"'<)\]},;.]|\Z))+")
+_MORE_LINES = re.compile(
+    rb"(?:\r?\n[ \t]{0,8}(?:[A-Za-z0-9+/_-]{4,}(?=[\r\n=\"'<)\]},;.]|\Z)|[A-Za-z0-9+/_-]{2,3}(?==)))+"
+)
+# Each is copied to get at the next.
+_MOST_MEMBERS = 16
+# So many lines below a run may be words of a greeting.
+_GREETING = 2
+_WORD = re.compile(rb"\s+[A-Za-z]{2,15}")
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}){8,}")
 _BASE32 = re.compile(rb"[A-Z2-7]{16,}")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
@@ -370,29 +381,69 @@ def _carried(scan: bytes, runs: Sequence[tuple[int, int]], block: int, budget: B
             continue
         start = at + 2 if scan[at : at + 2] in (b"0x", b"0X") else at
         found = None
-        for last in (block, end) if together and block > end else (end,):
+        # Up to three characters may be glued in front.
+        if together and block > end:
             budget.attempt()
-            # Up to three characters may be glued in front.
-            shift, forms = _beginning(scan, start, last, budget)
-            if not forms:
-                continue
-            found = _decoded(scan, start + shift, last, forms, budget)
-            # Lines that end within what stands for three octets were encoded one by one.
-            if found is None and last > end and (end - start - shift) % 4 == 0:
-                found = _in_part(scan, start + shift, last, budget)
-            if found is not None:
-                done = _padded(scan, last)
-                yield start + shift, done, *found
-                break
-            together = together and last == end
+            shift, forms = _beginning(scan, start, block, budget)
+            if forms:
+                found = _in_lines(scan, (start + shift, end), block, forms, budget)
+                together = found is not None
         if found is None:
+            budget.attempt()
+            shift, forms = _beginning(scan, start, end, budget)
+            if forms:
+                found = _in_run(scan, start + shift, end, forms, budget)
+        if found is not None:
+            first, last, how, text = found
+            done = _padded(scan, last)
+            yield first, done, how, text
+        else:
             for carrier in _in_pieces(scan, start, end, budget):
                 done = carrier[1]
                 yield carrier
     start = runs[0][0]
-    found = None if done else _in_part(scan, start, block, budget)
-    if found is not None:
-        yield start, _padded(scan, block), *found
+    part = None if done else _in_part(scan, start, block, budget)
+    if part is not None:
+        yield start, _padded(scan, block), *part
+
+
+def _in_run(scan: bytes, start: int, end: int, forms: Collection[str], budget: Budget) -> Carrier | None:
+    said = _decoded(scan, start, end, forms, budget)
+    return None if said is None else (start, end, *said)
+
+
+def _in_lines(
+    scan: bytes, first: tuple[int, int], block: int, forms: Collection[str], budget: Budget
+) -> Carrier | None:
+    """What the lines up to `block` say, the `first` of which has this beginning and end.
+
+    The word of a greeting below them looks like one more: where all of them are no plain text to the last octet, they are read
+    without the last line and without the last two.
+    """
+    start, end = first
+    found, last = None, block
+    for _ in range(1 + _GREETING):
+        said = _in_run(scan, start, last, forms, budget)
+        if said is not None and (found is None or _is_whole(said, scan)):
+            found = said
+        if said is not None and (said[2] != "base64" or _is_whole(said, scan)):
+            break
+        above = scan.rfind(b"\n", end, last)
+        if above < 0 or _WORD.fullmatch(scan, above, last) is None:
+            break
+        last = above
+    # Lines that end within what stands for three octets were encoded one by one.
+    if found is None and (end - start) % 4 == 0:
+        part = _in_part(scan, start, block, budget)
+        found = None if part is None else (start, block, *part)
+    return found
+
+
+def _is_whole(carrier: Carrier, scan: bytes) -> bool:
+    """Whether `carrier` says in UTF-8 what it carries, to the last octet."""
+    start, end, _, text = carrier
+    octets = _base64(b"".join(scan[start:end].split()).translate(_URL_SAFE))
+    return text.encode() == octets and not octets.translate(_CONTROLLED).count(1)
 
 
 def _is_number(run: bytes) -> bool:
@@ -415,7 +466,8 @@ def _beginning(scan: bytes, start: int, end: int, budget: Budget) -> tuple[int, 
         return 0, forms
     budget.charge(_MOST_GLUED)
     for shift in range(1, min(_MOST_GLUED, end - start - FEWEST_ENCODED) + 1):
-        first = scan[start + shift : start + shift + _FIRST]
+        # A line may end here.
+        first = b"".join(scan[start + shift : start + shift + _FIRST].split())
         if not _LEADS_TEXT.issuperset(first[::4]):
             continue
         if not _base64(first.translate(_URL_SAFE)).translate(None, _PRINTABLE):
@@ -483,11 +535,13 @@ def _decoded(scan: bytes, start: int, end: int, forms: Collection[str], budget: 
 
 def _said(how: str, octets: bytes, budget: Budget) -> tuple[str, str] | None:
     """What `octets` say, as they are or inflated, under the name of `how` they were come by and that."""
-    text = readable(octets)
-    if text is not None:
-        return how, text
-    text = _inflated(octets, budget) if _inflatable(octets) else None
-    return None if text is None else (f"{how}>gzip", text)
+    for _ in range(MAX_DEPTH):
+        text = readable(octets)
+        if text is not None or not _inflatable(octets):
+            return None if text is None else (how, text)
+        how, octets = f"{how}>gzip", _inflated(octets, budget)
+    budget.leave_out()
+    return None
 
 
 def _may_say(octets: bytes) -> bool:
@@ -516,14 +570,23 @@ def _inflatable(octets: bytes) -> bool:
     return octets[:2] == b"\x1f\x8b" or (octets[:1] == b"\x78" and int.from_bytes(octets[:2], "big") % 31 == 0)
 
 
-def _inflated(octets: bytes, budget: Budget) -> str | None:
-    """The beginning of what `octets` compress, no more than MAX_INFLATED bytes."""
-    try:
-        plain = zlib.decompressobj(47).decompress(octets, MAX_INFLATED)
-    except zlib.error:
-        return None
+def _inflated(octets: bytes, budget: Budget) -> bytes:
+    """The beginning of what `octets` compress, member by member, no more than MAX_INFLATED bytes; what is damaged ends there."""
+    plain = b""
+    for _ in range(_MOST_MEMBERS):
+        member = zlib.decompressobj(47)
+        try:
+            plain += member.decompress(octets, MAX_INFLATED - len(plain))
+        except zlib.error:
+            octets = b""
+            break
+        octets = member.unconsumed_tail or member.unused_data
+        if len(plain) >= MAX_INFLATED or not _inflatable(octets):
+            break
+    if octets and (len(plain) >= MAX_INFLATED or _inflatable(octets)):
+        budget.leave_out()
     budget.read(len(plain))
-    return readable(plain)
+    return plain
 
 
 def readable(octets: bytes) -> str | None:

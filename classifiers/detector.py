@@ -17,7 +17,7 @@ from classifiers.meter import Exhausted
 from classifiers.overlap import Claim, settle
 from classifiers.reading import Reader, Reading
 from governance.errors import DetectorUnavailable
-from governance.finding import Detection, DetectionStatus, DetectorRun, Finding
+from governance.finding import SEVERITY, Detection, DetectionStatus, DetectorRun, Finding
 from governance.segment import Span, TextSegment
 
 DETECTOR_ID = "patterns"
@@ -29,7 +29,6 @@ _SEGMENT_CHARS = 1_024
 _ENTRY_BYTES = 480
 _FINDING_BYTES = 240
 _TRACE_BYTES = 120
-_SEVERITY = (DetectionStatus.COMPLETE, DetectionStatus.PARTIAL, DetectionStatus.TIMEOUT)
 
 
 class TextReader(Protocol):
@@ -110,10 +109,10 @@ class PatternDetector:
     def _detect(self, segments: Sequence[TextSegment], deadline: float) -> Detection:
         texts = [segment.text.reveal() for segment in segments]
         readings = [self._read(segment, deadline) for segment in segments]
-        status = max((reading.status for reading in readings), key=_SEVERITY.index, default=DetectionStatus.COMPLETE)
+        status = max((reading.status for reading in readings), key=SEVERITY.index, default=DetectionStatus.COMPLETE)
         found = [_placed(finding, number) for number, reading in enumerate(readings) for finding in reading.findings]
         joined, limit = self._across(_rows(segments, texts), texts, deadline)
-        status = max(status, limit, key=_SEVERITY.index)
+        status = max(status, limit, key=SEVERITY.index)
         if joined:
             found = sorted((*found, *joined), key=lambda each: (each.segment, each.span.start))
         findings = tuple(found)
@@ -138,12 +137,12 @@ class PatternDetector:
             try:
                 for seam in seams([texts[number] for number in row]):
                     reading = read(seam.text)
-                    status = max(status, reading.status, key=_SEVERITY.index)
+                    status = max(status, reading.status, key=SEVERITY.index)
                     for finding in seam.findings(reading.findings):
                         placed = _placed(finding, row[finding.segment])
                         claims.setdefault(placed.segment, []).append(Claim(finding=placed))
             except Exhausted as stop:
-                status = max(status, stop.status, key=_SEVERITY.index)
+                status = max(status, stop.status, key=SEVERITY.index)
         return [finding for each in claims.values() for finding in settle(each)], status
 
     def _read(self, segment: TextSegment, deadline: float) -> Reading:

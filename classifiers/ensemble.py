@@ -15,9 +15,8 @@ from classifiers.extra import ImmediateDetector
 from classifiers.labels import HEALTH, about_somebody, joined
 from classifiers.model.decoding import DETECTOR_ID, STREET_ADDRESS, trimmed
 from classifiers.overlap import WORDS, Claim, is_bare_shape, settle
-from classifiers.recognizer_client import SEVERITY
 from governance.errors import DetectorUnavailable
-from governance.finding import Detection, DetectionStatus, DetectorRun, Finding
+from governance.finding import SEVERITY, Detection, DetectionStatus, DetectorRun, Finding
 from governance.interfaces import Detector
 from governance.segment import Span, TextSegment
 

@@ -18,12 +18,12 @@ from classifiers.jurisdiction import reinforced
 from classifiers.labels import joined, labels
 from classifiers.overlap import Claim, settle
 from classifiers.query import deadline_in
-from classifiers.recognizer_client import SEVERITY, Extra, RecognizerClient
+from classifiers.recognizer_client import Extra, RecognizerClient
 from classifiers.registry_file import OWN_CLASS, Meaning, OwnPattern, category_of, read_registry
 from classifiers.rules import CONTEXT_FLOOR, Rule
 from classifiers.spacy_pipeline import SPACY, check_installed
 from governance.errors import ConfigInvalid
-from governance.finding import Category, Detection, DetectionStatus, DetectorRun, Finding, Label
+from governance.finding import SEVERITY, Category, Detection, DetectionStatus, DetectorRun, Finding, Label
 from governance.interfaces import Detector
 from governance.segment import TextSegment
 from governance.settings import REGISTRY_FILES

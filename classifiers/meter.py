@@ -34,14 +34,15 @@ class Meter:
 
     What is done is charged for by what it costs at worst on a machine of some years, not by the clock, so that one text
     always ends at the same place. A text of 64 kB so takes a tenth of a second at most, any text about a second and a half.
-    `deadline` is on the clock of `time.monotonic`.
+    `deadline` is on the clock of `time.monotonic`. `left_out` says that something was not read that does not end the reading.
     """
 
-    __slots__ = ("_limit", "_micros", "_next", "deadline")
+    __slots__ = ("_limit", "_micros", "_next", "deadline", "left_out")
 
     def __init__(self, length: int, *, deadline: float) -> None:
         self._limit = (3072 + min(length, MAX_CHARGED_CHARS) // 8) * _UNIT
         self.deadline = deadline
+        self.left_out = False
         self._micros = 0
         # Nothing has to be looked at before so much is spent.
         self._next = 1 << _CLOCK

@@ -35,7 +35,7 @@ from classifiers.typography import retyped
 from classifiers.view import View
 from classifiers.views import further, views
 from classifiers.weak_signals import spoken_in
-from governance.finding import Category, DetectionStatus, Finding
+from governance.finding import SEVERITY, Category, DetectionStatus, Finding
 from governance.segment import Span
 
 MAX_FINDINGS = 10_000
@@ -128,7 +128,7 @@ class Reader:
         """
         meter = Meter(len(text), deadline=deadline)
         meter.allowance *= self._patience
-        status = DetectionStatus.COMPLETE
+        stops = [DetectionStatus.COMPLETE]
         health = 0
         residency: tuple[str, ...] = ()
         hints: frozenset[str] | None = None
@@ -153,24 +153,27 @@ class Reader:
             for view in further(plain, meter, hints, tells=surroundings.any_in, known=known):
                 self._collect(view, Surroundings(view, self._compiled.lexicon, meter), meter, claims, regions)
         except Exhausted as stop:
-            status = stop.status
+            stops.append(stop.status)
         try:
             if hints is None or HEALTH in hints:
                 health = self._health.permille(typed.text, meter)
         except Exhausted as stop:
-            status = stop.status
+            stops.append(stop.status)
         findings = settle(claims) if claims else ()
         if len(findings) > (most := MAX_FINDINGS * self._patience):
-            findings, status = findings[:most], _worse(status)
+            meter.left_out = True
+            findings = findings[:most]
         traces = NO_TRACES
         try:
             said = [_at(each, typed.span) for each in findings] if typed.moved else findings
             keys = None if hints is None else gates(hints, typed.text)
             traces = self._tracer.traces(typed.text, said, meter, keys, spoken)
         except Exhausted as stop:
-            status = stop.status
+            stops.append(stop.status)
+        if meter.left_out:
+            stops.append(DetectionStatus.PARTIAL)
         return Reading(
-            status=status,
+            status=max(stops, key=SEVERITY.index),
             findings=findings,
             health=health,
             residency_labels=residency,
@@ -239,10 +242,6 @@ def _within(spans: Sequence[tuple[int, int]], view: View, start: int, end: int) 
     first = view.position(start)
     at = bisect_right(spans, (first, _FARTHEST)) - 1
     return at >= 0 and view.position(end - 1) < spans[at][1]
-
-
-def _worse(status: DetectionStatus) -> DetectionStatus:
-    return DetectionStatus.PARTIAL if status is DetectionStatus.COMPLETE else status
 
 
 def _add(claims: list[Claim], claim: Claim) -> None:

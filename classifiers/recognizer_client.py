@@ -14,7 +14,7 @@ from classifiers.recognizer_host import LOADING_S, MAX_FOUND
 from classifiers.registry_file import OwnPattern
 from governance.child import Children, Ended, Loading, Overrun
 from governance.errors import ConfigInvalid
-from governance.finding import Category, DetectionStatus, DetectorRun, Finding
+from governance.finding import SEVERITY, Category, DetectionStatus, DetectorRun, Finding
 from governance.frozen import frozen
 from governance.segment import Span
 
@@ -128,15 +128,6 @@ class RecognizerClient:
                     )
                 )
         return status, tuple(found)
-
-
-SEVERITY: Final = (
-    DetectionStatus.COMPLETE,
-    DetectionStatus.SKIPPED,
-    DetectionStatus.PARTIAL,
-    DetectionStatus.TIMEOUT,
-    DetectionStatus.FAILED,
-)
 
 
 def _json(document: object) -> bytes:

@@ -20,7 +20,7 @@ from classifiers.phones import DETECTOR as PHONES
 from classifiers.rules import Rule
 from classifiers.scan_formats import Format, NotInFormat, Piece, pieces
 from classifiers.scan_sources import Decoder, Reason, Source, SourceSkipped
-from governance.finding import Detection, DetectionStatus, Finding
+from governance.finding import SEVERITY, Detection, DetectionStatus, Finding
 from governance.segment import Span
 
 BLOCK = 131_072
@@ -34,7 +34,6 @@ MOST_HITS = 1_000_000
 _APART = "\n" + " " * REACH_BEFORE
 _MAX_KNOWN = 50_000
 _KNOWN_CHARS = 64
-_SEVERITY = (DetectionStatus.COMPLETE, DetectionStatus.PARTIAL, DetectionStatus.TIMEOUT, DetectionStatus.FAILED)
 _PHONE_NAME = "Telephone number"
 # How the names of recognisers of the operator's begin, that run beside the rules and that became rules.
 OWN = "own:"
@@ -131,7 +130,7 @@ class Tally:
 
     def add(self, detection: Detection) -> tuple[Finding, ...]:
         """Counts `detection` in; its findings."""
-        self.status = max(self.status, detection.status, key=_SEVERITY.index)
+        self.status = max(self.status, detection.status, key=SEVERITY.index)
         for label in detection.labels:
             self.labels[label.name] = max(self.labels.get(label.name, 0), label.permille)
         for country in detection.jurisdictions:
@@ -195,7 +194,7 @@ def read_document(
             told(min(1.0, decoder.bytes_read / max(1, source.size)))
     status = tally.status
     if decoder.bad_byte is not None:
-        status = max(status, DetectionStatus.PARTIAL, key=_SEVERITY.index)
+        status = max(status, DetectionStatus.PARTIAL, key=SEVERITY.index)
         problem = f"not UTF-8 at byte {decoder.bad_byte}: the rest was read"
     return Document(
         shown=source.shown,

@@ -64,6 +64,8 @@ def _derived(view: View, budget: Budget, depth: int, hints: Collection[str] | No
             budget.derive(len(made.scan))
             yield made
     if depth > MAX_DEPTH:
+        if next(decoded(view, budget), None) is not None:
+            budget.leave_out()
         return
     joined = rejoined(view, budget)
     if joined is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from governance.frozen import frozen
 from governance.segment import Span
@@ -16,6 +17,16 @@ class DetectionStatus(StrEnum):
     TIMEOUT = "timeout"
     FAILED = "failed"
     SKIPPED = "skipped"
+
+
+SEVERITY: Final = (
+    DetectionStatus.COMPLETE,
+    DetectionStatus.SKIPPED,
+    DetectionStatus.PARTIAL,
+    DetectionStatus.TIMEOUT,
+    DetectionStatus.FAILED,
+)
+"""Least first: the status of a whole is the worst of its parts'."""
 
 
 class Category(StrEnum):

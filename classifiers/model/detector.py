@@ -22,7 +22,7 @@ from classifiers.model.pieces import PieceReader, piece_reader, unstyled, worth_
 from classifiers.model.session import Execution, ModelReport, ModelSession, Provider
 from classifiers.model.windows import windows
 from governance.errors import DetectorUnavailable
-from governance.finding import Detection, DetectionStatus, DetectorRun, Finding, Label
+from governance.finding import SEVERITY, Detection, DetectionStatus, DetectorRun, Finding, Label
 from governance.segment import TextSegment
 
 # Above these the event loop would notice: what to hash, what to decode.
@@ -32,7 +32,6 @@ _INLINE_PIECES: Final = 2_048
 _TEXT_PIECES: Final = 64
 _ENTRY_BYTES: Final = 480
 _FINDING_BYTES: Final = 240
-_SEVERITY: Final = (DetectionStatus.COMPLETE, DetectionStatus.PARTIAL, DetectionStatus.TIMEOUT)
 _GPU_PIECES: Final = 65_536
 # What was found by the deadline is put together after it, and nobody waits longer than this for it.
 _LATE_S: Final = 0.25
@@ -290,7 +289,7 @@ class ModelDetector:
     def _detection(self, keys: Sequence[bytes], known: Mapping[bytes, Reading]) -> Detection:
         """The whole of what is `known` of the texts behind `keys`; a text of which nothing is known timed out."""
         readings = [known.get(key, _UNREAD) for key in keys]
-        status = max((each.status for each in readings), key=_SEVERITY.index, default=DetectionStatus.COMPLETE)
+        status = max((each.status for each in readings), key=SEVERITY.index, default=DetectionStatus.COMPLETE)
         return Detection(
             status=status,
             findings=tuple(

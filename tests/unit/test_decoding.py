@@ -286,6 +286,59 @@ def test_an_address_comes_out_of_what_is_text_in_part_or_not_at_once(hidden: str
     assert ADDRESS.encode() in read(f"see {hidden} now")[via].scan
 
 
+CARD = "Y2FyZCA0MTExIDExMTEgMTExMSAxMTEx"
+
+
+@pytest.mark.parametrize("below", ["Thanks,\nJohn", "Anna", "data", "done.", "Regards\nMary", "Sent"])
+def test_a_word_below_a_run_is_none_of_its_lines(below: str) -> None:
+    """Though it could be one more by its letters."""
+    [(start, end, _, said)] = carriers(f"{CARD}\n{below}".encode(), unbounded())
+
+    assert (0, len(CARD), "card 4111 1111 1111 1111") == (start, end, said)
+
+
+@pytest.mark.parametrize("columns", [64, 76])
+@pytest.mark.parametrize("length", range(55, 62))
+def test_the_last_line_of_a_run_may_be_an_octet(columns: int, length: int) -> None:
+    """Two or three characters and their padding."""
+    plain = "x" * (length - len(ADDRESS)) + " " + ADDRESS
+    run = encoded(plain)
+    text = "\n".join(run[at : at + columns] for at in range(0, len(run), columns))
+    [(start, end, _, said)] = carriers(text.encode(), unbounded())
+
+    assert (0, len(text), plain) == (start, end, said)
+
+
+def test_what_begins_a_line_above_a_shorter_one_can_be_read() -> None:
+    """Where fewer characters than are looked at belong to the first line."""
+    assert [] == list(carriers(b"0xb3e0b3cc33f72\nabcdefg", unbounded()))
+
+
+@pytest.mark.parametrize(
+    ("packed", "via", "left_out"),
+    [
+        (gzip.compress(b"hello world") + gzip.compress(ADDRESS.encode()), "base64>gzip", False),
+        (gzip.compress(gzip.compress(ADDRESS.encode())), "base64>gzip>gzip", False),
+        (gzip.compress(ADDRESS.encode() + b" and on" * 20_000), "base64>gzip", True),
+        (gzip.compress(gzip.compress(gzip.compress(gzip.compress(ADDRESS.encode())))), "", True),
+        (b"".join(map(gzip.compress, [ADDRESS.encode()] * 17)), "base64>gzip", True),
+        (zlib.compress(ADDRESS.encode())[:2] + bytes(range(200, 240)), "", False),
+    ],
+)
+def test_what_is_not_unpacked_to_its_end_is_left_out_and_said_so(packed: bytes, via: str, *, left_out: bool) -> None:
+    """Members one behind the other are read, and what is packed twice."""
+    text = base64.b64encode(packed)
+    meter = Meter(len(text), deadline=time.monotonic() + 600)
+    said = {how: what for _, _, how, what in carriers(text, Budget(1 << 20, meter))}
+
+    assert ([via] if via else [], left_out) == ([how for how, what in said.items() if ADDRESS in what], meter.left_out)
+
+
+def unbounded() -> Budget:
+    """A budget that nothing here uses up."""
+    return Budget(1 << 20, Meter(1 << 20, deadline=time.monotonic() + 600))
+
+
 @pytest.mark.parametrize("between", [" ", "\n"])
 def test_of_numbers_those_carry_something_that_are_text_in_hex(between: str) -> None:
     """UUIDs and digits are passed over, and nothing beside them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import subprocess
 import sys
 import threading
@@ -12,7 +13,10 @@ import pytest
 
 from classifiers.cache import DigestCache
 from classifiers.detector import INLINE_CHARS, PatternDetector
+from classifiers.jurisdiction import Traces
+from classifiers.meter import Exhausted
 from classifiers.reading import MAX_FINDINGS, Reader, Reading
+from classifiers.traces import Tracer
 from governance.errors import DetectorUnavailable
 from governance.finding import Detection, DetectionStatus, Label
 from governance.segment import Role, Span, TextSegment
@@ -378,3 +382,27 @@ def test_a_value_is_read_with_the_name_it_goes_by(called: str, text: str, found:
         findings = detector.detect_now([segment], deadline_ms=10_000).findings
 
         assert found == [(each.entity_type, text[each.span.start : each.span.end]) for each in findings]
+
+
+def test_what_is_encoded_deeper_than_is_read_makes_the_reading_partial() -> None:
+    """Three times is read to its end; of four nobody may think that nothing is there."""
+    deep = b"card 4111 1111 1111 1111"
+    statuses = []
+    for _ in range(4):
+        deep = base64.b64encode(deep)
+        reading = Reader().read(deep.decode(), deadline=time.monotonic() + 60)
+        statuses.append((reading.status, [each.entity_type for each in reading.findings]))
+
+    assert [(DetectionStatus.COMPLETE, ["CREDIT_CARD"])] * 3 + [(DetectionStatus.PARTIAL, [])] == statuses
+
+
+def test_the_clock_that_ran_out_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever limit is reached behind it: such a reading is not kept."""
+
+    def stopped(*_: object) -> Traces:
+        raise Exhausted(DetectionStatus.PARTIAL)
+
+    reader = Reader()
+    monkeypatch.setattr(Tracer, "traces", stopped)
+
+    assert DetectionStatus.TIMEOUT is reader.read("jane@example.com", deadline=time.monotonic() - 1).status
