@@ -364,7 +364,11 @@ class _Lines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A part of a text that begins at `start`. Findings that begin in [first, last) are its own; others are a neighbour's."""
+    """A part of a text that begins at `start`. Findings that begin in [first, last) are its own; others are a neighbour's.
+
+    Those that begin before and go on beyond what the block before has seen are its own as well: of what is encoded over the end
+    of a block each block reads its part.
+    """
 
     text: str
     start: int
@@ -378,7 +382,10 @@ class Block:
 
     def own(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         """Those of `findings` that no other block reports."""
-        return (each for each in findings if self.first <= each.span.start < self.last)
+        seen = OVERLAP if self.start else 0
+        for each in findings:
+            if self.first <= each.span.start < self.last or (each.span.start < self.first and each.span.end > seen):
+                yield each
 
 
 def blocks(chunks: Iterable[str]) -> Iterator[Block]:
@@ -400,12 +407,22 @@ def read_blocks(chunks: Iterable[str], detect: Detect, tally: Tally) -> Iterator
     """The blocks of a text with the findings of each, of which no two overlap."""
     reached = 0
     for block in blocks(chunks):
-        findings = tuple(
-            each for each in block.own(tally.add(detect(block.text))) if block.start + each.span.start >= reached
-        )
+        findings = tuple(_behind(reached - block.start, block.own(tally.add(detect(block.text)))))
         if findings:
             reached = block.start + findings[-1].span.end
         yield block, findings
+
+
+def _behind(reached: int, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """What of `findings` lies behind `reached`."""
+    for finding in findings:
+        if finding.span.end > reached:
+            start = max(reached, finding.span.start)
+            yield (
+                finding
+                if start == finding.span.start
+                else replace(finding, span=Span(start=start, end=finding.span.end))
+            )
 
 
 def read_pieces(source: Iterable[Piece], detect: Detect, tally: Tally) -> Iterator[tuple[Piece, tuple[Finding, ...]]]:

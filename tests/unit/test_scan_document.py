@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import time
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifiers import scan_document
+from classifiers.reading import Reader
 from classifiers.scan_document import Tally, Wanted, blocks, read_pieces
 from classifiers.scan_formats import Format, Piece
 from classifiers.scan_report import document_fields
@@ -212,3 +217,36 @@ def test_pieces_lend_each_other_no_context(tmp_path: Path) -> None:
 
     [text] = seen
     assert text.index("111222333") - text.index("bsn: no") - len("bsn: no") > scan_document.REACH_BEFORE
+
+
+MAIL_READER = cache(partial(Reader, entities=("EMAIL_ADDRESS",)))
+
+
+def read(text: str) -> Detection:
+    """What the rule for mail addresses finds, encoded as well."""
+    reading = MAIL_READER().read(text, deadline=time.monotonic() + 60)
+    return Detection(status=reading.status, findings=reading.findings)
+
+
+@pytest.mark.parametrize("at", [60_000, 95_000, 110_000, 125_000, 141_000])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_what_is_encoded_over_many_blocks_is_found_in_any(tmp_path: Path, at: int, *, wrapped: bool) -> None:
+    """What its findings leave of it says nothing of the value any more."""
+    prose = b"lorem ipsum dolor sit amet " * 5_600
+    plain = prose[:at] + b" jane.roe@example.com " + prose[at:]
+    encoded = (base64.encodebytes(plain) if wrapped else base64.b64encode(plain)).decode()
+    (tmp_path / "x.txt").write_text(f"see\n{encoded}\nend")
+    document, _ = document_of(tmp_path / "x.txt", whole=True, by=read)
+    assert document.text is not None
+    left = document.text
+    for hit in reversed(document.hits):
+        left = left[: hit.start] + " " * (hit.end - hit.start) + left[hit.end :]
+    runs = ["".join(run) for run in re.findall(r"[A-Za-z0-9+/\n]{64,}", left)]
+
+    assert {"EMAIL_ADDRESS"} == document.found.keys()
+    for run in runs:
+        letters = "".join(run.split())
+        assert not any(
+            b"jane.roe@example.com" in base64.b64decode(letters[shift : len(letters) - (len(letters) - shift) % 4])
+            for shift in range(4)
+        )
