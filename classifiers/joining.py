@@ -23,6 +23,10 @@ REACH = 64
 PIECE = 24
 MOST_SEAMS = 512
 VIA = "joined"
+# What is at an edge and shows nothing: white space, and marks without a width.
+_UNSEEN = " \t\n\v\f\r\x85\xa0\xad\u1680\u180e\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    map(chr, (*range(0x2000, 0x2010), *range(0x2060, 0x2065)))
+)
 
 
 @final
@@ -57,6 +61,8 @@ def seams(texts: Sequence[str]) -> Iterator[Seam]:
     """The seams of `texts` in order, of REACH to 2 * REACH characters. Raises Exhausted (partial) beyond MOST_SEAMS."""
     left = MOST_SEAMS
     number = 0
+    begin = [len(each) - len(each.lstrip(_UNSEEN)) for each in texts]
+    texts = [each.strip(_UNSEEN) for each in texts]
     while number < len(texts) - 1:
         end = _row(texts, number)
         if end - number < 2:
@@ -65,8 +71,8 @@ def seams(texts: Sequence[str]) -> Iterator[Seam]:
         left -= 2
         if left < 0:
             raise Exhausted(DetectionStatus.PARTIAL)
-        yield _joined(texts, number, end, "")
-        yield _joined(texts, number, end, " ")
+        yield _joined(texts, range(number, end), begin, "")
+        yield _joined(texts, range(number, end), begin, " ")
         # A row that is full goes on: the next one begins in its middle.
         cut = end < len(texts) and end - number > 2 and meet(texts[end - 1], texts[end])
         number = max(number + 1, (number + end) // 2 if cut else end - 1)
@@ -96,33 +102,33 @@ def meet(left: str, right: str) -> bool:
     if last.isdigit() and first.isdigit():
         return True
     if first == "@":
-        return last.isalnum() and "." in head
+        return last.isalnum() and ("." in head or head == "@")
     local, at, host = tail.split()[-1].rpartition("@")
     if at:
-        return bool(local) and "." not in host[:-1] and (first.isalnum() or first in ".-")
+        return (bool(local) or tail == "@") and "." not in host[:-1] and (first.isalnum() or first in ".-")
     if last.isdigit():
         return head[:2].isupper() and head[:2].isalnum()
     return first.isdigit() and tail[-2:].isupper() and tail[-2:].isalpha()
 
 
-def _joined(texts: Sequence[str], first: int, end: int, between: str) -> Seam:
+def _joined(texts: Sequence[str], row: range, begin: Sequence[int], between: str) -> Seam:
     pieces: list[str] = []
     parts: list[tuple[int, int, int, int]] = []
     at = 0
-    for number in range(first, end):
+    for number in row:
         text = texts[number]
         start, stop = 0, min(len(text), REACH)
-        if number == first:
+        if number == row[0]:
             start, stop = max(0, len(text) - REACH), len(text)
         piece = text[start:stop]
-        if number < end - 1:
+        if number < row[-1]:
             piece = piece.rstrip()
-        if number > first:
+        if number > row[0]:
             start += len(piece) - len(piece.lstrip())
             piece = between + piece.lstrip()
             at += len(between)
         pieces.append(piece)
-        length = len(piece) - (len(between) if number > first else 0)
-        parts.append((at, at + length, number, start))
+        length = len(piece) - (len(between) if number > row[0] else 0)
+        parts.append((at, at + length, number, begin[number] + start))
         at += length
     return Seam(text="".join(pieces), parts=tuple(parts))

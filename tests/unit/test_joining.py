@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from classifiers.joining import MOST_SEAMS, PIECE, REACH, Seam, meet, seams
@@ -30,11 +32,17 @@ def joined(*texts: str) -> list[str]:
         ("jane.roe@", "example.com"),
         ("jane.roe@exam", "ple.com please"),
         ("jane.roe@example.", "com"),
+        ("jane.roe", "@", "example.com"),
+        ("4111" + " " * 30, "1111" + " " * 30, "1111" + " " * 30, "1111"),
+        ("4111\u200b", "\ufeff1111", "\u20601111", "1111\xad"),
     ],
 )
 def test_a_value_cut_in_pieces_is_whole_in_some_seam(texts: tuple[str, ...]) -> None:
     """Digits, capitals with digits and addresses come together, with their blanks or without."""
-    whole = "".join(texts).replace(" ", "")
+    whole = re.sub("[ \u200b\u2060\ufeff\xad]", "", "".join(texts))
+    for seam in seams(texts):
+        for start, end, segment, offset in seam.parts:
+            assert seam.text[start:end] == texts[segment][offset : offset + end - start]
     value = {"m": "4111111111111111", "w": "jane.roe@example.com"}.get(whole[0], whole.removesuffix("please"))
 
     assert any(value in text.replace(" ", "") for text in joined(*texts))
