@@ -257,7 +257,9 @@ class Places:
 
     def _placed_in(self, text: str, place: Place) -> Place:
         """`place`, or the country that the state or country behind it says."""
-        if place.whole or not (behind := _BEHIND.match(text, place.end)):
+        # There is a Lebanon in Ohio: what stands behind the country's name says so.
+        elsewhere = plain(text[place.start : place.end]) in self._cities
+        if (place.whole and not elsewhere) or not (behind := _BEHIND.match(text, place.end)):
             return place
         state = _STATE.match(text, place.end)
         if state is not None and (
@@ -298,10 +300,12 @@ class Places:
         return None
 
     def _exactly(self, key: str) -> Meaning | None:
-        if (code := self._countries.get(key)) is not None and key not in self._cities:
+        code, city = self._countries.get(key), self._cities.get(key)
+        # A town abroad that is called like a country is the rarer meaning.
+        if code is not None and city != code:
             return (code,), True, key in _WORDS
-        if (code := self._cities.get(key)) is not None:
-            return (code,), False, key in _WORDS
+        if city is not None:
+            return (city,), False, key in _WORDS
         if (several := self._shared.get(key)) is not None:
             return tuple(several), False, True
         return None

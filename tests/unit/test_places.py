@@ -70,6 +70,28 @@ def test_what_stands_behind_a_name_says_what_it_names(text: str, place: str | No
     assert place == (None if found is None else text[found.start : found.end])
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Mali", "ML"),
+        ("Lebanon", "LB"),
+        ("Lebanon, Ohio", "US"),
+        ("Jordan, Minnesota", "US"),
+        ("Colombia", "CO"),
+        ("Ontario", "CA"),
+        ("Ontario, California", "US"),
+        ("Holland", "NL"),
+        ("Jamaica, New York", "US"),
+    ],
+)
+def test_a_country_is_not_the_town_abroad_that_is_called_like_it(text: str, code: str) -> None:
+    """Unless the state behind it says so."""
+    place = places().first(text, 0, len(text))
+
+    assert place is not None
+    assert ((code,), True) == (place.countries, place.whole)
+
+
 def test_the_last_place_of_an_address_is_its_city():
     """Streets named after cities are left out, and what follows an empty line."""
     text = "Berlin Street 5, Leeds\n\nParis"
