@@ -261,6 +261,43 @@ def _group_changes(pattern: re.Pattern[bytes], shape: bytes, budget: Budget, bet
             yield end, end + right, b" ", 0
 
 
+# ------------------------------------------------------------------------------------- between lines below
+
+_FLANKS = bytes(
+    0x5F if each == 0x5F
+    else 0x20 if chr(each) in " \t\n\x0b\x0c\r"
+    else 0x30 if each > 0x7F or chr(each).isalnum()
+    else 0x2E
+    for each in range(256)
+)  # fmt: skip
+# As Markdown has it (CommonMark, section 6.2): none inside a word. What may open or close opens, unless something is open.
+_UNDERLINE = re.compile(rb"_(?:(?<![0_]_)(?P<opens>_{0,2}(?=[0.]))|(?<=[0.]_)_{0,2}(?![0_]))")
+_LONGEST_UNDERLINED = 256
+# What has neither is a name in a program.
+_TELLING = re.compile(rb"[0-9@]")
+
+
+def underlined(view: View, budget: Budget) -> View | None:
+    """`_john.doe@example.com_`, `__219-09-9998__`: lines below that emphasise would belong to the value."""
+    if b"_" not in view.scan:
+        return None
+    return changed(view, _underline_changes(view.scan, budget), "emphasis")
+
+
+def _underline_changes(scan: bytes, budget: Budget) -> Iterator[Change]:
+    shape = scan.translate(_FLANKS)
+    first = last = 0
+    for mark in budget.counted(_UNDERLINE.finditer(shape)):
+        start, end = mark.span()
+        if end - start == last - first and shape[start - 1] != 0x20 and start - last <= _LONGEST_UNDERLINED:
+            if _TELLING.search(scan, last, start):
+                yield first, last, b" ", 0
+                yield start, end, b" ", 0
+            first = last = 0
+        elif mark["opens"] is not None:
+            first, last = start, end
+
+
 # ----------------------------------------------------------------------------------------------- letters for digits
 
 _POSING = bytes(

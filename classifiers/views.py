@@ -14,7 +14,7 @@ from classifiers.decoding import MAX_DEPTH, Budget, decoded, escapes
 from classifiers.fragments import rejoined
 from classifiers.meter import Meter
 from classifiers.normalisation import fold
-from classifiers.spelling import broken, dotted, grouped, hints_in, posing, rotated, spaced, spelled
+from classifiers.spelling import broken, dotted, grouped, hints_in, posing, rotated, spaced, spelled, underlined
 from classifiers.view import Draft, View
 
 
@@ -55,6 +55,7 @@ def _derived(view: View, budget: Budget, depth: int, hints: Collection[str] | No
         spaced(view, budget),
         broken(view, budget),
         grouped(view, budget),
+        underlined(view, budget),
         posing(view, budget),
         dotted(view, hints, budget),
         spelled(view, hints, budget),

@@ -452,6 +452,44 @@ def test_a_value_is_found_where_it_is_written(reader: Reader, text: str, entity:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "entity", "value"),
+    [
+        ("_john.doe@example.com_", "EMAIL_ADDRESS", "john.doe@example.com"),
+        ("(_john_doe@example.com_)", "EMAIL_ADDRESS", "john_doe@example.com"),
+        ("use _AKIAIOSFODNN7EXAMPLQ_ now", "API_KEY", "AKIAIOSFODNN7EXAMPLQ"),
+        ("token _ghp_x7Kq2Lm9Zp4Rt6Vb8Nc1Hd3Jf5Gs0Wy2aQeU_", "API_KEY", "ghp_x7Kq2Lm9Zp4Rt6Vb8Nc1Hd3Jf5Gs0Wy2aQeU"),
+        ("Pay with _4111 1111 1111 1111_ please", "CREDIT_CARD", "4111 1111 1111 1111"),
+        ("IBAN _DE89 3704 0044 0532 0130 00_", "IBAN_CODE", "DE89 3704 0044 0532 0130 00"),
+        ("SSN: __219-09-9998__", "US_SSN", "219-09-9998"),
+        ("SSN: ___219-09-9998___!", "US_SSN", "219-09-9998"),
+        ("**_my ssn is 219-09-9998_**", "US_SSN", "219-09-9998"),
+    ],
+)
+def test_lines_below_that_emphasise_are_no_part_of_a_value(reader: Reader, text: str, entity: str, value: str) -> None:
+    """Markdown: the finding is what stands between them."""
+    assert [(entity, value)] == [
+        (each.entity_type, text[each.span.start : each.span.end]) for each in found(reader, text)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__init__(self, x1) and __main__",
+        "snake_case_2 = _private_1 + trailing_3_",
+        "my_219-09-9998_x",
+        "_AKIAIOSFODNN7EXAMPLQ and _x",
+        "x_ and john_AKIAIOSFODNN7EXAMPLQ_",
+        "__AKIAIOSFODNN7EXAMPLQ_",
+        "_ AKIAIOSFODNN7EXAMPLQx _",
+    ],
+)
+def test_lines_below_in_names_emphasise_nothing(reader: Reader, text: str) -> None:
+    """Names in programs, and lines without their counterpart."""
+    assert () == found(reader, text)
+
+
 def test_all_kinds_of_values_in_one_carrier_are_reported(reader: Reader) -> None:
     """Each with the span of the carrier; what is part of another is not."""
     carrier = encoded(json.dumps({"mail": EMAIL, "card": CARD, "db": "postgres://app:s3cr3tPw@db.example.net/main"}))
