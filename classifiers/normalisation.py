@@ -2,7 +2,8 @@
 
 Compatibility forms (Unicode NFKC, UAX #15), decimal digits of all scripts, accents, dashes, spaces and quotes become
 ASCII; what does not show (format characters, combining marks, variation selectors) is left out; look-alikes of other
-scripts (UTS #39) become ASCII only in words that are ASCII otherwise. Nothing here changes a text: a fold is read, not sent.
+scripts (UTS #39) become ASCII only in words that are ASCII otherwise; signs of footnotes separate. Nothing here changes a text:
+a fold is read, not sent.
 """
 
 # ruff: noqa: RUF001 - look-alikes are what this is about
@@ -114,7 +115,7 @@ def _page(name: str) -> tuple[bytes, bytes]:
     table, others = bytearray(_ASCII), bytearray(_SILENT)
     for each in range(0x80, 0x100):
         character = bytes([each]).decode(name, "replace")
-        folded = fold_one(ord(character))
+        folded = _raised(ord(character))
         table[each] = ord(folded) if len(folded) == 1 else 1
         if len(folded) != 1:
             others.append(each)
@@ -157,7 +158,7 @@ class _Table(dict[int, str]):
     """Code points to one character each: their byte, or a mark for those that have none or several."""
 
     def __missing__(self, code_point: int) -> str:
-        folded = fold_one(code_point)
+        folded = _raised(code_point)
         marked = folded if len(folded) == 1 else _LONGER if folded else _DROPPED
         if len(self) >= MAX_TABLE:
             self.clear()
@@ -225,10 +226,33 @@ def _decomposed(character: str) -> str:
     return SEPARATOR
 
 
-# A letter of ASCII, a digit, a look-alike in lower and in upper case, another letter, the `@`, all else.
+# Digits that are superscripts or in circles, and the signs of ordinals, have bytes of their own until their words are known.
+_RAISED = "0123456789ao"
+_AS_RAISED = range(0x0E, 0x0E + len(_RAISED))
+_LOWERED = bytes(ord(_RAISED[each - 0x0E]) if each in _AS_RAISED else each for each in range(256))
+_SEPARATED = bytes(1 if each in _AS_RAISED else each for each in range(256))
+# One or two at one end of a word that has no others, where no number in such digits goes on. Signs of ordinals belong to
+# short words (`no`).
+_FOOTNOTE = re.compile(
+    rb"(?<![%(all)s])(?:[%(word)s]+[\x0e-\x17]{1,2}|[%(word)s]{3,}[\x18\x19])(?![%(word)s]|[ -]?[\x0e-\x19])"
+    rb"|(?<![%(all)s])(?<![\x0e-\x19][ -])[\x0e-\x17]{1,2}(?=[%(word)s]+(?![%(all)s]))"
+    % {b"word": rb"0-9A-Za-z\x80-\xff", b"all": rb"0-9A-Za-z\x80-\xff\x0e-\x19"}
+)
+
+
+def _raised(code_point: int) -> str:
+    """As `fold_one`, but with a byte of its own for what may be the sign of a footnote."""
+    folded, character = fold_one(code_point), chr(code_point)
+    if character in "\u00aa\u00ba" or (character.isdigit() and not character.isdecimal()):
+        return chr(_AS_RAISED[_RAISED.index(folded)])
+    return folded
+
+
+# A letter of ASCII, a digit, a look-alike in lower and in upper case, another letter, the `@`, what may be a footnote, all else.
 _CLASS = bytes(
     ord(
-        "0" if chr(each) in "0123456789"
+        "^" if each != _SEPARATED[each]
+        else "0" if chr(each) in "0123456789"
         else "@" if each == 0x40
         else " " if each < 0x80 and not chr(each).isalpha()
         else "A" if each < 0x80
@@ -246,12 +270,15 @@ _LONGEST_WORD = 128
 
 
 def _unmasked(scan: bytes) -> bytes:
-    """`scan` with look-alikes made ASCII, in words that hold no other foreign letters.
+    """`scan` with signs of footnotes made separators, and look-alikes ASCII in words that hold no other foreign letters.
 
     A word is taken for ASCII if it has ASCII letters, if it stands beside an `@`, or if it has digits and capitals only
     (number plates, document numbers).
     """
     classes = scan.translate(_CLASS)
+    if b"^" in classes:
+        scan = _FOOTNOTE.sub(lambda match: match[0].translate(_SEPARATED), scan).translate(_LOWERED)
+        classes = scan.translate(_CLASS)
     if b"C" not in classes and b"c" not in classes:
         return scan
     folded: bytearray | None = None

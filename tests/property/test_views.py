@@ -116,7 +116,10 @@ def test_a_gap_stands_for_what_the_byte_before_it_does() -> None:
 @settings(max_examples=300, deadline=None)
 @given(text=texts, data=st.data())
 def test_what_a_span_of_the_text_itself_covers_folds_to_the_bytes_again(text: str, data: st.DataObject) -> None:
-    """Redacting a finding removes what was found: no letter of it stands outside the span. Look-alikes depend on their word."""
+    """Redacting a finding removes what was found: no letter of it stands outside the span. Look-alikes depend on their word,
+    and so do signs of footnotes.
+    """
+    text = "".join(each for each in text if each not in "ªº" and each.isdigit() == each.isdecimal())
     view = fold(text)
     if not view.scan:
         return

@@ -43,6 +43,23 @@ def test_text_folds_to_what_a_reader_sees(text: str, scan: bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "scan"),
     [
+        ("x 12¹ me@ex.com¹² 34ª", b"x 12\x01 me@ex.com\x01\x01 34a"),
+        ("①4111 ❷me@ex.com", b"\x014111 \x01me@ex.com"),
+        ("me@ex.comª 123º", b"me@ex.com\x01 123\x01"),
+        ("nº 5, Nª, N.º 7", b"no 5, Na, N.o 7"),
+        ("DE⁸⁹ ³⁷⁰⁴, X-¹², ¹² 12", b"DE89 3704, X-12, 12 12"),
+        ("C⁰¹X⁰⁰T⁴⁷ 12³⁴⁵ ¹²³4", b"C01X00T47 12345 1234"),
+        ("дом¹ café²", fold("дом").scan + b"\x01 cafe\x01"),
+    ],
+)
+def test_the_sign_of_a_footnote_is_no_part_of_a_word(text: str, scan: bytes) -> None:
+    """Numbers in such digits, and what is short for `number`, stay."""
+    assert scan == fold(text).scan
+
+
+@pytest.mark.parametrize(
+    ("text", "scan"),
+    [
         ("jаne@exаmple.cоm", b"jane@example.com"),
         ("сосо@example.com", b"coco@example.com"),
         ("ΑΒC123", b"ABC123"),
@@ -103,6 +120,7 @@ def test_spans_lead_back_over_what_was_left_out_and_what_grew() -> None:
     "text",
     [
         "Könnten Sie – „bitte“ – die Straße prüfen? 5 €",
+        "Fußnote¹, 12 m², nº 5",
         "Пожалуйста, проверьте отчёт № 5 — «срочно»",
         "Żółć, gęślą jaźń",
         "Ελληνικά και 123",

@@ -490,6 +490,27 @@ def test_lines_below_in_names_emphasise_nothing(reader: Reader, text: str) -> No
     assert () == found(reader, text)
 
 
+@pytest.mark.parametrize(
+    ("text", "entity", "value"),
+    [
+        ("4111 1111 1111 1111¹", "CREDIT_CARD", "4111 1111 1111 1111"),
+        ("①4111111111111111", "CREDIT_CARD", "4111111111111111"),
+        ("mail me at john@example.com¹", "EMAIL_ADDRESS", "john@example.com"),
+        ("john@example.comª", "EMAIL_ADDRESS", "john@example.com"),
+        ("DE89 3704 0044 0532 0130 00¹", "IBAN_CODE", "DE89 3704 0044 0532 0130 00"),
+        ("DE⁸⁹ ³⁷⁰⁴ ⁰⁰⁴⁴ ⁰⁵³² ⁰¹³⁰ ⁰⁰", "IBAN_CODE", "DE⁸⁹ ³⁷⁰⁴ ⁰⁰⁴⁴ ⁰⁵³² ⁰¹³⁰ ⁰⁰"),
+        ("AKIAIOSFODNN7EXAMPLQ¹", "API_KEY", "AKIAIOSFODNN7EXAMPLQ"),
+        ("SSN 219-09-9998²", "US_SSN", "219-09-9998"),
+        ("SSN ②①⑨-⓪⑨-⑨⑨⑨⑧", "US_SSN", "②①⑨-⓪⑨-⑨⑨⑨⑧"),
+    ],
+)
+def test_the_sign_of_a_footnote_is_no_part_of_a_value(reader: Reader, text: str, entity: str, value: str) -> None:
+    """Beside a value; a number written in such digits is one still."""
+    assert [(entity, value)] == [
+        (each.entity_type, text[each.span.start : each.span.end]) for each in found(reader, text)
+    ]
+
+
 def test_all_kinds_of_values_in_one_carrier_are_reported(reader: Reader) -> None:
     """Each with the span of the carrier; what is part of another is not."""
     carrier = encoded(json.dumps({"mail": EMAIL, "card": CARD, "db": "postgres://app:s3cr3tPw@db.example.net/main"}))
