@@ -78,7 +78,7 @@ def fold(text: str) -> View:
 def _codepage_fold(text: str) -> View | None:
     """As `fold` for text that one Windows code page holds and that drops nothing: most European text, ten times faster."""
     raw, page = _encoded(text)
-    if raw is None:
+    if raw is None or _reread(text) != text:
         return None
     table, silent = _page(page)
     scan = raw.translate(table, silent)
@@ -123,15 +123,30 @@ def _page(name: str) -> tuple[bytes, bytes]:
 
 
 def _table_fold(text: str) -> View:
-    table = _table()
+    table, read = _table(), _reread(text)
     if len(text.encode("utf-8", "surrogatepass")) * 5 < len(text) * 6:
-        marked = _UNUSUAL.sub(lambda match: match[0].translate(table), text)
+        marked = _UNUSUAL.sub(lambda match: match[0].translate(table), read)
     else:
-        marked = text.translate(table)
+        marked = read.translate(table)
     try:
         return View(text=text, scan=_unmasked(marked.encode("latin-1")))
     except UnicodeEncodeError:
         return _shifted(text, marked)
+
+
+# Blanks, dashes and quotes of which the UTF-8 was read as Windows-1252; a blank may have come of the no-break space since.
+_MISREAD = re.compile("\u00c2\u00a0|(?<=[0-9])\u00c2 (?=[0-9])|\u00e2\u20ac.")
+_MEANT = {"\u00c2\u00a0": "\u00ad\u00a0", "\u00c2 ": "\u00ad "} | {
+    f"\u00e2\u20ac{bytes([0x80 + each]).decode('cp1252', 'ignore') or chr(0x80 + each)}": f"\u00ad\u00ad{chr(0x2000 + each)}"
+    for each in range(0x40)
+}
+
+
+def _reread(text: str) -> str:
+    """`text` with what was misread as it was meant, as long as before: soft hyphens, which do not show, make up for the rest."""
+    if "\u00c2" not in text and "\u00e2\u20ac" not in text:
+        return text
+    return _MISREAD.sub(lambda match: _MEANT.get(match[0], match[0]), text)
 
 
 def _shifted(text: str, marked: str) -> View:

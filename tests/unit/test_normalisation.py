@@ -60,6 +60,19 @@ def test_the_sign_of_a_footnote_is_no_part_of_a_word(text: str, scan: bytes) -> 
 @pytest.mark.parametrize(
     ("text", "scan"),
     [
+        ("4111\u00c2\u00a01111\u00c2 1111", b"4111 1111 1111"),
+        ("4111â€“1111â€”1111â€\x9d it\u00e2\u20ac\u2122s", b"4111-1111-1111\" it's"),
+        ("DÂ 1 Â 2, â€ and 5 â€", b"DA 1 A 2, a\x01 and 5 a\x01"),
+    ],
+)
+def test_blanks_and_dashes_in_the_wrong_encoding_are_read_as_they_were_meant(text: str, scan: bytes) -> None:
+    """UTF-8 as Windows-1252."""
+    assert scan == fold(text).scan == _table_fold(text).scan
+
+
+@pytest.mark.parametrize(
+    ("text", "scan"),
+    [
         ("jаne@exаmple.cоm", b"jane@example.com"),
         ("сосо@example.com", b"coco@example.com"),
         ("ΑΒC123", b"ABC123"),

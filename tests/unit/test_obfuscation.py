@@ -511,6 +511,22 @@ def test_the_sign_of_a_footnote_is_no_part_of_a_value(reader: Reader, text: str,
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "entity"),
+    [
+        ("4111\u00c2\u00a01111\u00c2\u00a01111\u00c2\u00a01111", "CREDIT_CARD"),
+        ("4111\u00c2 1111\u00c2 1111\u00c2 1111", "CREDIT_CARD"),
+        ("4111â€“1111â€“1111â€“1111", "CREDIT_CARD"),
+        ("DE89\u00c2\u00a03704\u00c2\u00a00044\u00c2\u00a00532\u00c2\u00a00130\u00c2\u00a000", "IBAN_CODE"),
+    ],
+)
+def test_a_number_in_the_wrong_encoding_is_found_whole(reader: Reader, text: str, entity: str) -> None:
+    """Blanks and dashes of which the UTF-8 was read as Windows-1252."""
+    assert [(entity, text)] == [
+        (each.entity_type, text[each.span.start : each.span.end]) for each in found(reader, text)
+    ]
+
+
 def test_all_kinds_of_values_in_one_carrier_are_reported(reader: Reader) -> None:
     """Each with the span of the carrier; what is part of another is not."""
     carrier = encoded(json.dumps({"mail": EMAIL, "card": CARD, "db": "postgres://app:s3cr3tPw@db.example.net/main"}))
