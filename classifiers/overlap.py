@@ -67,7 +67,7 @@ def _rank(claim: Claim) -> tuple[object, ...]:
     return (
         _strength(claim),
         span.start - span.end,
-        0 if claim.inner is None else claim.inner[0] - claim.inner[1],
+        0 if claim.inner is None or _as_it_stands(claim) else claim.inner[0] - claim.inner[1],
         -found.permille,
         claim.distance,
         found.country is None,
@@ -79,6 +79,12 @@ def _rank(claim: Claim) -> tuple[object, ...]:
         found.via,
         claim.inner or (-1, -1),
     )
+
+
+def _as_it_stands(claim: Claim) -> bool:
+    """Whether decoding left the value as long as it stands: then it may stand there in the clear, and that is said first."""
+    span, inner = claim.finding.span, claim.inner
+    return inner is not None and inner[1] - inner[0] == span.end - span.start
 
 
 def merge_same_type(claims: Iterable[Claim]) -> list[Claim]:

@@ -19,6 +19,7 @@ from classifiers.digits import cites, numbers, reads_otherwise, runs
 from classifiers.hints import gates, marking_words
 from classifiers.jurisdiction import NO_TRACES, Traces, regions_in_play, sharers
 from classifiers.labels import HEALTH, HealthLexicon
+from classifiers.mail import address_start
 from classifiers.meter import Exhausted, Meter
 from classifiers.normalisation import fold
 from classifiers.overlap import DISTINCTIVE, FAR, Claim, settle
@@ -59,6 +60,8 @@ _DEAR = {
     "birth_date": 6,
 }
 _LONG = frozenset({Category.CREDENTIAL, Category.CRYPTO})
+# Of a check: where its value begins in what the expression matched, which may hold more.
+_STARTS: Mapping[str, Callable[[bytes, int, int], int]] = {"email": address_start}
 # An expression may have swallowed the words that follow a value in groups; so many of them are given back.
 _MOST_GIVEN_BACK = 6
 # Two windows nearer than this cost less as one.
@@ -286,6 +289,7 @@ class _Judge:
         self._costs: Sequence[tuple[int, int]] = [
             (_DEAR.get(rule.check or "", 1), int(rule.category in _LONG)) for rule in compiled.rules
         ]
+        self._starts = [_STARTS.get(rule.check or "") for rule in compiled.rules]
         # Of each expression its rules, where each of them needs a context word.
         self._weak: Sequence[frozenset[int] | None] = [
             frozenset(owners) if all(compiled.rules[each].alone < floor for each in owners) else None
@@ -413,6 +417,10 @@ class _Judge:
         rule, check = self._compiled.rules[number], self._checks[number]
         fixed, for_each = self._costs[number]
         ground.meter.charge(fixed + for_each * len(value))
+        find_start = self._starts[number]
+        if find_start is not None:
+            first = find_start(ground.view.scan, start, end)
+            start, value = first, value[first - start :]
         # Words are looked for before the check only where no value counts without one.
         alone = rule.alone >= self._floor
         if alone and check is not None and not check(value):

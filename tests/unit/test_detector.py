@@ -30,7 +30,7 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nq83vEjRWeJCr\n-----END
 FOUND = [
     ("write to jane.doe@example.com.", [("EMAIL_ADDRESS", "jane.doe@example.com", None, True)]),
     ("a/b user <o'neil+x@mail.example.co.uk>", [("EMAIL_ADDRESS", "o'neil+x@mail.example.co.uk", None, True)]),
-    ("see https://example.org/?u=bob@example.com", [("EMAIL_ADDRESS", "example.org/?u=bob@example.com", None, True)]),
+    ("see https://example.org/?u=bob@example.com", [("EMAIL_ADDRESS", "bob@example.com", None, True)]),
     (
         "a@example.com,b@example.com",
         [("EMAIL_ADDRESS", "a@example.com", None, True), ("EMAIL_ADDRESS", "b@example.com", None, True)],
@@ -126,6 +126,52 @@ def test_finds_entities_with_exact_spans(detector, text, expected):
     assert expected == [
         (each.entity_type, text[each.span.start : each.span.end], each.country, each.validated) for each in findings
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "address"),
+    [
+        (r'{"msg":"line one\n', "jane@example.com"),
+        (r'{"msg":"line one\r\n', "jane@example.com"),
+        (r'{"msg":"line one\t', "jane@example.com"),
+        (r'{"msg":"line one\b', "jane@example.com"),
+        (r'{"msg":"line one\f', "jane@example.com"),
+        (r'{"msg":"\ud83d\ude00', "jane@example.com"),
+        (r'{"msg":"', r"\u00e9jane@example.com"),
+        (r'{"msg":"', r"jos\u00e9@example.com"),
+        (r'{"msg":"\u003c', "jane@example.com"),
+        ("%20", "jane@example.com"),
+        ("mail%20to%3A%20", "jane@example.com"),
+        ("\\", "n@example.com"),
+        ("GET https://api.example.org/v1/users?email=", "jane@example.com"),
+        ("GET https://api.example.org/v1/users?id=7&email=", "jane@example.com"),
+        (r"https://api.example.org/v1?id=7\u0026email=", "jane@example.com"),
+        ("https://api.example.org/v1?id=7&amp;email=", "jane@example.com"),
+        ("https://api.example.org/v1?next=%2Fu%3Femail%3D", "jane@example.com"),
+        ("https://api.example.org/v1?next=/users/", "jane@example.com"),
+        ("/users?email=", "jane@example.com"),
+        ("https://api.example.org/users/", "jane@example.com"),
+        ("https://api.example.org:8443/users/", "jane@example.com"),
+        ("https://api.example.org/#/users/", "jane@example.com"),
+        ("https://api.example.org/?to=", "bounces+jane=example.org@lists.example.com"),
+        ("https://", "jane@example.com"),
+        ("from ", "bounces+jane=example.org@lists.example.com"),
+        ("from /", "G=Jane/S=Doe/O=Example@gateway.example.com"),
+        ("see https://example.org/ or ", "jane/bob@example.com"),
+    ],
+)
+def test_a_mail_address_begins_behind_an_escape_and_in_a_url(detector, before, address):
+    """No letter of an escape, and no part of a URL, is in the span; `=` and `/` elsewhere are."""
+    text = before + address + " "
+
+    found = [each for each in detect(detector, text).findings if each.entity_type == "EMAIL_ADDRESS"]
+
+    assert [address] == [text[each.span.start : each.span.end] for each in found]
+
+
+def test_a_mail_address_behind_an_escape_stands_in_the_clear(detector):
+    """The escape is before the value, not in it."""
+    assert [""] == [each.via for each in detect(detector, r"one\njane@example.com").findings]
 
 
 @pytest.mark.parametrize("text", NOTHING)
