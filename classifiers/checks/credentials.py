@@ -291,6 +291,8 @@ _TRAILING_NUMBER = re.compile(r"[0-9][0-9.]*\Z")
 _BARE_SHORTEST = 8
 _STRONG_SIGNS = frozenset("!@#$%^&*+=?~")
 _MIXED_SHORTEST = 12
+_MIXED_WORD_SHORTEST = 4
+_LONGEST_PHRASE = 64
 
 
 def _plausible_password(value: str) -> bool:
@@ -332,9 +334,28 @@ def _bare_password(value: str) -> bool:
 
 
 def _quoted_password(value: str) -> bool:
-    """Whether a quoted value is a password: no blank was admitted, so that names of fields are what is left out."""
+    """Whether a quoted value is a password: not the name of a field, and not a sentence or markup, as labels are."""
     named = value.lower().endswith(("password", "passwd", "pwd", "_pass", "secret"))
-    return _plausible_password(value) and not named and any(map(str.isalnum, value))
+    if named or not any(map(str.isalnum, value)):
+        return False
+    words = value.replace("<", "_").split()
+    if words == [value]:
+        return _plausible_password(value)
+    if len(value) > _LONGEST_PHRASE or value.startswith("<") or "</" in value:
+        return False
+    return _bare_password("".join(words)) and any(map(_mixed, re.split("[-/]", "-".join(words))))
+
+
+def _mixed(word: str) -> bool:
+    """Whether digits or signs stand among the letters of `word`, and not behind them as in names of products."""
+    core = word.strip(".,;:!?()>+#0123456789")
+    signs = any(map(str.isdigit, core)) or not _STRONG_SIGNS.isdisjoint(core)
+    return (
+        len(core) >= _MIXED_WORD_SHORTEST
+        and signs
+        and any(map(str.isalpha, core))
+        and not _METHOD.fullmatch(core.lower())
+    )
 
 
 def _userinfo(value: str) -> tuple[str, str]:

@@ -174,6 +174,45 @@ def test_a_mail_address_behind_an_escape_stands_in_the_clear(detector):
     assert [""] == [each.via for each in detect(detector, r"one\njane@example.com").findings]
 
 
+@pytest.mark.parametrize(
+    ("before", "password", "behind"),
+    [
+        ('password="', "p@ss w0rd9", '"'),
+        ('{"password":"', r"ab\"cd1234", '"}'),
+        ('{"password":"', r"x\\\"y99zz", '"}'),
+        ('{"password": "', r"abc1234\\", '", "a": "b"}'),
+        ("password='", r"abc\'def123!x", "'"),
+        ('{"password":"', "x<y>9Qa!", '"}'),
+        ("password=", 'Tr0ub"4dor9', ""),
+        ("'password=", "Tr0ub4dor9", "' and"),
+        ('password = "', "密码abc123", '"'),
+        ("密码: “", "q8V2xLm7Rt", "”"),
+    ],
+)
+def test_a_password_is_all_that_stands_between_its_quotes(detector, before, password, behind):
+    """Blanks, brackets, escapes and the other quote are part of it, the quotes around it are not."""
+    text = before + password + behind
+
+    found = detect(detector, text).findings
+
+    assert [("PASSWORD", password)] == [(each.entity_type, text[each.span.start : each.span.end]) for each in found]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"password": "The password has at least 8 characters, one of A-Z and one of 0-9."}',
+        '{"password": "Sign in with Windows11 or Office365!"}',
+        '{"password": "Required<br>8 characters"}',
+        "sql += 'password=' + q9a.x + ' and name=' + n4m",
+        'password: "", user: "ops4711"',
+    ],
+)
+def test_labels_and_code_between_quotes_are_no_passwords(detector, text):
+    """A sentence has words and numbers, and a password has them mixed."""
+    assert () == detect(detector, text).findings
+
+
 @pytest.mark.parametrize("text", NOTHING)
 def test_finds_nothing_in_text_without_entities(detector, text):
     """Near misses give no finding."""
