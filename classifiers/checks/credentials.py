@@ -254,7 +254,7 @@ def _pem_block(value: str) -> bool:
     """Whether both lines of the armour name the same thing (RFC 7468, 2) and something stands between."""
     begin, end = value.find("BEGIN ") + 6, value.rfind("END ") + 4
     label, closing = value[begin:].partition("KEY")[0], value[end:].partition("KEY")[0]
-    body = value[begin:end].partition("-----")[2]
+    body = value[begin:end].partition("--")[2]
     return label == closing and sum(map(str.isalnum, body)) >= 16
 
 

@@ -25,6 +25,8 @@ from governance.sensitive import SensitiveText
 GITHUB_TOKEN = "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"
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nq83vEjRWeJCr\n-----END RSA PRIVATE KEY-----"
+# The five dashes as word processors leave them.
+TYPESET_PEMS = [PEM.replace("-----", dashes) for dashes in ("\u2014--", "---", "\u2013\u2013-", "\u2014\u2014-")]
 
 # (text, [(entity, matched text, country, validated)])
 FOUND = [
@@ -72,6 +74,7 @@ FOUND = [
     (f"Bearer {JWT}", [("JWT", JWT, None, True)]),
     (f"key:\n{PEM}\nend", [("PRIVATE_KEY", PEM, None, True)]),
     (PEM[:60], [("PRIVATE_KEY", PEM[:60], None, False)]),
+    *((f"key:\n{pem}\nend", [("PRIVATE_KEY", pem, None, True)]) for pem in TYPESET_PEMS),
     (
         "DE89370400440532013000\n4111111111111111",
         [("IBAN_CODE", "DE89370400440532013000", "DE", True), ("CREDIT_CARD", "4111111111111111", None, True)],
@@ -95,6 +98,7 @@ NOTHING = [
     "AKIAIOSFODNN7EXAMPLEX0 in a longer word",
     "eyJub3QiOiJhIGpvc2UgaGVhZGVyIn0.abc.def",
     "-----BEGIN CERTIFICATE-----\nMIIEowIBAAKCAQEA\n-----END CERTIFICATE-----",
+    "---BEGIN PUBLIC KEY---\nMIIEowIBAAKCAQEA\n---END PUBLIC KEY---",
     "ssn 000-12-3456, 666-12-3456 and 078-05-1120"[:25],
     "12345678901234567890123456789012345678901234567890",
 ]
