@@ -8,7 +8,7 @@
 #   - input: schema["ringfence.input-1"]
 # custom:
 #   id: tool_call_arguments
-#   version: "1.0.0"
+#   version: "1.1.0"
 #   owner: agents
 #   severity: medium
 #   mode: "off"
@@ -19,6 +19,8 @@
 #     - OWASP Top 10 for LLM Applications 2025, LLM06 (excessive agency)
 #   remedy: Pass an identifier of your own to the tool instead of personal data.
 package ringfence.policy.tool_call_arguments
+
+import data.ringfence.lib.content
 
 # METADATA
 # description: One replacement for each kind of value, in the arguments alone.
@@ -49,8 +51,7 @@ effects contains {
 _personal_arguments contains entity.type if {
 	some entity in input.classification.entities
 	"args" in entity.where
-	data.ringfence.categories.personal[entity.category]
-	not data.ringfence.entities.impersonal[entity.type]
+	content.personal[entity.type]
 	_likely(entity)
 }
 

@@ -8,7 +8,7 @@
 #   - input: schema["ringfence.input-1"]
 # custom:
 #   id: cui_labels
-#   version: "1.0.0"
+#   version: "1.1.0"
 #   owner: security
 #   severity: critical
 #   mode: "off"

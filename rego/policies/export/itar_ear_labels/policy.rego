@@ -9,7 +9,7 @@
 #   - input: schema["ringfence.input-1"]
 # custom:
 #   id: itar_ear_labels
-#   version: "1.0.0"
+#   version: "1.1.0"
 #   owner: export_control
 #   severity: critical
 #   mode: "off"
@@ -64,6 +64,11 @@ _controlled if _ear
 _ear if {
 	some label in input.classification.residency_labels
 	startswith(label, "ECCN-")
+}
+
+_ear if {
+	some label in input.classification.residency_labels
+	label in {"EAR", "EXPORT-CONTROLLED"}
 }
 
 _ear if {

@@ -8,7 +8,7 @@
 #   - input: schema["ringfence.input-1"]
 # custom:
 #   id: low_classifier_confidence
-#   version: "1.0.0"
+#   version: "1.1.0"
 #   owner: privacy
 #   severity: medium
 #   mode: "off"
@@ -19,6 +19,8 @@
 #     - NIST AI 100-1 (AI RMF 1.0), MEASURE 2.5
 #   remedy: Remove what looks like personal data, or choose a model on a machine of the organisation.
 package ringfence.policy.low_classifier_confidence
+
+import data.ringfence.lib.content
 
 # METADATA
 # description: Doubt is no permission.
@@ -39,8 +41,7 @@ effects contains {"effect": "note", "rule": "doubtful_finding", "code": "doubtfu
 
 _doubtful contains entity.type if {
 	some entity in input.classification.entities
-	data.ringfence.categories.personal[entity.category]
-	not data.ringfence.entities.impersonal[entity.type]
+	content.personal[entity.type]
 	not entity.validated
 	entity.max_permille >= data.ringfence.params.low_classifier_confidence.doubt_from
 	entity.max_permille < data.ringfence.params.low_classifier_confidence.certain_from

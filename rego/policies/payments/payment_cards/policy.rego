@@ -1,31 +1,32 @@
 # METADATA
 # title: Card numbers are replaced before a request leaves
 # description: >-
-#   A primary account number is never needed by a model. It is replaced wherever it stands, security is alerted, and the
-#   record is kept for the twelve months that PCI DSS asks of audit logs.
+#   A primary account number is never needed by a model, nor is the track of a card or its verification code. They are
+#   replaced wherever they stand, security is alerted, and the record is kept for the twelve months that PCI DSS asks of
+#   audit logs.
 # schemas:
 #   - input: schema["ringfence.input-1"]
 # custom:
 #   id: payment_cards
-#   version: "1.0.0"
+#   version: "1.1.0"
 #   owner: payments
 #   severity: critical
 #   mode: enforce
 #   on_error: deny
 #   phases: [request]
 #   references:
-#     - PCI DSS 4.0.1 requirements 3.4.1, 3.5.1, 10.5.1
+#     - PCI DSS 4.0.1 requirements 3.3.1, 3.4.1, 3.5.1, 10.5.1
 package ringfence.policy.payment_cards
 
 # METADATA
-# description: The number becomes a placeholder everywhere (3.4.1, 3.5.1).
+# description: The number becomes a placeholder everywhere (3.3.1, 3.4.1, 3.5.1).
 effects contains {
 	"effect": "redact",
 	"rule": "replace_card",
 	"code": "card_replaced",
-	"params": {"entity": "CREDIT_CARD", "operator": "replace"},
+	"params": {"entity": type, "operator": "replace"},
 } if {
-	_card
+	some type in _cards
 }
 
 # METADATA
@@ -36,12 +37,12 @@ effects contains {
 	"code": "card_seen",
 	"params": {"level": "decision", "alert": true, "retain_days": 365},
 } if {
-	_card
+	count(_cards) > 0
 }
 
-_card if {
+_cards contains entity.type if {
 	some entity in input.classification.entities
-	entity.type == "CREDIT_CARD"
+	entity.type in {"CREDIT_CARD", "CREDIT_CARD_CVV", "CREDIT_CARD_TRACK"}
 	_likely(entity)
 }
 

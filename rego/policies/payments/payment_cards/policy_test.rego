@@ -25,6 +25,8 @@ cases := {
 	"clean text": {"input": sample.clean, "rules": set()},
 	"another number": {"input": sample.with_entity(sample.clean, "bank", "IBAN_CODE", 1000, true), "rules": set()},
 	"a card is replaced and reported": {"input": card(1000, true), "rules": {["redact", "replace_card"], ["audit", "alert_card"]}, "effects": {replaced, reported}},
+	"a track is, too": {"input": sample.with_entity(sample.clean, "card", "CREDIT_CARD_TRACK", 1000, true), "rules": {["redact", "replace_card"], ["audit", "alert_card"]}},
+	"and a verification code": {"input": sample.with_entity(sample.clean, "card", "CREDIT_CARD_CVV", 900, false), "rules": {["redact", "replace_card"], ["audit", "alert_card"]}},
 	"a checksum beats confidence": {"input": card(0, true), "rules": {["redact", "replace_card"], ["audit", "alert_card"]}},
 	"confidence at the threshold": {"input": card(least, false), "rules": {["redact", "replace_card"], ["audit", "alert_card"]}},
 	"confidence below the threshold": {"input": card(least - 1, false), "rules": set()},
