@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Final
 
 from classifiers.entity_names import MODEL_NAMES
-from governance.finding import Finding
+from governance.finding import Category, Finding
 from governance.frozen import frozen
 from governance.segment import Span
 
@@ -52,7 +52,8 @@ def _strength(claim: Claim) -> Strength:
     found = claim.finding
     if found.entity_type == _CARRIER:
         return Strength.CARRIER
-    if found.validated:
+    # A secret beside its word may hold what is an address or a card number: without it the rest of the secret would be left.
+    if found.validated or (found.category is Category.CREDENTIAL and found.beside_word):
         return Strength.VERIFIED
     return Strength.BESIDE_WORD if found.beside_word or found.permille >= DISTINCTIVE else Strength.SHAPE
 
@@ -171,8 +172,17 @@ def _apart(others: Collection[Claim], claim: Claim) -> bool:
     return (
         0 < len(others) < _MOST_CARRIED
         and claim.finding.entity_type not in {each.finding.entity_type for each in others}
-        and all(each.finding.via == claim.finding.via and _disjoint(each.inner, claim.inner) for each in others)
+        and all(_elsewhere(each, claim) for each in others)
     )
+
+
+def _elsewhere(one: Claim, other: Claim) -> bool:
+    """Whether both stand apart in what they were decoded to, or one was encoded once more inside of it."""
+    outer, inner = sorted((one.finding.via, other.finding.via))
+    if outer == inner:
+        return _disjoint(one.inner, other.inner)
+    # The host of an address beside what is encoded once more is read in both.
+    return inner.startswith(f"{outer}>") and _strength(other) is not Strength.CARRIER
 
 
 def _disjoint(one: tuple[int, int] | None, other: tuple[int, int] | None) -> bool:

@@ -495,3 +495,30 @@ def test_the_clock_that_ran_out_is_not_forgotten(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Tracer, "traces", stopped)
 
     assert DetectionStatus.TIMEOUT is reader.read("jane@example.com", deadline=time.monotonic() - 1).status
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('password = "hunter2@corp.com!x9Q"', [("PASSWORD", "hunter2@corp.com!x9Q")]),
+        ("db_password=Kx9-4111111111111111-zQ", [("PASSWORD", "Kx9-4111111111111111-zQ")]),
+        ("password: jane@example.com", [("EMAIL_ADDRESS", "jane@example.com")]),
+        (f"password={GITHUB_TOKEN}", [("API_KEY", GITHUB_TOKEN)]),
+    ],
+)
+def test_a_secret_that_holds_an_address_or_a_number_is_a_secret(text: str, found: list[tuple[str, str]]) -> None:
+    """What it holds is named alone only where that is all of it."""
+    findings = Reader().read(text, deadline=time.monotonic() + 60).findings
+
+    assert found == [(each.entity_type, text[each.span.start : each.span.end]) for each in findings]
+
+
+def test_what_is_encoded_once_more_does_not_hide_behind_what_stands_beside_it() -> None:
+    """Both are told, under the carrier that holds both."""
+    inner = base64.b64encode(b"password: hunter2Secret!9x and more").decode()
+    carrier = base64.b64encode(f"mail jane@example.org ; {inner}".encode()).decode()
+    findings = Reader().read(carrier, deadline=time.monotonic() + 60).findings
+
+    assert {("EMAIL_ADDRESS", "base64"), ("PASSWORD", "base64>base64")} == {
+        (each.entity_type, each.via) for each in findings
+    }
