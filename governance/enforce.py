@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from governance import denial, pinning
-from governance.decision import Decision, Deny, Obligations, Operator, Route
+from governance.decision import Decision, Deny, Obligations, Operator, Redact, Route
 from governance.enforcement import Answer, Enforcement, Forward, Refuse
 from governance.errors import MalformedRequest
 from governance.finding import Detection
@@ -83,9 +83,14 @@ def _can_keep(obligations: Obligations) -> bool:
     return (
         (route == _NO_ROUTE or route == replace(_NO_ROUTE, tools_allowed=route.tools_allowed))
         and obligations.response.inspect == "none"
-        and not any(rule.operator in _UNSUPPORTED or rule.apply != "request" for rule in obligations.redact)
+        and not any(_is_unsupported(rule) for rule in obligations.redact)
         and not any(_reserved(name.lower()) for name in names)
     )
+
+
+def _is_unsupported(rule: Redact) -> bool:
+    keyed = rule.params.key_id is not None or rule.params.format is not None
+    return keyed or rule.operator in _UNSUPPORTED or rule.apply != "request"
 
 
 def _reserved(name: str) -> bool:

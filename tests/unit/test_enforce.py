@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from governance.decision import AnyOf, Deny, Header, Obligations, Operator, Pin, Redact, Respond, Route
+from governance.decision import AnyOf, Deny, Header, Obligations, Operator, OperatorParams, Pin, Redact, Respond, Route
 from governance.enforce import enforce
 from governance.enforcement import Answer, Enforcement, Forward, Refuse
 from governance.finding import Finding
@@ -75,6 +75,10 @@ def test_a_model_that_no_node_serves_is_not_found() -> None:
         Obligations(headers=Header(set={"x-ringfence-cell": "cell-us"})),
         Obligations(headers=Header(remove=("Host",))),
         Obligations(redact=(Redact(entity="*", operator=Operator.TOKENISE),)),
+        Obligations(
+            redact=(Redact(entity="*", operator=Operator.PSEUDONYMISE, params=OperatorParams(key_id="tenant")),)
+        ),
+        Obligations(redact=(Redact(entity="*", operator=Operator.REPLACE, params=OperatorParams(format="fpe")),)),
     ],
 )
 def test_an_obligation_that_cannot_be_kept_is_a_refusal(obligations: Obligations) -> None:
