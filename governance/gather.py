@@ -83,7 +83,7 @@ def gather(
             basis=caller.basis,
         ),
         request=_request(request, provider, caller.purpose),
-        classification=_classification(request.segments, detection, levels),
+        classification=_classification(request, detection, levels),
         context=Surroundings(env=caller.env, route=request.operation.value, time=_time(now_us // 60_000_000)),
     )
 
@@ -109,15 +109,15 @@ def _request(request: InferenceRequest, provider: str, purpose: str) -> Request:
     )
 
 
-def _classification(
-    segments: tuple[TextSegment, ...], detection: Detection, levels: Mapping[str, Level]
-) -> Classification:
-    entities = _entities(segments, detection.findings)
+def _classification(request: InferenceRequest, detection: Detection, levels: Mapping[str, Level]) -> Classification:
+    entities = _entities(request.segments, detection.findings)
     labels = tuple(
         LabelFact(name=label.name, permille=label.permille)
         for label in sorted(detection.labels, key=lambda label: label.name)
     )
-    level = _level(detection.status, entities, labels, levels)
+    read = detection.status is DetectionStatus.COMPLETE and not request.uninspected
+    # What was not read is not public.
+    level = _level(entities, labels, levels) if read else Level.UNKNOWN
     return Classification(
         status=detection.status,
         level=level,
@@ -146,15 +146,8 @@ def _entities(segments: tuple[TextSegment, ...], findings: tuple[Finding, ...]) 
     )
 
 
-def _level(
-    status: DetectionStatus,
-    entities: Iterable[EntityFact],
-    labels: Iterable[LabelFact],
-    levels: Mapping[str, Level],
-) -> Level:
+def _level(entities: Iterable[EntityFact], labels: Iterable[LabelFact], levels: Mapping[str, Level]) -> Level:
     """The highest level of a type, or of its category where the type has none, and of a label; internal by default."""
-    if status is not DetectionStatus.COMPLETE:
-        return Level.UNKNOWN
     found = [levels.get(row.type) or levels.get(row.category, Level.INTERNAL) for row in entities]
     found += [levels.get(row.name, Level.INTERNAL) for row in labels]
     return max(found, key=lambda level: level.rank, default=Level.PUBLIC)

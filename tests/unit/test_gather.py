@@ -71,13 +71,15 @@ def test_an_incomplete_detection_has_an_unknown_level() -> None:
 
 
 def test_uninspected_parts_are_counted_by_reason_and_make_the_parse_partial() -> None:
-    """What was not read is a fact, sorted by reason."""
+    """What was not read is a fact, sorted by reason, and not public."""
     parts = tuple(
         Uninspected(reason=reason, place="/x") for reason in (Unread.UNKNOWN_FIELD, Unread.MEDIA, Unread.UNKNOWN_FIELD)
     )
 
-    request = gather(chat("a", uninspected=parts), detection(), CALLER, LEVELS, NOW_US).request
+    facts = gather(chat("a", uninspected=parts), detection(), CALLER, LEVELS, NOW_US)
+    request = facts.request
 
+    assert facts.classification.level is Level.UNKNOWN
     assert request.parse == Parse(status="partial", reason="media")
     assert request.uninspected == (
         UninspectedCount(reason=Unread.MEDIA, count=1),
