@@ -183,7 +183,7 @@ class Audit:
 
 @frozen
 class Header:
-    """Changes to the request's headers, within an allow-list of names."""
+    """Changes to the request's headers. Names that this program or HTTP alone may write make a refusal."""
 
     set: Annotated[dict[Id, Id], MaxLen(32)] = field(default_factory=dict)
     remove: tuple[Id, ...] = ()

@@ -107,8 +107,9 @@ def _policy(judgement: Judgement) -> PolicyRecord | None:
     decision = judgement.decision
     if decision is None:
         return None
-    source = decision.provenance
+    source, audit = decision.provenance, decision.obligations.audit
     return PolicyRecord(
+        alert=audit.alert,
         bundle=source.bundle,
         revision=source.revision,
         digest=source.digest,
@@ -116,6 +117,7 @@ def _policy(judgement: Judgement) -> PolicyRecord | None:
         engine=source.engine,
         input_digest=source.input_digest,
         modes=source.modes,
+        retain_days=audit.retain_days or 0,
         rules=_rules(reason for reason in decision.reasons if reason.winning),
         shadow=_rules(decision.shadow),
         shadow_action=decision.shadow_action or "",

@@ -80,8 +80,10 @@ class PolicyRecord:
 
     `modes` holds `policy:mode` for each policy that was not enforced on this request.
     `shadow` are the rules of shadow policies that spoke, `shadow_action` is what the decision would have been with them.
+    `alert` asks that somebody be told, `retain_days` how long the record is needed at least; 0 where no policy says.
     """
 
+    alert: bool = False
     bundle: Id
     data_digest: Digest
     digest: Digest
@@ -89,6 +91,7 @@ class PolicyRecord:
     failures: Count
     input_digest: Digest
     modes: tuple[Id, ...] = ()
+    retain_days: Count = 0
     revision: Id
     rules: tuple[Id, ...]
     shadow: tuple[Id, ...] = ()

@@ -61,7 +61,7 @@ class _Target:
 def redact(
     segments: Sequence[TextSegment], detection: Detection, obligations: Sequence[Redact], *, key: bytes
 ) -> Redaction:
-    """What `obligations` on the request make of the findings. `key` (of the tenant) makes pseudonyms.
+    """What `obligations` on the request make of the findings. `key` makes pseudonyms.
 
     Raises PolicyResultInvalid with code `obligation_unsupported` where a finding falls to an operator that does not
     exist here, and ValueError for a finding outside its segment.

@@ -130,6 +130,7 @@ class WorkerMetrics:
         self._policy_failures = Counter(
             "ringfence_policy_failures_total", "Decisions in which a policy could not be evaluated."
         )
+        self._alerts = Counter("ringfence_alerts_total", "Decisions of which a policy wants somebody told.")
         self._policy_cache = Counter(
             "ringfence_policy_cache_total", "Decisions by whether the cache had them.", ("result",)
         )
@@ -163,6 +164,8 @@ class WorkerMetrics:
             self._policy.observe(perf.us_policy / 1_000_000)
         if record.policy is not None and record.policy.failures:
             self._policy_failures.add()
+        if record.policy is not None and record.policy.alert:
+            self._alerts.add()
 
     def looked_up(self, hit: bool) -> None:
         """A decision was asked of the cache, which had it or not."""

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from governance.caller import identify
-from governance.decision import Action, Deny, Obligations, Operator, Redact
+from governance.decision import Action, AuditObligation, Deny, Obligations, Operator, Redact
 from governance.dialects.routes import Limits
 from governance.enforcement import Answer, Forward, Refuse
 from governance.errors import GovernanceError, RequestTooLarge
@@ -84,6 +84,18 @@ async def test_a_tenant_may_have_a_detector_of_its_own() -> None:
         seen[tenant] = [entity.type for entity in record.facts.classification.entities]
 
     assert {"t": ["EMAIL_ADDRESS"], "north": []} == seen
+
+
+@pytest.mark.parametrize("deny", [None, Deny(status=403, code="no", message_id="blocked", policy="p")])
+async def test_what_policies_ask_of_the_record_stands_in_it(deny: Deny | None) -> None:
+    """That somebody is told and how long it is needed, of a refusal as well."""
+    audit = FakeAudit()
+    asked = Obligations(audit=AuditObligation(alert=True, retain_days=365))
+    await admit(arrival(), runtime(audit=audit, policy=FakePolicy(decision(deny, obligations=asked))))
+    await admit(arrival(), runtime(audit=audit, policy=FakePolicy(decision(deny))))
+    policies = [record.policy for record in audit.records if isinstance(record, DecisionRecord)]
+
+    assert [(True, 365), (False, 0)] == [(each.alert, each.retain_days) for each in policies if each is not None]
 
 
 async def test_a_redaction_changes_the_body_and_is_counted_in_the_record() -> None:

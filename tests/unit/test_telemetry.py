@@ -320,6 +320,17 @@ def test_a_failing_policy_shows_in_its_own_count() -> None:
     assert samples(render(metrics.registry))["ringfence_policy_failures_total"] == 1.0
 
 
+def test_a_decision_that_somebody_is_to_be_told_of_is_counted() -> None:
+    """An operator's own alarm hangs on it."""
+    metrics = WorkerMetrics()
+    policy = PolicyRecord(
+        bundle="", revision="", digest="", data_digest="", engine="", input_digest="", rules=(), failures=0, alert=True
+    )
+    metrics.decided(admitted(policy=policy), seconds=0.001)
+
+    assert samples(render(metrics.registry))["ringfence_alerts_total"] == 1.0
+
+
 async def test_the_share_of_decisions_that_the_cache_had_is_counted(tmp_path: Path) -> None:
     """The first of two equal requests is evaluated, the second is not."""
     metrics = WorkerMetrics()
