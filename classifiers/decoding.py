@@ -424,9 +424,10 @@ def _in_lines(
     found, last = None, block
     for _ in range(1 + _GREETING):
         said = _in_run(scan, start, last, forms, budget)
-        if said is not None and (found is None or _is_whole(said, scan)):
+        whole = said is not None and (said[2] != "base64" or _is_whole(said, scan))
+        if found is None or whole:
             found = said
-        if said is not None and (said[2] != "base64" or _is_whole(said, scan)):
+        if whole:
             break
         above = scan.rfind(b"\n", end, last)
         if above < 0 or _WORD.fullmatch(scan, above, last) is None:

@@ -417,12 +417,7 @@ def _behind(reached: int, findings: Iterable[Finding]) -> Iterator[Finding]:
     """What of `findings` lies behind `reached`."""
     for finding in findings:
         if finding.span.end > reached:
-            start = max(reached, finding.span.start)
-            yield (
-                finding
-                if start == finding.span.start
-                else replace(finding, span=Span(start=start, end=finding.span.end))
-            )
+            yield replace(finding, span=Span(start=max(reached, finding.span.start), end=finding.span.end))
 
 
 def read_pieces(source: Iterable[Piece], detect: Detect, tally: Tally) -> Iterator[tuple[Piece, tuple[Finding, ...]]]:

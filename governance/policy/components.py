@@ -205,15 +205,13 @@ def _strongest(rows: Sequence[Redact]) -> tuple[Redact, set[Operator]]:
         return replace(rows[0], operator=Operator.REMOVE, params=OperatorParams(), where=()), disputed
     settled = replace(rows[0], operator=top, params=_fewest(params[top]), where=())
     # A mask is stronger than what leaves fewer characters, and leaves no more for that.
-    hiding = {
-        operator
-        for operator in params.keys() - {top, Operator.KEEP}
-        if _left(operator, params[operator]) < _left(top, params[top])
+    left: dict[Operator, int] = {
+        operator: _left(operator, said) for operator, said in params.items() if operator is not Operator.KEEP
     }
-    if not hiding:
-        return settled, {top}
-    left = min(_left(operator, params[operator]) for operator in hiding)
-    return replace(settled, params=replace(settled.params, last=left)), {top, *hiding}
+    hiding = {operator for operator, count in left.items() if count < left[top]}
+    if hiding:
+        settled = replace(settled, params=replace(settled.params, last=min(left.values())))
+    return settled, {top, *hiding}
 
 
 def _left(operator: Operator, said: set[OperatorParams]) -> int:
