@@ -25,6 +25,7 @@ from governance.inference import InferenceRequest, RequestHead
 from governance.interfaces import AuditSink, Detector, Fleet, PolicyEngine
 from governance.judgement import REFUSED, Admission, Arrival, Judgement, Unrecorded
 from governance.record import DecisionRecord, OutcomeRecord, OutcomeStatus
+from governance.redaction import tenant_key
 
 
 @frozen
@@ -110,9 +111,8 @@ async def _judge(arrival: Arrival, runtime: Runtime) -> Judgement:
         started = time.perf_counter_ns()
         decision = await runtime.policy.decide(facts, decision_id=name)
         us_policy = _us_since(started)
-        intended = enforce(
-            request, detection, decision, runtime.fleet.nodes, key=runtime.redaction_key, arrived=arrival.body
-        )
+        key = tenant_key(runtime.redaction_key, caller.principal.tenant)
+        intended = enforce(request, detection, decision, runtime.fleet.nodes, key=key, arrived=arrival.body)
         if isinstance(intended, Forward):
             await runtime.fleet.ensure(intended.pool)
         enforcement = intended

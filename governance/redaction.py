@@ -58,6 +58,11 @@ class _Target:
     permille: int
 
 
+def tenant_key(key: bytes, tenant: str) -> bytes:
+    """The key of one tenant's pseudonyms: 32 bytes. A value has others for every tenant, so that no node can link them."""
+    return hmac.digest(key, tenant.encode("utf-8", "surrogatepass"), "sha256")
+
+
 def redact(
     segments: Sequence[TextSegment], detection: Detection, obligations: Sequence[Redact], *, key: bytes
 ) -> Redaction:

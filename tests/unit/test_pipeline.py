@@ -86,6 +86,25 @@ async def test_a_tenant_may_have_a_detector_of_its_own() -> None:
     assert {"t": ["EMAIL_ADDRESS"], "north": []} == seen
 
 
+async def test_a_value_has_another_pseudonym_for_every_tenant() -> None:
+    """The same for one tenant each time; a node that serves two cannot tell that they speak of one person."""
+    redacted = Obligations(redact=(Redact(entity="*", operator=Operator.PSEUDONYMISE),))
+    sent = []
+    for tenant in ("north", "south", "north"):
+        who = functools.partial(identify, key=b"c" * 32, tenant=tenant, jurisdiction="DE", env="test")
+        policy = FakePolicy(decision(action=Action.ALLOW_MODIFIED, obligations=redacted))
+        verdict = await admit(
+            arrival(), runtime(detection(finding("EMAIL_ADDRESS", 5, 21)), policy=policy, identify=who)
+        )
+        assert isinstance(verdict, Admission)
+        assert isinstance(verdict.enforcement, Forward)
+        assert verdict.enforcement.body is not None
+        sent.append(verdict.enforcement.body.reveal())
+
+    assert (sent[0], True) == (sent[2], sent[0] != sent[1])
+    assert all(b"anna@example.com" not in body for body in sent)
+
+
 @pytest.mark.parametrize("deny", [None, Deny(status=403, code="no", message_id="blocked", policy="p")])
 async def test_what_policies_ask_of_the_record_stands_in_it(deny: Deny | None) -> None:
     """That somebody is told and how long it is needed, of a refusal as well."""
