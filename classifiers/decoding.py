@@ -91,7 +91,7 @@ class Budget:
 
 _JSON = re.compile(
     rb"[\\%]{1,8}(?:u[0-9A-Fa-f]{4}(?:[\\%]{1,8}u[0-9A-Fa-f]{4})*|x[0-9A-Fa-f]{2}(?:\\{1,8}x[0-9A-Fa-f]{2})*"
-    rb"|u\{([0-9A-Fa-f]{1,6})\}|U([0-9A-Fa-f]{8})|0000([2-7][0-9A-Fa-f])|([0-7]{3})|([nrt/])(?=[0-9A-Za-z+/=]))"
+    rb"|u\{([0-9A-Fa-f]{1,6})\}|U([0-9A-Fa-f]{8})|0000([2-7][0-9A-Fa-f])|([0-7]{3})|([nrt/])(?=[0-9A-Za-z+/=])|([\"']))"
 )
 _ESCAPING = b"\\%ux"
 _SHORTEST_RUN = len(r"\x41\x41")
@@ -117,14 +117,16 @@ def escapes(view: View, budget: Budget) -> View | None:
 
 
 def _json_changes(scan: bytes) -> Iterator[Change]:
-    r"""`\u0041`, `\x41`, `\u{41}`, `%u0041`, octal, `\000041` of style sheets, and line ends before a value; however often the backslash was doubled."""
+    r"""`\u0041`, `\x41`, `\u{41}`, `%u0041`, octal, `\000041` of style sheets, quotes, and line ends before a value; however often the backslash was doubled."""
     for match in _from(_JSON, scan, scan.replace(b"%", b"\\")):
         start, end = match.span()
-        braced, long, style, octal, blank = match.groups()
+        braced, long, style, octal, blank, quote = match.groups()
         if end - start < _SHORTEST_RUN and match.lastindex is None:
             yield start, end, _character(int(match[0].lstrip(_ESCAPING), 16)), 0
         elif blank:
             yield start, end, _BLANKS[blank], 0
+        elif quote:
+            yield start, end, quote, 0
         elif octal:
             yield start, end, _character(int(octal, 8)), 0
         elif braced or long or style:

@@ -202,6 +202,17 @@ def test_a_password_is_all_that_stands_between_its_quotes(detector, before, pass
     assert [("PASSWORD", password)] == [(each.entity_type, text[each.span.start : each.span.end]) for each in found]
 
 
+@pytest.mark.parametrize("backslashes", ["\\", "\\\\\\"])
+def test_a_name_in_escaped_quotes_names_its_value(detector, backslashes):
+    """As where JSON or code stands in a string, and that in another one."""
+    text = '{"password": "sunflower1", "api_key": "8f3Kd92LmQz7Xw1P"}'.replace('"', f'{backslashes}"')
+    found = detect(detector, text).findings
+
+    assert [("PASSWORD", "sunflower1", "json"), ("API_KEY", "8f3Kd92LmQz7Xw1P", "json")] == [
+        (each.entity_type, text[each.span.start : each.span.end], each.via) for each in found
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [
