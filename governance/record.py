@@ -2,7 +2,9 @@
 
 There is no field that could carry text of a request. The fields of what stands inside a record are in the order of their
 names and never None, so that its canonical JSON is written without sorting. Integers only (RFC 8785 numbers below 2^53); times are
-microseconds. The log adds the envelope (`v`, `kind`, `seq`, `ts`, `mono`, `origin`, `boot`) when it appends.
+microseconds. The log adds the envelope (`v`, `kind`, `seq`, `ts`, `mono`, `origin`, `boot`) when it appends. A record has at most
+65,535 bytes: one that would be larger goes without `facts`, then without the ends of its lists, and counts what is left
+out in `facts_overflow`, `findings_overflow` and so on.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import re
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -46,8 +47,10 @@ class Encoder:
     def encode(self, record: Record, seq: int) -> bytes:
         """The record in its envelope, at most 65,535 bytes.
 
-        Facts that do not fit are left out and counted in `facts_overflow`. Raises AuditUnavailable for a record that
-        is still too large (`record_too_large`) or holds something JSON cannot say (`record_invalid`): both are bugs.
+        Where it does not fit, facts are left out and counted in `facts_overflow`, and then every list keeps as many
+        of its first entries as fit in all, with the number left out in `<name>_overflow`. Raises AuditUnavailable for a
+        record that is still too large (`record_too_large`) or holds something JSON cannot say (`record_invalid`): both
+        are bugs.
         """
         ts, mono = self.clock()
         fields = _members(record)
@@ -65,6 +68,8 @@ class Encoder:
             del fields["facts"]
             fields["facts_overflow"] = 1
             payload = _dump(fields)
+        if len(payload) > PAYLOAD_MAX:
+            payload = _shortened(payload)
         if len(payload) > PAYLOAD_MAX:
             raise AuditUnavailable(
                 f"a record of {len(payload)} bytes exceeds the limit of {PAYLOAD_MAX}", code="record_too_large"
@@ -120,6 +125,26 @@ def _members(value: Any) -> dict[str, Any]:
         if members[name] is None:
             del members[name]
     return members
+
+
+def _shortened(payload: bytes) -> bytes:
+    """The record with as many entries in every list as fit; with none where that is too much as well."""
+    fields = orjson.loads(payload)
+    # No entry takes less than three bytes.
+    most = bisect_left(range(PAYLOAD_MAX // 3), PAYLOAD_MAX + 1, key=lambda most: len(_dump(_cut(fields, most))))
+    return _dump(_cut(fields, max(0, most - 1)))
+
+
+def _cut(fields: dict[str, Any], most: int) -> dict[str, Any]:
+    """`fields` with the first `most` entries of every list in it, and in `<name>_overflow` how many are left out."""
+    cut = dict(fields)
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            cut[name] = _cut(value, most)
+        elif isinstance(value, list) and len(value) > most:
+            cut[name] = value[:most]
+            cut[f"{name}_overflow"] = fields.get(f"{name}_overflow", 0) + len(value) - most
+    return cut
 
 
 def _ordered(value: object) -> object:

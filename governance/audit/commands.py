@@ -168,8 +168,9 @@ def _what(record: dict[str, Any]) -> str:
     match record.get("kind"):
         case "decision":
             found = ", ".join(f"{finding['type']} x{finding['n']}" for finding in record.get("findings", ()))
+            more = f"and {record['findings_overflow']} more" if record.get("findings_overflow") else ""
             pool = (record.get("route") or {}).get("pool", "")
-            parts: tuple[Any, ...] = (record.get("action"), record.get("code"), record.get("level"), found, pool)
+            parts: tuple[Any, ...] = (record.get("action"), record.get("code"), record.get("level"), found, more, pool)
         case "outcome":
             outside = "" if record.get("contained", True) else "OUTSIDE THE ALLOW-SET"
             parts = (record.get("status"), str(record.get("code") or ""), record.get("node"), outside)

@@ -216,18 +216,28 @@ class AuditLog:
         return True
 
     def _put(self, record: Record, waiter: _Waiter) -> int:
-        """The seq given to `record`. Caller holds the lock, so that seqs lie in the queue in their order."""
+        """The seq given to `record`. Caller holds the lock, so that seqs lie in the queue in their order.
+
+        A record that cannot be encoded leaves a `gap` record in its place.
+        """
         if self._refusal is not None:
             self._refused += 1
             raise AuditUnavailable(code=self._refusal)
-        queue = self._queue
-        if len(queue) >= self._queue_limit and threading.current_thread() is not self._thread:
+        if len(self._queue) >= self._queue_limit and threading.current_thread() is not self._thread:
             self._overflowed += 1
             raise AuditUnavailable("too many records wait for the disk", code="audit_queue_full")
+        try:
+            return self._take(record, waiter)
+        except AuditUnavailable as error:
+            self._take(EventRecord(kind="gap", code=error.code, count=1), None)
+            self._rouse()
+            raise
+
+    def _take(self, record: Record, waiter: _Waiter) -> int:
         seq = self._next_seq
         payload = self._journal.encoder.encode(record, seq)
         self._next_seq = seq + 1
-        queue.append((Entry(seq, payload, opens(record), closes(record)), waiter))
+        self._queue.append((Entry(seq, payload, opens(record), closes(record)), waiter))
         return seq
 
     # --- the committer's thread ------------------------------------------------------------------------------------

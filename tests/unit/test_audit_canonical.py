@@ -26,8 +26,16 @@ from governance.facts import (
 )
 from governance.finding import DetectionStatus
 from governance.inference import Operation
-from governance.record import DecisionRecord, EventRecord, OutcomeRecord, OutcomeStatus
+from governance.record import (
+    DecisionRecord,
+    EventRecord,
+    FindingCount,
+    OutcomeRecord,
+    OutcomeStatus,
+    RouteRecord,
+)
 from governance.residency import Level
+from governance.segment import Role
 from tests.builders import sample_record
 
 ENCODER = Encoder(origin="o", boot="b" * 32, clock=lambda: (5, 7))
@@ -162,11 +170,39 @@ def test_facts_that_do_not_fit_are_left_out_and_counted() -> None:
     assert (fields["facts_overflow"], "facts" in fields) == (1, False)
 
 
-def test_a_record_that_is_too_large_all_the_same_is_refused() -> None:
-    """Nothing is cut silently."""
-    record = dataclasses.replace(sample_record("d"), obligations=("o" * 100,) * 700)
+def test_lists_that_do_not_fit_keep_as_many_of_their_first_entries_as_do() -> None:
+    """What is left out is counted beside the list, inside a part of the record too; shorter lists are whole."""
+    sample = sample_record("d")
+    assert sample.policy is not None
+    policy = dataclasses.replace(sample.policy, rules=tuple(f"policy_{at}/rule" for at in range(3_000)))
+    findings = tuple(FindingCount(type=f"TYPE_{at}", n=1, max_permille=900, where=(Role.USER,)) for at in range(2_000))
+    payload = ENCODER.encode(dataclasses.replace(sample, findings=findings, policy=policy, facts=facts()), 0)
+    fields = orjson.loads(payload)
+    kept = len(fields["findings"])
+
+    assert PAYLOAD_MAX - 200 < len(payload) <= PAYLOAD_MAX
+    assert is_canonical(payload, fields)
+    assert [f"TYPE_{at}" for at in range(kept)] == [row["type"] for row in fields["findings"]]
+    assert (kept, 3_000 - kept) == (len(fields["policy"]["rules"]), fields["policy"]["rules_overflow"])
+    assert {"facts_overflow": 1, "findings_overflow": 2_000 - kept} == {
+        name: value for name, value in fields.items() if name.endswith("_overflow")
+    }
+    assert list(sample.obligations) == fields["obligations"]
+
+
+def test_a_count_of_what_was_left_out_before_goes_on() -> None:
+    """Nodes that the path did not name are counted with those that do not fit."""
+    route = RouteRecord(pool="p", cell="c", allowed=("n" * 1_000,) * 64, allowed_overflow=7)
+    record = dataclasses.replace(sample_record("d"), route=route, masked=("/m" * 100,) * 64)
+    fields = orjson.loads(ENCODER.encode(record, 0))["route"]
+
+    assert (64 + 7, True) == (len(fields["allowed"]) + fields["allowed_overflow"], fields["allowed_overflow"] > 7)
+
+
+def test_a_record_that_is_too_large_without_its_lists_is_refused() -> None:
+    """A text beyond all bounds is never cut."""
     with pytest.raises(AuditUnavailable) as caught:
-        ENCODER.encode(record, 0)
+        ENCODER.encode(dataclasses.replace(sample_record("d"), model="m" * 70_000), 0)
 
     assert caught.value.code == "record_too_large"
 

@@ -258,15 +258,18 @@ async def test_decisions_whose_outcome_never_comes_are_given_up_oldest_first() -
     assert {("a", "unknown"), ("b", "unknown"), ("c", "unknown"), ("d", "unknown"), ("e", "served")} == set(outcomes)
 
 
-async def test_an_impossible_record_fails_alone() -> None:
-    """A record that cannot be encoded takes no seq and disturbs nobody."""
+async def test_an_impossible_record_fails_alone_and_leaves_a_gap() -> None:
+    """A record that cannot be encoded disturbs nobody; that it is missing stands in its place, whatever comes next."""
     disk = FailingStorage()
     async with log_on(disk) as log:
-        with pytest.raises(AuditUnavailable) as caught:
-            await log.append(EventRecord(kind="config", digest="x" * 70_000))
+        for lose in (log.append, log.enqueue):
+            with pytest.raises(AuditUnavailable) as caught:
+                await (lose(EventRecord(kind="config", digest="x" * 70_000)) or asyncio.sleep(0))
+            assert caught.value.code == "record_too_large"
         receipt = await log.append(EventRecord(kind="config"))
+    gaps = [(record["seq"], record["code"], record["count"]) for record in read_log(disk) if record["kind"] == "gap"]
 
-    assert (caught.value.code, receipt.seq) == ("record_too_large", 1)
+    assert ([(1, "record_too_large", 1), (2, "record_too_large", 1)], 3) == (gaps, receipt.seq)
 
 
 async def test_a_bug_in_the_committer_refuses_everything_that_follows(monkeypatch: pytest.MonkeyPatch) -> None:
