@@ -81,7 +81,8 @@ class Document(Interface):
 class InferenceRequest:
     """What a dialect read: everything later steps need, and the document that can write edits back.
 
-    `model` is an identifier of at most 128 characters from `[A-Za-z0-9._:/@+-]`, empty where the operation names none.
+    `model` is an identifier of at most 128 characters from `[A-Za-z0-9._:/@+-]`, empty where the operation names none;
+    `tools` are such names as well. The path gives both as `governance.names` does before anything is made of them.
     """
 
     protocol: str

@@ -24,6 +24,7 @@ from governance.gather import Caller, gather
 from governance.inference import InferenceRequest, RequestHead
 from governance.interfaces import AuditSink, Detector, Fleet, PolicyEngine
 from governance.judgement import REFUSED, Admission, Arrival, Judgement, Unrecorded
+from governance.names import with_clean_tools, with_known_model
 from governance.record import DecisionRecord, OutcomeRecord, OutcomeStatus
 from governance.redaction import tenant_key
 
@@ -101,11 +102,12 @@ async def _judge(arrival: Arrival, runtime: Runtime) -> Judgement:
     us_detect = us_policy = 0
     try:
         caller = runtime.identify(arrival.head)
-        request = _read(arrival, runtime.limits)
+        request = with_known_model(_read(arrival, runtime.limits), runtime.fleet.nodes)
         started = time.perf_counter_ns()
         detector = runtime.tenant_detectors.get(caller.principal.tenant, runtime.detector)
         detection = await detector.detect(request.segments, deadline_ms=runtime.detection_deadline_ms)
         us_detect = _us_since(started)
+        request = with_clean_tools(request, detection)
         provider = runtime.providers.get(request.model, "")
         facts = gather(request, detection, caller, runtime.policy.levels, time.time_ns() // 1_000, provider=provider)
         started = time.perf_counter_ns()

@@ -1,10 +1,11 @@
 """What the audit log holds. Every string is an id from a registry, a closed word, a digest or a template.
 
-There is no field that could carry text of a request. The fields of what stands inside a record are in the order of their
-names and never None, so that its canonical JSON is written without sorting. Integers only (RFC 8785 numbers below 2^53); times are
-microseconds. The log adds the envelope (`v`, `kind`, `seq`, `ts`, `mono`, `origin`, `boot`) when it appends. A record has at most
-65,535 bytes: one that would be larger goes without `facts`, then without the ends of its lists, and counts what is left
-out in `facts_overflow`, `findings_overflow` and so on.
+There is no field that could carry text of a request: a model is one that a node declares, a tool (in `facts`) has a
+name in which nothing was found (`governance.names`). The fields of what stands inside a record are in the order of their
+names and never None, so that its canonical JSON is written without sorting. Integers only (RFC 8785 numbers below 2^53);
+times are microseconds. The log adds the envelope (`v`, `kind`, `seq`, `ts`, `mono`, `origin`, `boot`) when it appends. A
+record has at most 65,535 bytes: one that would be larger goes without `facts`, then without the ends of its lists, and
+counts what is left out in `facts_overflow`, `findings_overflow` and so on.
 """
 
 from __future__ import annotations

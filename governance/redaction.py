@@ -214,7 +214,7 @@ def _pseudonyms(key: bytes) -> _Writer:
 
     def write(target: _Target, value: str) -> str:
         message = f"{target.entity}\0{value}".encode("utf-8", "surrogatepass")
-        return f"<{_name(target.entity)}:{hmac.new(key, message, hashlib.sha256).hexdigest()[:_PSEUDONYM_DIGITS]}>"
+        return f"<{name_of(target.entity)}:{hmac.new(key, message, hashlib.sha256).hexdigest()[:_PSEUDONYM_DIGITS]}>"
 
     return write
 
@@ -226,7 +226,7 @@ def _placeholders(segments: Sequence[TextSegment]) -> _Writer:
     numbers: Counter[str] = Counter()
 
     def write(target: _Target, value: str) -> str:
-        name = _name(target.entity)
+        name = name_of(target.entity)
         known = given.get((name, value))
         if known is not None:
             return known
@@ -243,6 +243,6 @@ def _placeholders(segments: Sequence[TextSegment]) -> _Writer:
     return write
 
 
-def _name(entity: str) -> str:
+def name_of(entity: str) -> str:
     """The entity's name in letters that JSON, SQL and a model leave alone."""
     return _UNSAFE.sub("_", entity.upper())[:64]
