@@ -56,9 +56,9 @@ class Intents:
         return len(self._open)
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        """All open decisions."""
-        return tuple(self._open)
+    def seqs(self) -> Mapping[str, int]:
+        """All open decisions and their seqs, oldest first."""
+        return dict(self._open)
 
     def excess(self) -> tuple[str, ...]:
         """Decisions to give up on, oldest first: those beyond the limit."""

@@ -174,7 +174,7 @@ class Journal:
         try:
             if self.fault is not None or refused:
                 self.settle(refused)
-            self._own([*map(_unknown, self._intents.ids), EventRecord(kind="stop")])
+            self._own([*map(_unknown, self._intents.seqs), EventRecord(kind="stop")])
         finally:
             self.fault = "audit_closed"
             self._release()
@@ -199,7 +199,7 @@ class Journal:
         self._resume(found)
         if not found.clean:
             start = EventRecord(kind="start", digest=digest, code="after_crash", count=found.torn)
-        self._own([start, *map(_unknown, found.open_ids)])
+        self._own([start, *map(_unknown, found.open_seqs)])
 
     def _resume(self, found: Recovered) -> None:
         if found.header.origin != self._header.origin:
@@ -209,6 +209,9 @@ class Journal:
         self._header, self._end, self.next_seq = found.header, found.end, found.next_seq
         self._handle = self._storage.open(found.name)
         self._last = found.last
+        # Open until their outcomes are durable: a segment that is started before that says where they are.
+        for ref, seq in found.open_seqs.items():
+            self._intents.note(ref, None, seq)
         if not found.clean:
             self._make_durable(found)
 

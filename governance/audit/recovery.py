@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NoReturn
 
 import orjson
@@ -26,7 +27,7 @@ class Recovered:
 
     `end` is the offset after the last valid record of segment `name`, `torn` the number of bytes behind it, to be cut;
     `last` is the payload of that record, None where the segment holds none. `clean` means that the log was closed;
-    else `open_ids` are the decisions without outcome, oldest first.
+    else `open_seqs` has the decisions without outcome and their seqs, oldest first.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Recovered:
     next_seq: int
     last: bytes | None
     clean: bool
-    open_ids: tuple[str, ...]
+    open_seqs: Mapping[str, int]
 
 
 def recover(files: Files, *, intents: int) -> Recovered | None:
@@ -93,7 +94,7 @@ def _scan_from(
         next_seq=found.next_seq,
         last=found.last,
         clean=clean,
-        open_ids=() if clean else pending.ids,
+        open_seqs={} if clean else pending.seqs,
     )
 
 

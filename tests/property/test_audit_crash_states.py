@@ -151,6 +151,37 @@ def test_a_crash_while_the_log_is_opened_is_survived_too() -> None:
     assert states >= 500
 
 
+def test_an_open_decision_has_one_outcome_wherever_opening_the_log_was_cut_off() -> None:
+    """It lies further back than the last two segments, and opening starts another one; then the power goes, twice."""
+    rng = random.Random(13)
+    disk = FailingStorage()
+    journal = opened(disk)
+    journal.commit(entries(journal, [sample_record("open")]))
+    for number in itertools.count():
+        served = OutcomeRecord(ref=f"d{number}", status=OutcomeStatus.SERVED)
+        journal.commit(entries(journal, [sample_record(f"d{number}"), served]))
+        if len(segment_names(disk)) >= 4:
+            break
+    while disk.size(segment_names(disk)[-1]) < LIMITS.segment_bytes - 300:
+        journal.commit(entries(journal, [EventRecord(kind="heartbeat")]))
+    before = len(segment_names(disk))
+    outcomes: list[tuple[int, int]] = []
+
+    def crash(kind: str) -> None:
+        for image in (again.settled(), *_few(again, rng)):
+            third = FailingStorage(image)
+            segments = len(segment_names(third))
+            opened(third).close()
+            records = map(orjson.loads, stored(third).values())
+            outcomes.append((segments, sum(record.get("ref") == "open" for record in records)))
+
+    again = FailingStorage(disk.settled())
+    again.after = crash
+    opened(again)
+
+    assert {(before, 1), (before + 1, 1)} == set(outcomes)
+
+
 FAILURES = st.builds(Failure, st.sampled_from((errno.EIO, errno.ENOSPC)), st.sampled_from(Outcome))
 KINDS = ("write", "sync", "truncate", "create", "rename", "unlink", "sync_directory")
 
