@@ -212,13 +212,12 @@ class Journal:
         # Open until their outcomes are durable: a segment that is started before that says where they are.
         for ref, seq in found.open_seqs.items():
             self._intents.note(ref, None, seq)
-        if not found.clean:
-            self._make_durable(found)
+        self._make_durable(found)
 
     def _make_durable(self, found: Recovered) -> None:
-        # The writer before us may have died after a failed sync: its last batch can then be in the page cache, marked
-        # clean, and not on the device. Written once more it is dirty again, and this sync speaks for it. Equal bytes
-        # over equal bytes: a crash in between tears nothing. Only the last batch can be in that state.
+        # The writer before us may have died after a failed sync, be it that of `stop`: its last batch can then be in the
+        # page cache, marked clean, and not on the device. Written once more it is dirty again, and this sync speaks for
+        # it. Equal bytes over equal bytes: a crash in between tears nothing. Only the last batch can be in that state.
         start = max(0, found.end - self._limits.batch_bytes - FRAME_MAX)
         self._write_all(self._handle, self._storage.read(found.name, start, found.end - start), start)
         self._storage.truncate(self._handle, found.end)

@@ -224,7 +224,8 @@ def _few(disk: FailingStorage, rng: random.Random) -> list[dict[str, bytes]]:
     return rng.sample(states, min(len(states), 3))
 
 
-def test_a_tail_that_only_the_page_cache_holds_is_made_durable_before_anything_follows_it() -> None:
+@pytest.mark.parametrize("stopped", [False, True], ids=["a batch", "stop"])
+def test_a_tail_that_only_the_page_cache_holds_is_made_durable_before_anything_follows_it(stopped: bool) -> None:
     """The sync fails, the process dies, the next one finds whole records in the cache; then the power goes."""
     rng = random.Random(5)
     disk = FailingStorage()
@@ -233,7 +234,7 @@ def test_a_tail_that_only_the_page_cache_holds_is_made_durable_before_anything_f
     batch = entries(first, [EventRecord(kind="config", digest="lost")])
     disk.plan = lambda kind, count: Failure(errno.EIO) if kind in {"sync", "truncate"} else None
     with pytest.raises(AuditUnavailable):
-        first.commit(batch)
+        first.close() if stopped else first.commit(batch)
     disk.plan = lambda kind, count: None
     second = opened(disk)
     following = entries(second, [EventRecord(kind="config", digest="kept")])
