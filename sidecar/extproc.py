@@ -57,6 +57,8 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
                 if isinstance(reaction, Judge):
                     verdict = exchange.conclude(await self._admit(reaction.arrival))
                     self.released += isinstance(verdict, Release)
+                    # Envoy ends a stream as soon as it has the verdict, which may cancel the very write that brought it. So
+                    # no outcome is recorded here: Envoy tells it, or none comes and the log gives up.
                     for response in messages.responses(verdict, worker=self._worker):
                         await context.write(response)
                     # Nothing more is asked for; waiting for Envoy to say so costs as much as a message.

@@ -56,6 +56,8 @@ _HEARTBEAT_S = 60.0
 # Allocations; a request makes hundreds that reference counting frees, so that Python's 700 means a walk for each.
 _COLLECT_AFTER = 20_000
 _RECONCILE_S = 3600.0
+# After the longest request: Envoy waits 300 s for a caller that reads nothing, and only then tells how it ended.
+_OUTCOME_LATE_S = 360
 
 
 def main(config_file: Path, index: int) -> None:
@@ -86,7 +88,10 @@ async def _serve(config: Config, index: int) -> None:
                 config.audit.directory / f"worker-{index}",
                 origin=f"ringfence/worker-{index}",
                 digest=config.config_digest,
-                limits=AuditLimits(segment_bytes=config.audit.segment_bytes),
+                limits=AuditLimits(
+                    segment_bytes=config.audit.segment_bytes,
+                    outcome_s=config.limits.request_timeout_ms // 1_000 + _OUTCOME_LATE_S,
+                ),
                 heartbeat_s=_HEARTBEAT_S,
             )
         )

@@ -9,6 +9,9 @@ from typing import Any
 from governance.decision import Action
 from governance.record import DecisionRecord, OutcomeRecord, Record
 
+# All that an Envoy held is late at once when it died; their outcomes must not fill the queue before records of requests.
+_LATE_AT_ONCE = 256
+
 
 def opens(record: Record) -> str | None:
     """The decision id that `record` opens: a request is about to go to a node."""
@@ -23,18 +26,17 @@ def closes(record: Record) -> str | None:
 
 
 class Intents:
-    """Open decision ids with their seq, oldest first; at most `limit` after `excess` was closed."""
+    """Open decision ids, oldest first, with their seqs and the monotonic microseconds at which they were durable."""
 
-    __slots__ = ("_limit", "_open")
+    __slots__ = ("_open",)
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._open: dict[str, int] = {}
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[int, int]] = {}
 
-    def note(self, opened: str | None, closed: str | None, seq: int) -> None:
+    def note(self, opened: str | None, closed: str | None, seq: int, at: int = 0) -> None:
         """Takes in what a durable record did."""
         if opened is not None:
-            self._open[opened] = seq
+            self._open[opened] = seq, at
         elif closed is not None:
             self._open.pop(closed, None)
 
@@ -49,7 +51,7 @@ class Intents:
     @property
     def oldest(self) -> int | None:
         """The seq from which a scan finds every open decision."""
-        return next(iter(self._open.values()), None)
+        return next((seq for seq, _ in self._open.values()), None)
 
     def __len__(self) -> int:
         """How many decisions are open."""
@@ -58,9 +60,13 @@ class Intents:
     @property
     def seqs(self) -> Mapping[str, int]:
         """All open decisions and their seqs, oldest first."""
-        return dict(self._open)
+        return {ref: seq for ref, (seq, _) in self._open.items()}
 
-    def excess(self) -> tuple[str, ...]:
-        """Decisions to give up on, oldest first: those beyond the limit."""
-        over = len(self._open) - self._limit
-        return tuple(islice(self._open, max(0, over)))
+    def excess(self, limit: int, until: int) -> tuple[str, ...]:
+        """Decisions to give up on, oldest first: those beyond `limit`, and some of those durable at `until` or before."""
+        late = 0
+        for _, at in self._open.values():
+            if at > until or late == _LATE_AT_ONCE:
+                break
+            late += 1
+        return tuple(islice(self._open, max(late, len(self._open) - limit)))

@@ -31,12 +31,16 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 @frozen
 class Limits:
-    """Sizes in bytes, counts as such. A segment may exceed its size by one batch."""
+    """Sizes in bytes, counts as such. A segment may exceed its size by one batch.
+
+    A decision is given up when it has waited `outcome_s` seconds for its outcome, or more than `intents` of them wait.
+    """
 
     segment_bytes: int = 64 << 20
     batch_bytes: int = 1 << 20
     reserve_bytes: int = 1 << 20
     intents: int = 65_536
+    outcome_s: int = 3_600
 
 
 class Entry(NamedTuple):
@@ -73,7 +77,7 @@ class Journal:
         self._storage = storage
         self._limits = limits
         self._new_boot = new_boot
-        self._intents = Intents(limits.intents)
+        self._intents = Intents()
         self._header = Header(origin=encoder.origin, first=0)
         self._handle = -1
         self._end = 0
@@ -163,8 +167,9 @@ class Journal:
         return len(self._intents)
 
     def excess(self) -> tuple[str, ...]:
-        """Open decisions beyond the limit, to be closed with outcome unknown by the caller."""
-        return self._intents.excess()
+        """Open decisions beyond a limit, to be closed with outcome unknown by the caller; oldest first."""
+        _, now = self.encoder.clock()
+        return self._intents.excess(self._limits.intents, now - self._limits.outcome_s * 1_000_000)
 
     def close(self, refused: int = 0) -> None:
         """Gives the lock back, after the `refused` are counted, open decisions closed as unknown and `stop` written.
@@ -186,7 +191,7 @@ class Journal:
         for name in self._storage.names():
             if name.endswith(".tmp"):
                 self._storage.unlink(name)
-        found = recover(self._storage, intents=self._limits.intents)
+        found = recover(self._storage)
         if RESERVE in self._storage.names() and self._storage.size(RESERVE) >= self._limits.reserve_bytes:
             self._reserve_held = True
         else:
@@ -256,8 +261,9 @@ class Journal:
         self._end += len(data)
         self._last = entries[-1].payload
         self.next_seq = entries[-1].seq + 1
+        _, now = self.encoder.clock()
         for entry in entries:
-            self._intents.note(entry.opened, entry.closed, entry.seq)
+            self._intents.note(entry.opened, entry.closed, entry.seq, now)
 
     def _write_all(self, handle: int, data: bytes, offset: int) -> None:
         written = self._storage.write(handle, data, offset)

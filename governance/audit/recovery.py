@@ -40,7 +40,7 @@ class Recovered:
     open_seqs: Mapping[str, int]
 
 
-def recover(files: Files, *, intents: int) -> Recovered | None:
+def recover(files: Files) -> Recovered | None:
     """The end of the log, None where there is no segment. Raises AuditUnavailable (`audit_corrupt`) with the place.
 
     The headers of all segments are read, and the records of the last two, and of those further back that may hold an
@@ -54,8 +54,7 @@ def recover(files: Files, *, intents: int) -> Recovered | None:
     start = max(0, len(names) - 2)
     while since is not None and start and headers[names[start]][0].first > since:
         start -= 1
-    pending = Intents(intents)
-    return _scan_from(files, names, headers, start, pending)
+    return _scan_from(files, names, headers, start)
 
 
 def _headers(files: Files, names: tuple[str, ...]) -> dict[str, tuple[Header, int]]:
@@ -68,9 +67,9 @@ def _headers(files: Files, names: tuple[str, ...]) -> dict[str, tuple[Header, in
     return headers
 
 
-def _scan_from(
-    files: Files, names: tuple[str, ...], headers: dict[str, tuple[Header, int]], start: int, pending: Intents
-) -> Recovered:
+def _scan_from(files: Files, names: tuple[str, ...], headers: dict[str, tuple[Header, int]], start: int) -> Recovered:
+    pending = Intents()
+
     def note(frame: Frame) -> None:
         pending.note_stored(orjson.loads(frame.payload), frame.seq)
 

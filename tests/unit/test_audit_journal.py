@@ -86,6 +86,30 @@ def test_open_decisions_beyond_the_limit_are_named_oldest_first() -> None:
     assert journal.excess() == ("a", "b")
 
 
+def test_decisions_that_wait_too_long_are_named_a_few_at_a_time_and_hold_nothing_back() -> None:
+    """An outcome that never comes is given up; what a start has to read again begins with what is still open."""
+    now = 0
+    disk = FailingStorage()
+    limits = Limits(segment_bytes=1 << 20, batch_bytes=1 << 20, reserve_bytes=4_096, outcome_s=10)
+    journal = Journal.open(disk, origin="o", limits=limits, clock=lambda: (now, now))
+    commit(journal, *(sample_record(f"early-{number}") for number in range(300)))
+    now = 9_999_999
+    commit(journal, sample_record("late"))
+    before = journal.excess()
+    now += 1
+    first = journal.excess()
+    commit(journal, *(OutcomeRecord(ref=ref, status=OutcomeStatus.UNKNOWN) for ref in first))
+    second = journal.excess()
+    commit(journal, *(OutcomeRecord(ref=ref, status=OutcomeStatus.UNKNOWN) for ref in second))
+    while len(segment_names(disk)) == 1:
+        commit(journal, EventRecord(kind="heartbeat"))
+    newest = read_header(disk, segment_names(disk)[-1])
+
+    assert () == before
+    assert ([f"early-{number}" for number in range(300)], 256) == ([*first, *second], len(first))
+    assert (1, 301) == (journal.open_decisions, newest and newest[0].open_since)
+
+
 def test_a_log_of_another_origin_is_refused() -> None:
     """A directory belongs to one log."""
     disk = FailingStorage()

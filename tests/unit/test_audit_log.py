@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from governance.audit.canonical import Clock, system_clock
 from governance.audit.journal import Limits
 from governance.audit.log import LAZY_S, AuditLog
 from governance.audit.reader import read_log
@@ -36,7 +37,12 @@ WRITTEN: dict[str, float] = {}
 
 @asynccontextmanager
 async def log_on(
-    disk: FailingStorage, *, queue: int = 4_096, heartbeat_s: float | None = None, quick_s: float | None = None
+    disk: FailingStorage,
+    *,
+    queue: int = 4_096,
+    heartbeat_s: float | None = None,
+    quick_s: float | None = None,
+    clock: Clock = system_clock,
 ) -> AsyncIterator[AuditLog]:
     """A log on `disk`, closed at the end."""
     log = AuditLog.open(
@@ -46,6 +52,7 @@ async def log_on(
         queue=queue,
         heartbeat_s=heartbeat_s,
         quick_s=WRITTEN["quick_s"] if quick_s is None else quick_s,
+        clock=clock,
         open_storage=lambda directory: disk,
     )
     async with log:
@@ -256,6 +263,25 @@ async def test_decisions_whose_outcome_never_comes_are_given_up_oldest_first() -
 
     assert next(outcome for outcome in outcomes if outcome != ("e", "served")) == ("a", "unknown")
     assert {("a", "unknown"), ("b", "unknown"), ("c", "unknown"), ("d", "unknown"), ("e", "served")} == set(outcomes)
+
+
+async def test_an_idle_log_gives_up_on_a_decision_whose_outcome_is_late() -> None:
+    """Nothing else is appended: the heartbeats look after it, and it is closed once."""
+    now = 0
+    disk = FailingStorage()
+    async with log_on(disk, heartbeat_s=0.01, clock=lambda: (now, now)) as log:
+        await log.append(sample_record("a"))
+        await log.append(sample_record("b"))
+        await log.append(OutcomeRecord(ref="b", status=OutcomeStatus.SERVED))
+        now = LIMITS.outcome_s * 1_000_000
+        for _ in range(3_000):
+            await asyncio.sleep(0.01)
+            if log.open_decisions == 0:
+                break
+        assert 0 == log.open_decisions
+    outcomes = [(record["ref"], record["status"]) for record in read_log(disk) if record["kind"] == "outcome"]
+
+    assert [("b", "served"), ("a", "unknown")] == outcomes
 
 
 async def test_an_impossible_record_fails_alone_and_leaves_a_gap() -> None:
