@@ -115,9 +115,10 @@ def _earlier(path: Path | None) -> dict[str, Seen]:
 
 
 def _seen(entry: object) -> tuple[str, Seen]:
-    match entry:
-        case {"log": str(log), "last_seq": int(last_seq), "last_leaf": str(last_leaf)}:
-            return log, Seen(last_seq=last_seq, last_leaf=last_leaf)
+    # A verdict of a version that knew no root has none.
+    match {"root": None, **entry} if isinstance(entry, dict) else entry:
+        case {"log": str(log), "last_seq": int(last_seq), "last_leaf": str(last_leaf), "root": None | str() as root}:
+            return log, Seen(last_seq=last_seq, last_leaf=last_leaf, root=root)
         case _:
             raise ValueError("an entry names no last record")
 
@@ -181,12 +182,12 @@ def _what(record: dict[str, Any]) -> str:
 
 def _print_verdict(verdict: Verdict) -> None:
     console = _people()
-    table = Table("log", "origin", "segments", "records", "first", "last", "last leaf", "verdict", box=None)
+    table = Table("log", "origin", "segments", "records", "first", "last", "root", "verdict", box=None)
     for log in verdict.logs:
         count = len(log.problems) + log.more_problems
         word = Text("intact", style="green") if not count else Text(f"{count} problems", style="bold red")
         numbers = (log.segments, log.records, log.first_seq, log.last_seq)
-        table.add_row(_cell(log.log), _cell(log.origin), *map(str, numbers), log.last_leaf[:16], word)
+        table.add_row(_cell(log.log), _cell(log.origin), *map(str, numbers), log.root[:16], word)
     console.print(table)
     if verdict.ok:
         return

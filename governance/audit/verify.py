@@ -1,10 +1,14 @@
 """Whether a log is whole and unchanged, as far as the log itself can tell.
 
 Reported: every changed byte, every removed, doubled or moved record or segment, records that are not canonical, and,
-against an earlier verdict, everything that this verdict saw and that is gone or different.
+against an earlier verdict, everything that this verdict saw and that is gone or different: a verdict holds the Merkle
+root over the records it saw.
 
-LIMIT: without signed checkpoints a log cannot betray that its newest records were cut off cleanly, nor that someone
-who may write to it rebuilt it with new checksums. Keep verdicts elsewhere and verify against them.
+LIMIT: without signed checkpoints a log alone cannot betray that its newest records were cut off cleanly, nor that
+someone who may write to it changed records and made their checksums anew. Keep verdicts elsewhere and verify against
+them; what was changed before the first verdict, or is newer than the last, stays within this limit.
+LIMIT: a verdict taken beside a running writer may have seen records that were not yet acknowledged. Where a crash
+undid them, they are gone to it.
 LIMIT: damage inside the very last batch looks like a crash before its records were acknowledged. It is reported as an
 incomplete tail, and opening the log would cut it.
 """
@@ -22,6 +26,7 @@ import orjson
 
 from governance.audit.canonical import VERSION, is_canonical
 from governance.audit.frame import Frame, leaf_hash
+from governance.audit.merkle import Frontier
 from governance.audit.reader import logs
 from governance.audit.segment import (
     FIRST_LEAF,
@@ -79,15 +84,19 @@ class Problem:
 
 @frozen
 class Seen:
-    """What an earlier verdict knew of a log: its last record and the leaf hash of it."""
+    """What an earlier verdict knew of a log. Without `root`, as older verdicts are, it speaks of its last record alone."""
 
     last_seq: int
     last_leaf: str
+    root: str | None = None
 
 
 @frozen
 class LogVerdict:
-    """One log. Without a record `last_seq` is -1. `problems` holds the first 1,000, `more_problems` counts the rest."""
+    """One log. Without a record `last_seq` is -1. `problems` holds the first 1,000, `more_problems` counts the rest.
+
+    `root` is the Merkle root (RFC 6962, hex) over all records that could be read; `last_leaf` the hash of the last one.
+    """
 
     log: str
     origin: str
@@ -96,13 +105,14 @@ class LogVerdict:
     first_seq: int
     last_seq: int
     last_leaf: str
+    root: str
     problems: tuple[Problem, ...]
     more_problems: int = 0
 
     @property
     def seen(self) -> Seen:
         """What a later verification should still find."""
-        return Seen(last_seq=self.last_seq, last_leaf=self.last_leaf)
+        return Seen(last_seq=self.last_seq, last_leaf=self.last_leaf, root=self.root)
 
 
 @frozen
@@ -146,7 +156,15 @@ def _advance(progress: Progress, before: int, total: int, done: int) -> None:
 def _gone(name: str) -> LogVerdict:
     problem = Problem(segment="", offset=0, seq=0, fault=Fault.MISSING, meaning="the whole log is gone")
     return LogVerdict(
-        log=name, origin="", segments=0, records=0, first_seq=0, last_seq=-1, last_leaf=FIRST_LEAF, problems=(problem,)
+        log=name,
+        origin="",
+        segments=0,
+        records=0,
+        first_seq=0,
+        last_seq=-1,
+        last_leaf=FIRST_LEAF,
+        root=Frontier().root().hex(),
+        problems=(problem,),
     )
 
 
@@ -171,7 +189,9 @@ class _Verification:
     first: int | None = None
     expected: int = 0
     last_leaf: str = FIRST_LEAF
+    tree: Frontier = field(default_factory=Frontier)
     seen_leaf: str | None = None
+    seen_root: str = ""
     bytes_read: int = 0
     name: str = ""
 
@@ -198,6 +218,7 @@ class _Verification:
             first_seq=self.first or 0,
             last_seq=self.expected - 1,
             last_leaf=self.last_leaf,
+            root=self.tree.root().hex(),
             problems=tuple(self.problems),
             more_problems=self.more,
         )
@@ -302,8 +323,13 @@ class _Verification:
 
     def record(self, frame: Frame) -> None:
         self.records += 1
-        if self.seen is not None and frame.seq == self.seen.last_seq:
-            self.seen_leaf = leaf_hash(frame.payload).hex()
+        leaf = leaf_hash(frame.payload)
+        if self.seen is not None and not self.seen_root:
+            if frame.seq > self.seen.last_seq:
+                self.seen_root = self.tree.root().hex()
+            elif frame.seq == self.seen.last_seq:
+                self.seen_leaf = leaf.hex()
+        self.tree.add(leaf)
         if fault := self.irregular(frame):
             self.report(frame.offset, Fault.RECORD, fault, seq=frame.seq)
 
@@ -329,6 +355,15 @@ class _Verification:
                 Fault.SHORTER,
                 f"records {self.expected} to {self.seen.last_seq} were there when this log was last verified",
             )
+        elif self.seen.root is not None:
+            # Without a record behind those that were seen, the whole tree is what there is of them.
+            if self.seen.root != (self.seen_root or self.tree.root().hex()):
+                self.report(
+                    0,
+                    Fault.REWRITTEN,
+                    f"records 0 to {self.seen.last_seq} are not all those that were there when this log was last verified",
+                    seq=0,
+                )
         elif self.seen_leaf != self.seen.last_leaf:
             self.report(
                 0,

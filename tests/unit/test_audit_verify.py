@@ -76,6 +76,18 @@ def spans(image: Mapping[str, bytes], name: str) -> list[tuple[int, int]]:
     return [(frame.offset, frame.end) for frame in walk(disk, name, at=found[1], end=disk.size(name))]
 
 
+def rewritten(image: Mapping[str, bytes], name: str, position: int, old: bytes, new: bytes) -> Mapping[str, bytes]:
+    """The log after one record was changed, without a change of length, and its checksum made anew."""
+    start, end = spans(image, name)[position]
+    frame = unpack(image[name], start)
+    assert frame is not None
+    assert old in frame.payload
+    assert len(old) == len(new)
+    filler = [(0, b"{}")] * frame.position
+    forged = pack([*filler, (frame.seq, frame.payload.replace(old, new))])[-(end - start) :]
+    return {**image, name: image[name][:start] + forged + image[name][end:]}
+
+
 def test_an_intact_log_has_no_problems(image: Mapping[str, bytes]) -> None:
     """Counts, first and last seq agree with what was written."""
     found = verdict(image)
@@ -157,13 +169,8 @@ def test_a_segment_of_another_log_is_reported(image: Mapping[str, bytes]) -> Non
 def test_a_rewritten_record_with_valid_checksums_breaks_the_chain(image: Mapping[str, bytes]) -> None:
     """The last record of a segment is bound by the next header."""
     name = segment_names(FailingStorage(image))[0]
-    start, end = spans(image, name)[-1]
-    frame = unpack(image[name], start)
-    assert frame is not None
-    forged = pack([(0, b'{"x":1}')] * frame.position + [(frame.seq, frame.payload.replace(b"served", b"failed"))])
-    changed = {**image, name: image[name][:start] + forged[-(end - start) :]}
 
-    assert Fault.CHAIN in faults(verdict(changed))
+    assert Fault.CHAIN in faults(verdict(rewritten(image, name, -1, b"served", b"failed")))
 
 
 def test_a_record_that_is_not_canonical_is_reported(image: Mapping[str, bytes]) -> None:
@@ -201,6 +208,40 @@ def test_what_an_earlier_verdict_saw_must_still_be_there(image: Mapping[str, byt
     assert {Fault.SHORTER} == faults(verdict({**image, last: image[last][:at]}, before))
     assert {Fault.REWRITTEN} == faults(verdict(rebuilt.settled(), before))
     assert verdict(grown.settled(), before).problems == ()
+
+
+def test_every_record_that_an_earlier_verdict_saw_is_held_to_it(image: Mapping[str, bytes]) -> None:
+    """Rewritten with a valid checksum, at the end of a segment or not; also where the log has grown since."""
+    before = verdict(image).seen
+    name = segment_names(FailingStorage(image))[0]
+    forged = rewritten(image, name, 2, b'"served"', b'"failed"')
+    grown = FailingStorage(forged)
+    Journal.open(grown, origin="o", limits=LIMITS).close()
+
+    assert verdict(forged).problems == ()
+    assert {Fault.REWRITTEN} == faults(verdict(forged, before))
+    assert {Fault.REWRITTEN} == faults(verdict(grown.settled(), before))
+
+
+def test_a_verdict_without_root_speaks_of_its_last_record(image: Mapping[str, bytes]) -> None:
+    """Verdicts of older versions hold no more."""
+    found = verdict(image)
+    before = Seen(last_seq=found.last_seq, last_leaf=found.last_leaf)
+    other = Seen(last_seq=found.last_seq, last_leaf="f" * 64)
+
+    assert verdict(image, before).problems == ()
+    assert {Fault.REWRITTEN} == faults(verdict(image, other))
+
+
+def test_a_verdict_on_a_damaged_log_can_be_held_against_it(image: Mapping[str, bytes]) -> None:
+    """The damage that it saw is not taken for a change since."""
+    name = segment_names(FailingStorage(image))[1]
+    at = spans(image, name)[1][0]
+    damaged = {**image, name: image[name][:at] + b"\xff" + image[name][at + 1 :]}
+    before = verdict(damaged)
+
+    assert {Fault.DAMAGED} == faults(before)
+    assert before.problems == verdict(damaged, before.seen).problems
 
 
 def test_an_incomplete_tail_is_reported_and_ends_reading_silently(image: Mapping[str, bytes]) -> None:
