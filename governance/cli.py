@@ -667,19 +667,33 @@ def audit_show(
     epilog="""Examples:
 
   ringfence audit verify var/audit
-  ringfence audit verify var/audit --json | jq .ok
+  ringfence audit verify var/audit --json > verdict.json
+  ringfence audit verify var/audit --against verdict.json
 """,
 )
 def audit_verify(
-    root: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="The audit directory.")], *, as_json: AsJson = False
+    root: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="The audit directory.")],
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="An earlier verdict, as --json wrote it: every record it saw must still be there, unchanged. "
+            "Keep verdicts where nobody who can write to the log can write.",
+        ),
+    ] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Checks every frame, checksum, sequence number and segment chain.
 
-    Exit code 1 when something is damaged, 2 when there is no log.
+    A log alone cannot tell that its newest records were cut off, or that someone changed records and made their
+    checksums anew: against an earlier verdict both are found, for the records that the verdict saw.
+
+    Exit code 1 when something is damaged, gone or different, 2 when there is no log or no such verdict.
     """
     from governance.audit.commands import verify_command
 
-    raise typer.Exit(verify_command(root, as_json=as_json))
+    raise typer.Exit(verify_command(root, against=against, as_json=as_json))
 
 
 @bench_app.command(

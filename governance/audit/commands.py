@@ -28,6 +28,8 @@ from governance.errors import AuditUnavailable
 
 OK, PROBLEMS, UNREADABLE = 0, 1, 2
 
+# A verdict with a thousand problems in each of sixty logs.
+_VERDICT_MAX = 16 << 20
 _PROGRESS_AFTER_S = 2.0
 _PIPED_WIDTH = 200
 
@@ -82,8 +84,9 @@ def verify_command(root: Path, *, against: Path | None = None, as_json: bool = F
     except OSError as error:
         errors.print(Text(f"cannot read `{error.filename or root}`: {error.strerror}"))
         return UNREADABLE
-    except ValueError:
-        errors.print(Text(f"`{against}` is not the JSON output of an earlier verification"))
+    except ValueError as error:
+        reason = "" if isinstance(error, orjson.JSONDecodeError) else f": {error}"
+        errors.print(Text(f"`{against}` is not what `ringfence audit verify --json` wrote{reason}"))
         return UNREADABLE
     if as_json:
         document = {"ok": verdict.ok, "logs": [dataclasses.asdict(log) for log in verdict.logs]}
@@ -106,12 +109,15 @@ def _newest(records: Iterator[dict[str, Any]], last: int | None) -> Iterable[dic
 def _earlier(path: Path | None) -> dict[str, Seen]:
     if path is None:
         return {}
-    document = orjson.loads(path.read_bytes())
-    match document:
-        case {"logs": list(entries)}:
+    with path.open("rb") as stream:
+        content = stream.read(_VERDICT_MAX + 1)
+    if len(content) > _VERDICT_MAX:
+        raise ValueError(f"it has more than {_VERDICT_MAX} bytes")
+    match orjson.loads(content):
+        case {"logs": [_, *_] as entries}:
             return dict(_seen(entry) for entry in entries)
         case _:
-            raise ValueError("no list of logs")
+            raise ValueError("it names no log")
 
 
 def _seen(entry: object) -> tuple[str, Seen]:
@@ -120,7 +126,7 @@ def _seen(entry: object) -> tuple[str, Seen]:
         case {"log": str(log), "last_seq": int(last_seq), "last_leaf": str(last_leaf), "root": None | str() as root}:
             return log, Seen(last_seq=last_seq, last_leaf=last_leaf, root=root)
         case _:
-            raise ValueError("an entry names no last record")
+            raise ValueError("a log in it has no last record")
 
 
 @contextmanager

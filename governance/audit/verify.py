@@ -133,7 +133,8 @@ def verify(root: Path, *, against: Mapping[str, Seen] | None = None, progress: P
     `against` holds, by log name, what an earlier verdict saw.
     """
     against = against or {}
-    directories = {log.name: DiskFiles(log / WAL) for log in logs(root)}
+    # `.` has no name, and a verdict knows a log by the name of its directory wherever it is verified from.
+    directories = {log.absolute().name: DiskFiles(log / WAL) for log in logs(root)}
     sizes = {name: _size(files) for name, files in directories.items()}
     verdicts: list[LogVerdict] = []
     done = 0

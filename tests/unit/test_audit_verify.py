@@ -19,6 +19,7 @@ from governance.audit.reader import Query, read, read_log
 from governance.audit.segment import read_header, segment_names, walk
 from governance.audit.storage import Disk
 from governance.audit.verify import Fault, LogVerdict, Seen, verify, verify_log
+from governance.cli import exit_code
 from governance.errors import AuditUnavailable
 from governance.record import EventRecord, OutcomeRecord, OutcomeStatus, Record
 from tests.audit_fakes import FailingStorage
@@ -304,8 +305,59 @@ def test_the_commands_speak_json_and_exit_codes(tmp_path: Path, capfdbinary: pyt
     assert verify_command(tmp_path / "none") == UNREADABLE
     assert verify_command(tmp_path / "none", as_json=True) == UNREADABLE
     assert show(tmp_path / "none") == UNREADABLE
-    assert verify_command(root, against=last.parent / "lock") == UNREADABLE
-    assert b"not the JSON output" in capfdbinary.readouterr().err
+
+
+def test_a_log_is_held_to_a_verdict_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Exit code 0 while all is there, also from within the log's directory; 1 after a record was rewritten."""
+    wal, earlier = tmp_path / "audit/w0/wal", tmp_path / "verdict.json"
+    filled(Disk(wal))
+    exit_code(["audit", "verify", str(tmp_path / "audit"), "--json"])
+    earlier.write_bytes(capfdbinary.readouterr().out)
+    monkeypatch.chdir(wal.parent)
+    codes = [exit_code(["audit", "verify", where, "--against", str(earlier)]) for where in ("..", ".")]
+    image = {path.name: path.read_bytes() for path in wal.glob("*.seg")}
+    name = min(image)
+    (wal / name).write_bytes(rewritten(image, name, 2, b'"served"', b'"failed"')[name])
+    codes += [exit_code(["audit", "verify", "..", *more]) for more in ((), ("--against", str(earlier)))]
+
+    assert [OK, OK, OK, PROBLEMS] == codes
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"ok", "`v` is not what `ringfence audit verify --json` wrote\n"),
+        (b"{}", "`v` is not what `ringfence audit verify --json` wrote: it names no log\n"),
+        (b'{"ok":true,"logs":[]}', "`v` is not what `ringfence audit verify --json` wrote: it names no log\n"),
+        (
+            b'{"logs":[{"log":"w","last_seq":1,"last_leaf":"00","root":1}]}',
+            "`v` is not what `ringfence audit verify --json` wrote: a log in it has no last record\n",
+        ),
+        (
+            b" " * (1 << 24) + b"{}",
+            "`v` is not what `ringfence audit verify --json` wrote: it has more than 16777216 bytes\n",
+        ),
+        (None, "cannot read `v`: No such file or directory\n"),
+    ],
+    ids=("text", "nothing", "no log", "root", "size", "missing"),
+)
+def test_a_file_that_is_no_verdict_is_refused(
+    content: bytes | None,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One line that says why, and exit code 2: never a log that passes because nothing was compared."""
+    filled(Disk(tmp_path / "wal"), count=1)
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        Path("v").write_bytes(content)
+    code = verify_command(Path(), against=Path("v"))
+
+    assert (UNREADABLE, "", message) == (code, *capsys.readouterr())
 
 
 def test_a_vanished_log_is_reported_against_an_earlier_verdict(tmp_path: Path) -> None:
