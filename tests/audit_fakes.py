@@ -105,6 +105,9 @@ class FailingStorage:
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(self._names))
 
+    def regular(self, name: str) -> bool:
+        return name in self._names
+
     def size(self, name: str) -> int:
         return len(self._inodes[self._names[name]].cached)
 

@@ -63,7 +63,7 @@ def show(
     except BrokenPipeError:
         raise
     except OSError as error:
-        errors.print(Text(f"cannot read `{root}`: {error.strerror}"))
+        errors.print(Text(f"cannot read `{error.filename or root}`: {error.strerror}"))
         return UNREADABLE
     return OK
 

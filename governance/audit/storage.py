@@ -4,13 +4,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
 from typing import Protocol
 
 # Where a log keeps its segments, below its own directory.
 WAL = "wal"
+
+# A link planted in the directory must not lead the log elsewhere, nor a pipe keep it waiting.
+_WARY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Files(Protocol):
@@ -20,12 +25,16 @@ class Files(Protocol):
         """All names, sorted."""
         ...
 
+    def regular(self, name: str) -> bool:
+        """Whether the name is that of a regular file: no link, no pipe, no device. Only such a file can be read."""
+        ...
+
     def size(self, name: str) -> int:
-        """Length in bytes."""
+        """Length in bytes. Raises OSError where the file is not regular."""
         ...
 
     def read(self, name: str, offset: int, size: int) -> bytes:
-        """Up to `size` bytes; fewer only where the file ends."""
+        """Up to `size` bytes; fewer only where the file ends. Raises OSError where it is not regular; never waits."""
         ...
 
 
@@ -92,12 +101,16 @@ class DiskFiles:
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(entry.name for entry in self._directory.iterdir()))
 
+    def regular(self, name: str) -> bool:
+        return stat.S_ISREG((self._directory / name).lstat().st_mode)
+
     def size(self, name: str) -> int:
-        return (self._directory / name).stat().st_size
+        return self._checked((self._directory / name).lstat(), name).st_size
 
     def read(self, name: str, offset: int, size: int) -> bytes:
-        handle = os.open(self._directory / name, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(self._directory / name, os.O_RDONLY | _WARY)
         try:
+            self._checked(os.fstat(handle), name)
             parts: list[bytes] = []
             while size and (part := os.pread(handle, size, offset)):
                 parts.append(part)
@@ -106,6 +119,11 @@ class DiskFiles:
             return b"".join(parts)
         finally:
             os.close(handle)
+
+    def _checked(self, status: os.stat_result, name: str) -> os.stat_result:
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(self._directory / name))
+        return status
 
 
 class Disk(DiskFiles):
@@ -164,8 +182,7 @@ class Disk(DiskFiles):
         self._lock = self._at = -1
 
     def _open(self, name: str, flags: int) -> int:
-        # NOFOLLOW: a link planted in the directory must not lead the log elsewhere.
-        return os.open(name, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=self._at)
+        return os.open(name, flags | _WARY, 0o600, dir_fd=self._at)
 
 
 def _make(directory: Path) -> None:

@@ -15,6 +15,7 @@ incomplete tail, and opening the log would cut it.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -134,20 +135,25 @@ def verify(root: Path, *, against: Mapping[str, Seen] | None = None, progress: P
     """
     against = against or {}
     # `.` has no name, and a verdict knows a log by the name of its directory wherever it is verified from.
-    directories = {log.absolute().name: DiskFiles(log / WAL) for log in logs(root)}
-    sizes = {name: _size(files) for name, files in directories.items()}
+    directories = [(_legible(log.absolute().name), DiskFiles(log / WAL)) for log in logs(root)]
+    sizes = [sum(map(files.size, _segments(files))) for _, files in directories]
     verdicts: list[LogVerdict] = []
     done = 0
-    for name, files in directories.items():
-        advance = partial(_advance, progress, done, sum(sizes.values())) if progress else None
+    for (name, files), size in zip(directories, sizes, strict=True):
+        advance = partial(_advance, progress, done, sum(sizes)) if progress else None
         verdicts.append(verify_log(files, name, seen=against.get(name), progress=advance))
-        done += sizes[name]
-    gone = [_gone(name) for name in sorted(against.keys() - directories.keys())]
+        done += size
+    gone = [_gone(name) for name in sorted(against.keys() - {name for name, _ in directories})]
     return Verdict(logs=tuple(verdicts + gone))
 
 
-def _size(files: Files) -> int:
-    return sum(files.size(name) for name in segment_names(files))
+def _segments(files: Files) -> tuple[str, ...]:
+    return tuple(name for name in segment_names(files) if files.regular(name))
+
+
+def _legible(name: str) -> str:
+    """A file name as text that can be written anywhere; a byte that is not UTF-8 stands in it as its number."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _advance(progress: Progress, before: int, total: int, done: int) -> None:
@@ -197,11 +203,13 @@ class _Verification:
     name: str = ""
 
     def run(self, log: str) -> LogVerdict:
-        names = segment_names(self.files)
-        for stray in self.files.names():
+        # Listed first: a segment that a writer starts in between is no stranger.
+        listed = self.files.names()
+        names = _segments(self.files)
+        for stray in listed:
             if stray not in names and stray not in _KNOWN and not stray.endswith(".seg.tmp"):
-                self.name = stray
-                self.report(0, Fault.STRAY, "a file that the log did not write")
+                self.name = _legible(stray)
+                self.report(0, Fault.STRAY, "not a file that the log wrote; links, pipes and devices are not read")
         if not names:
             self.report(0, Fault.MISSING, "there is no segment")
         headers = {name: read_header(self.files, name) for name in names}

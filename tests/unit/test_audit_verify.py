@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -366,6 +368,51 @@ def test_a_vanished_log_is_reported_against_an_earlier_verdict(tmp_path: Path) -
     found = verify(tmp_path, against={"w1": Seen(last_seq=3, last_leaf="0" * 64)})
 
     assert [(log.log, bool(log.problems)) for log in found.logs] == [("w0", False), ("w1", True)]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "directory", "socket"])
+def test_what_is_no_regular_file_is_stray_and_never_waited_for(tmp_path: Path, kind: str) -> None:
+    """Under the name of a segment, and in the place of one; reading and opening the log are refused."""
+    wal = tmp_path / "wal"
+    filled(Disk(wal))
+    outside = tmp_path / "outside.seg"
+    planted = wal / f"{99:020d}.seg"
+    replaced = sorted(wal.glob("*.seg"))[1]
+    replaced.rename(outside)
+    for place in (planted, replaced):
+        match kind:
+            case "pipe":
+                os.mkfifo(place)
+            case "link":
+                place.symlink_to(outside)
+            case "directory":
+                place.mkdir()
+            case _:
+                os.mknod(place, stat.S_IFSOCK | 0o600)
+    found = verify(tmp_path)
+
+    assert {Fault.STRAY, Fault.MISSING} <= faults(found.logs[0])
+    assert {planted.name, replaced.name} == {one.segment for one in found.logs[0].problems if one.fault is Fault.STRAY}
+    assert show(tmp_path) == UNREADABLE
+    with pytest.raises(AuditUnavailable, match="cannot be written"):
+        Journal.open(Disk(wal), origin="o", limits=LIMITS)
+
+
+def test_names_that_are_not_utf8_stand_in_the_document(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Of a stray file and of a log; an earlier verdict finds the log again."""
+    log = Path(os.fsdecode(os.fsencode(tmp_path) + b"/audit/w\xff"))
+    filled(Disk(log / "wal"), count=1)
+    assert verify_command(log.parent, as_json=True) == OK
+    (tmp_path / "verdict.json").write_bytes(capfdbinary.readouterr().out)
+    assert verify_command(log.parent, against=tmp_path / "verdict.json") == OK
+    Path(os.fsdecode(os.fsencode(log) + b"/wal/\xfe")).touch()
+    capfdbinary.readouterr()
+
+    assert verify_command(log.parent, as_json=True) == PROBLEMS
+    (entry,) = orjson.loads(capfdbinary.readouterr().out)["logs"]
+    assert ("w\\xff", ["\\xfe"]) == (entry["log"], [problem["segment"] for problem in entry["problems"]])
 
 
 def test_a_live_writer_is_no_problem(tmp_path: Path) -> None:

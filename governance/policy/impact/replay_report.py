@@ -81,7 +81,7 @@ def replay_command(
         errors.print(visible(str(error)))
         return 2
     except OSError as error:
-        errors.print(visible(f"cannot read `{audit}`: {(error.strerror or '').lower()}"))
+        errors.print(visible(f"cannot read `{error.filename or audit}`: {(error.strerror or '').lower()}"))
         return 2
     if chart is not None:
         _write(chart, svg(report))
