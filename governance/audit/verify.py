@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -63,6 +64,7 @@ class Fault(StrEnum):
     STRAY = "stray"
     MISSING = "missing"
     CHAIN = "chain"
+    ORIGIN = "origin"
     LENGTH = "length"
     DAMAGED = "damaged"
     MISPLACED = "misplaced"
@@ -144,7 +146,7 @@ def verify(root: Path, *, against: Mapping[str, Seen] | None = None, progress: P
         verdicts.append(verify_log(files, name, seen=against.get(name), progress=advance))
         done += size
     gone = [_gone(name) for name in sorted(against.keys() - {name for name, _ in directories})]
-    return Verdict(logs=tuple(verdicts + gone))
+    return Verdict(logs=tuple(_with_namesakes(verdicts) + gone))
 
 
 def _segments(files: Files) -> tuple[str, ...]:
@@ -154,6 +156,23 @@ def _segments(files: Files) -> tuple[str, ...]:
 def _legible(name: str) -> str:
     """A file name as text that can be written anywhere; a byte that is not UTF-8 stands in it as its number."""
     return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _with_namesakes(verdicts: Sequence[LogVerdict]) -> list[LogVerdict]:
+    """The verdicts, with a problem for each log whose origin another one has too."""
+    origins = Counter(verdict.origin for verdict in verdicts)
+    return [
+        _namesake(verdict, origins[verdict.origin]) if verdict.origin and origins[verdict.origin] > 1 else verdict
+        for verdict in verdicts
+    ]
+
+
+def _namesake(verdict: LogVerdict, count: int) -> LogVerdict:
+    meaning = f"{count} logs here have this origin, which only one can have: another one was put in its place"
+    first = Problem(segment="", offset=0, seq=0, fault=Fault.ORIGIN, meaning=meaning)
+    problems = (first, *verdict.problems)
+    more = verdict.more_problems + len(problems[PROBLEMS_MAX:])
+    return replace(verdict, problems=problems[:PROBLEMS_MAX], more_problems=more)
 
 
 def _advance(progress: Progress, before: int, total: int, done: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -368,6 +369,19 @@ def test_a_vanished_log_is_reported_against_an_earlier_verdict(tmp_path: Path) -
     found = verify(tmp_path, against={"w1": Seen(last_seq=3, last_leaf="0" * 64)})
 
     assert [(log.log, bool(log.problems)) for log in found.logs] == [("w0", False), ("w1", True)]
+
+
+def test_a_log_in_the_place_of_another_is_reported(tmp_path: Path) -> None:
+    """Whole in itself, but its origin is that of the log it was copied from."""
+    for worker in ("w0", "w1", "w2"):
+        filled(Disk(tmp_path / worker / "wal"), count=1, origin=worker)
+    shutil.rmtree(tmp_path / "w0")
+    shutil.copytree(tmp_path / "w1", tmp_path / "w0")
+    found = verify(tmp_path)
+
+    assert [("w0", {Fault.ORIGIN}), ("w1", {Fault.ORIGIN}), ("w2", set())] == [
+        (log.log, faults(log)) for log in found.logs
+    ]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "directory", "socket"])
