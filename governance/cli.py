@@ -655,7 +655,7 @@ def audit_show(
 ) -> None:
     """Prints records, oldest first: decisions, their outcomes, and acts of the log itself.
 
-    Exit code 1 when the log is damaged, 2 when there is none.
+    Exit code 1 when the log is damaged or records before its end are missing, 2 when there is none.
     """
     from governance.audit.commands import show
 

@@ -7,7 +7,7 @@ import functools
 import re
 import time
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -20,6 +20,8 @@ from governance.frozen import frozen
 from governance.record import DecisionRecord, Record, kind_of
 
 VERSION = 1
+
+_ENVELOPE: Mapping[str, type] = {"boot": str, "kind": str, "mono": int, "origin": str, "seq": int, "ts": int, "v": int}
 
 # UTC and monotonic time in microseconds.
 Clock = Callable[[], tuple[int, int]]
@@ -75,6 +77,14 @@ class Encoder:
                 f"a record of {len(payload)} bytes exceeds the limit of {PAYLOAD_MAX}", code="record_too_large"
             )
         return payload
+
+
+def decode(payload: bytes) -> dict[str, Any]:
+    """The fields of a stored record, with all of its envelope. Raises ValueError for anything else."""
+    fields = orjson.loads(payload)
+    if not isinstance(fields, dict) or any(type(fields.get(key)) is not kind for key, kind in _ENVELOPE.items()):
+        raise ValueError("the record has no complete envelope")
+    return fields
 
 
 def canonical(value: object) -> bytes:

@@ -153,17 +153,27 @@ def _records_table(records: Iterable[dict[str, Any]]) -> Table:
     for heading in ("seq", "time (UTC)", "log", "kind", "id", "what"):
         table.add_column(heading, overflow="fold")
     for record in records:
-        when = datetime.fromtimestamp(record.get("ts", 0) / 1e6, tz=UTC)
-        cells = (
-            str(record["seq"]),
-            f"{when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03d}",
-            str(record.get("origin", "")),
-            str(record.get("kind", "")),
-            str(record.get("id") or record.get("ref") or ""),
-            _what(record),
-        )
+        try:
+            cells = _cells(record)
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+            raise AuditUnavailable(
+                f"record {record['seq']} of the log `{record['origin']}` is not one that a log writes",
+                code="audit_corrupt",
+            ) from None
         table.add_row(*map(_cell, cells))
     return table
+
+
+def _cells(record: dict[str, Any]) -> tuple[str, ...]:
+    when = datetime.fromtimestamp(record["ts"] / 1e6, tz=UTC)
+    return (
+        str(record["seq"]),
+        f"{when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03d}",
+        record["origin"],
+        record["kind"],
+        str(record.get("id") or record.get("ref") or ""),
+        _what(record),
+    )
 
 
 def _cell(value: str) -> Text:

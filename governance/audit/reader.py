@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from governance.audit.segment import read_header, segment_names, walk
+from governance.audit.canonical import decode
+from governance.audit.frame import Frame, leaf_hash
+from governance.audit.segment import FIRST_LEAF, Header, next_frame, read_header, segment_names, walk
 from governance.audit.storage import WAL, DiskFiles, Files
 from governance.errors import AuditUnavailable
 from governance.frozen import frozen
@@ -52,7 +52,7 @@ def read(root: Path, query: Query = EVERYTHING) -> Iterator[dict[str, Any]]:
 
     Order within a log is that of its seqs; between logs by time, for display only. Memory: one chunk per log. A tail
     that is not whole (a writer at work, or a crash) ends a log silently. Raises AuditUnavailable (`audit_corrupt`)
-    where an earlier place is damaged, after the records before it, and OSError.
+    where an earlier place is damaged or records are missing, after the records before it, and OSError.
     """
     streams = [read_log(DiskFiles(log / WAL), query) for log in logs(root)]
     return heapq.merge(*streams, key=lambda record: (record.get("ts", 0), record.get("origin", ""), record["seq"]))
@@ -61,26 +61,47 @@ def read(root: Path, query: Query = EVERYTHING) -> Iterator[dict[str, Any]]:
 def read_log(files: Files, query: Query = EVERYTHING) -> Iterator[dict[str, Any]]:
     """The records of one log, in the order of their seqs."""
     names = segment_names(files)
+    seq, leaf = 0, FIRST_LEAF
     for position, name in enumerate(names):
         found = read_header(files, name)
         if found is None:
-            raise AuditUnavailable(f"segment `{name}` is damaged at offset 0", code="audit_corrupt")
+            raise _damaged(name, 0, seq)
         header, at = found
+        if header.first > seq:
+            raise AuditUnavailable(
+                f"records {seq} to {header.first - 1} are missing before segment `{name}`", code="audit_corrupt"
+            )
+        if header.first < seq or header.prev != leaf:
+            raise AuditUnavailable(f"segment `{name}` does not follow the one before it", code="audit_corrupt")
         successor = read_header(files, names[position + 1]) if position + 1 < len(names) else None
-        claimed_end = successor[0].prev_end if successor else None
-        yield from _segment(files, name, query, at=at, seq=header.first, claimed_end=claimed_end)
+        last = yield from _segment(files, name, query, at=at, seq=seq, successor=successor[0] if successor else None)
+        if last is not None:
+            seq, leaf = last.seq + 1, leaf_hash(last.payload).hex()
 
 
 def _segment(
-    files: Files, name: str, query: Query, *, at: int, seq: int, claimed_end: int | None
-) -> Iterator[dict[str, Any]]:
-    end = files.size(name) if claimed_end is None else claimed_end
+    files: Files, name: str, query: Query, *, at: int, seq: int, successor: Header | None
+) -> Generator[dict[str, Any], None, Frame | None]:
+    """The wanted records of one segment; returns its last frame."""
+    end = files.size(name)
+    if successor is not None and successor.abandoned:
+        end = min(end, successor.prev_end)
+    last: Frame | None = None
     for frame in walk(files, name, at=at, end=end):
         if frame.seq != seq:
-            raise AuditUnavailable(f"segment `{name}` is damaged at offset {at} (record {seq})", code="audit_corrupt")
-        at, seq = frame.end, seq + 1
-        record = orjson.loads(frame.payload)
+            raise _damaged(name, at, seq)
+        try:
+            record = decode(frame.payload)
+        except ValueError:
+            raise _damaged(name, at, seq) from None
         if query.admits(record):
             yield record
-    if claimed_end is not None and at != claimed_end:
-        raise AuditUnavailable(f"segment `{name}` is damaged at offset {at} (record {seq})", code="audit_corrupt")
+        at, seq, last = frame.end, seq + 1, frame
+    # What the newest segment ends with may be a write under way, unless a later batch proves that it was whole once.
+    if at != end and (successor is not None or next_frame(files, name, at=at + 1, end=end, batch_after=seq)):
+        raise _damaged(name, at, seq)
+    return last
+
+
+def _damaged(name: str, at: int, seq: int) -> AuditUnavailable:
+    return AuditUnavailable(f"segment `{name}` is damaged at offset {at} (record {seq})", code="audit_corrupt")

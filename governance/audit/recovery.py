@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NoReturn
 
-import orjson
-
+from governance.audit.canonical import decode
 from governance.audit.frame import Frame, leaf_hash
 from governance.audit.intents import Intents
-from governance.audit.segment import Flaw, FlawKind, Header, Scan, read_header, scan, segment_names
+from governance.audit.segment import FlawKind, Header, Scan, read_header, scan, segment_names
 from governance.audit.storage import Files
 from governance.errors import AuditUnavailable
 from governance.frozen import frozen
@@ -70,21 +70,25 @@ def _headers(files: Files, names: tuple[str, ...]) -> dict[str, tuple[Header, in
 def _scan_from(files: Files, names: tuple[str, ...], headers: dict[str, tuple[Header, int]], start: int) -> Recovered:
     pending = Intents()
 
-    def note(frame: Frame) -> None:
-        pending.note_stored(orjson.loads(frame.payload), frame.seq)
+    def note(name: str, frame: Frame) -> None:
+        try:
+            fields = decode(frame.payload)
+        except ValueError:
+            _corrupt(name, frame.offset, frame.seq, "what stands there is not a record")
+        pending.note_stored(fields, frame.seq)
 
     for position, name in enumerate(names[start:], start):
         header, at = headers[name]
         size = files.size(name)
         newest = position == len(names) - 1
         end = size if newest else _claimed_end(headers[names[position + 1]][0], name, size)
-        found = scan(files, name, at=at, seq=header.first, end=end, visit=note)
+        found = scan(files, name, at=at, seq=header.first, end=end, visit=partial(note, name))
         if found.flaw and not (newest and found.flaw.kind is FlawKind.TORN):
-            _corrupt(name, found.flaw.offset, found.flaw, _MEANING[found.flaw.kind])
+            _corrupt(name, found.flaw.offset, found.flaw.seq, _MEANING[found.flaw.kind])
         if not newest:
             last_leaf = leaf_hash(found.last).hex() if found.last is not None else header.prev
             _check_link(names[position + 1], headers[names[position + 1]][0], found, last_leaf)
-    clean = found.flaw is None and found.last is not None and orjson.loads(found.last).get("kind") == "stop"
+    clean = found.flaw is None and found.last is not None and decode(found.last)["kind"] == "stop"
     return Recovered(
         name=name,
         header=header,
@@ -108,8 +112,8 @@ def _check_link(name: str, header: Header, before: Scan, last_leaf: str) -> None
         _corrupt(name, 0, None, f"it does not continue the segment before, which ends before record {before.next_seq}")
 
 
-def _corrupt(name: str, offset: int, flaw: Flaw | None, meaning: str) -> NoReturn:
-    record = f" (record {flaw.seq})" if flaw else ""
+def _corrupt(name: str, offset: int, seq: int | None, meaning: str) -> NoReturn:
+    record = f" (record {seq})" if seq is not None else ""
     raise AuditUnavailable(
         f"segment `{name}` is damaged at offset {offset}{record}: {meaning}; the log stays closed", code="audit_corrupt"
     )

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import orjson
 
-from governance.audit.canonical import VERSION, is_canonical
+from governance.audit.canonical import VERSION, decode, is_canonical
 from governance.audit.frame import Frame, leaf_hash
 from governance.audit.merkle import Frontier
 from governance.audit.reader import logs
@@ -50,7 +50,6 @@ PROBLEMS_MAX = 1_000
 _SETTLE_S = 0.05
 _SETTLE_TRIES = 4
 _KNOWN = frozenset({"lock", "reserve"})
-_ENVELOPE: Mapping[str, type] = {"boot": str, "kind": str, "mono": int, "origin": str, "seq": int, "ts": int, "v": int}
 
 # Bytes read so far and bytes in all.
 Progress = Callable[[int, int], None]
@@ -363,13 +362,13 @@ class _Verification:
 
     def irregular(self, frame: Frame) -> str:
         try:
-            fields = orjson.loads(frame.payload)
+            fields = decode(frame.payload)
             if not is_canonical(frame.payload, fields):
                 return "the record is not in canonical form"
-        except (TypeError, ValueError, RecursionError):
+        except (orjson.JSONDecodeError, TypeError, RecursionError):
             return "the record is not canonical JSON"
-        if not isinstance(fields, dict) or any(type(fields.get(key)) is not kind for key, kind in _ENVELOPE.items()):
-            return "the record has no complete envelope"
+        except ValueError as error:
+            return str(error)
         if fields["seq"] != frame.seq or fields["origin"] != self.origin or fields["v"] != VERSION:
             return "the record's envelope names another place, log or version"
         return ""

@@ -270,6 +270,81 @@ def test_reading_past_damage_is_refused(image: Mapping[str, bytes]) -> None:
     assert list(range(int(name[:20]) + 1)) == seen
 
 
+@pytest.mark.parametrize("position", range(4))
+def test_reading_over_removed_segments_is_refused(image: Mapping[str, bytes], position: int) -> None:
+    """The records before them are given, then the missing ones are named."""
+    names = segment_names(FailingStorage(image))
+    rest = {name: content for name, content in image.items() if name != names[position]}
+    first, behind = int(names[position][:20]), int(names[position + 1][:20])
+    seen = []
+    with pytest.raises(AuditUnavailable, match=f"records {first} to {behind - 1} are missing") as caught:
+        seen.extend(record["seq"] for record in read_log(FailingStorage(rest)))
+
+    assert ("audit_corrupt", list(range(first))) == (caught.value.code, seen)
+
+
+def test_reading_on_in_the_segment_of_another_log_is_refused(image: Mapping[str, bytes]) -> None:
+    """The numbers fit, the digest of the record before does not."""
+    disk = FailingStorage()
+    filled(disk, origin="p")
+    name = segment_names(disk)[1]
+    with pytest.raises(AuditUnavailable, match="does not follow") as caught:
+        list(read_log(FailingStorage({**image, name: disk.settled()[name]})))
+
+    assert caught.value.code == "audit_corrupt"
+
+
+def test_damage_in_the_newest_segment_is_no_tail(image: Mapping[str, bytes]) -> None:
+    """A later batch shows that the place was whole once."""
+    disk = FailingStorage()
+    journal = Journal.open(disk, origin="o")
+    for seq in (1, 2):
+        journal.commit([Entry(seq, journal.encoder.encode(EventRecord(kind="config"), seq), None, None)])
+    (name,) = segment_names(disk)
+    content = disk.settled()[name]
+    at = spans(disk.settled(), name)[1][0]
+    seen = []
+    with pytest.raises(AuditUnavailable, match=f"offset {at}"):
+        seen.extend(read_log(FailingStorage({name: content[:at] + b"\xff" + content[at + 1 :]})))
+
+    assert [0] == [record["seq"] for record in seen]
+
+
+@pytest.mark.parametrize("payload", [b"not json", b"[]", b"{}", b'{"seq":1}', b"\xff", b"[" * 5_000])
+def test_a_whole_frame_that_holds_no_record_is_damage(payload: bytes, tmp_path: Path) -> None:
+    """For whoever reads, explains or opens the log: segment and offset, and never a fault of ours."""
+    filled(Disk(tmp_path / "wal"), count=1)
+    (segment,) = (tmp_path / "wal").glob("*.seg")
+    content = segment.read_bytes()
+    seq = len(spans({segment.name: content}, segment.name))
+    segment.write_bytes(content + pack([(seq, payload)]))
+    place = f"segment `{segment.name}` is damaged at offset {len(content)} "
+    with pytest.raises(AuditUnavailable, match=place) as reading:
+        list(read(tmp_path))
+    with pytest.raises(AuditUnavailable, match=place) as opening:
+        Journal.open(Disk(tmp_path / "wal"), origin="o", limits=LIMITS)
+
+    assert ["audit_corrupt"] * 2 == [reading.value.code, opening.value.code]
+    assert (PROBLEMS, PROBLEMS) == (show(tmp_path), verify_command(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "odd", [{"ts": 2**62}, {"kind": "decision", "findings": 1}, {"kind": "decision", "route": [1]}, {"code": [1]}]
+)
+def test_a_record_that_no_log_writes_is_damage_to_a_table(
+    odd: Mapping[str, object], tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Its envelope is complete, its checksum right, and its fields cannot be shown."""
+    filled(Disk(tmp_path / "wal"), count=1)
+    (segment,) = (tmp_path / "wal").glob("*.seg")
+    (*_, last) = read(tmp_path)
+    forged = {**last, "seq": last["seq"] + 1, **odd}
+    segment.write_bytes(segment.read_bytes() + pack([(last["seq"] + 1, orjson.dumps(forged))]))
+
+    assert PROBLEMS == show(tmp_path)
+    assert f"record {last['seq'] + 1} of the log `o`".encode() in capfdbinary.readouterr().err
+
+
 def test_several_logs_are_read_in_the_order_of_time(tmp_path: Path) -> None:
     """One root, one log for each worker; filters reach decision and outcome."""
     for worker in ("w0", "w1"):

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from governance.audit.frame import pack
+from governance.audit.reader import read
 from governance.decision import Action
 from governance.errors import AuditUnavailable
 from governance.policy.bundle import Bundle, load_bundle
@@ -103,6 +105,18 @@ def test_a_damaged_segment_is_not_taken_for_the_absence_of_a_decision(tmp_path: 
 
     with pytest.raises(AuditUnavailable) as caught:
         find_decision(tmp_path, "none")
+    assert caught.value.code == "audit_corrupt"
+
+
+def test_a_frame_that_holds_no_record_is_damage(tmp_path: Path) -> None:
+    """It names the decision, and nothing can be read of it."""
+    log(tmp_path, [])
+    (segment,) = (tmp_path / "wal").glob("*.seg")
+    (*_, last) = read(tmp_path)
+    segment.write_bytes(segment.read_bytes() + pack([(last["seq"] + 1, b"d0, not JSON")]))
+
+    with pytest.raises(AuditUnavailable) as caught:
+        find_decision(tmp_path, "d0")
     assert caught.value.code == "audit_corrupt"
 
 

@@ -18,6 +18,7 @@ import orjson
 import yaml
 
 from governance import denial
+from governance.audit.canonical import decode
 from governance.audit.frame import Frame
 from governance.audit.reader import logs
 from governance.audit.segment import FlawKind, Header, read_header, scan, segment_names
@@ -82,10 +83,15 @@ def find_decision(root: Path, decision_id: str, *, most_bytes: int = MOST_BYTES)
         left -= part.end - part.at
         found: dict[str, Mapping[str, Any]] = {}
 
-        def visit(frame: Frame, found: dict[str, Mapping[str, Any]] = found) -> None:
+        def visit(frame: Frame, name: str = part.name, found: dict[str, Mapping[str, Any]] = found) -> None:
+            nonlocal damaged
             if needle in frame.payload:
-                record = orjson.loads(frame.payload)
-                if decision_id == record.get({"decision": "id", "outcome": "ref"}.get(record.get("kind"), "")):
+                try:
+                    record = decode(frame.payload)
+                except ValueError:
+                    damaged = damaged or name
+                    return
+                if decision_id == record.get({"decision": "id", "outcome": "ref"}.get(record["kind"], "")):
                     found[record["kind"]] = record
 
         seen = scan(part.files, part.name, at=part.at, seq=part.first, end=part.end, visit=visit)
