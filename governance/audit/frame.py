@@ -29,7 +29,8 @@ _COVERED = struct.Struct("<HHQ")
 HEAD_BYTES = _HEAD.size
 FRAME_MAX = HEAD_BYTES + PAYLOAD_MAX
 # Where a payload may start: a JSON object behind the high byte of a seq below 2^56. JSON itself holds no NUL byte, so
-# nested objects are passed over at the speed of the search.
+# nested objects are passed over at the speed of the search. A checksum is only made of what also ends as an object does.
+_CLOSE = ord("}")
 _START = re.compile(rb'\x00\{"')
 
 
@@ -86,6 +87,10 @@ def unpack(buffer: bytes, at: int, base: int = 0) -> Frame | None:
 def search(buffer: bytes, base: int = 0) -> Iterator[Frame]:
     """Every valid frame of a record that starts anywhere in `buffer`, overlapping ones included."""
     for match in _START.finditer(buffer):
-        at = match.start() + 1 - HEAD_BYTES
-        if at >= 0 and (frame := unpack(buffer, at, base)):
+        start = match.start() + 1
+        at = start - HEAD_BYTES
+        if at < 0:
+            continue
+        last = start + int.from_bytes(buffer[at : at + 2], "little") - 1
+        if last < len(buffer) and buffer[last] == _CLOSE and (frame := unpack(buffer, at, base)):
             yield frame

@@ -32,14 +32,11 @@ from governance.audit.merkle import Frontier
 from governance.audit.reader import logs
 from governance.audit.segment import (
     FIRST_LEAF,
-    Flaw,
-    FlawKind,
     Header,
-    Scan,
     next_frame,
     read_header,
-    scan,
     segment_names,
+    walk,
 )
 from governance.audit.storage import WAL, DiskFiles, Files
 from governance.frozen import frozen
@@ -304,53 +301,50 @@ class _Verification:
     def records_of(self, at: int, end: int, newest: bool) -> int:
         tries = _SETTLE_TRIES
         while True:
-            found = scan(self.files, self.name, at=at, seq=self.expected, end=end, visit=self.record)
-            self.take(found)
-            at = found.end
-            if found.flaw is None:
+            at, misplaced = self.valid(at, end)
+            if at >= end:
                 return at
-            if newest and found.flaw.kind is FlawKind.TORN and tries:
+            if newest and not misplaced and tries:
                 tries -= 1
                 time.sleep(_SETTLE_S)
                 end = self.files.size(self.name)
                 continue
-            behind = self.pass_over(found.flaw, end, newest)
+            behind = next_frame(self.files, self.name, at=at if misplaced else at + 1, end=end)
+            self.report_flaw(at, end, behind, misplaced=misplaced, newest=newest)
             if behind is None:
                 return at
             at, self.expected = behind.offset, behind.seq
 
-    def take(self, found: Scan) -> None:
-        self.expected = found.next_seq
-        if found.last is not None:
-            self.last_leaf = leaf_hash(found.last).hex()
+    def valid(self, at: int, end: int) -> tuple[int, bool]:
+        """Takes in the records from `at` on; where they end, and whether a whole frame with another number follows."""
+        for frame in walk(self.files, self.name, at=at, end=end):
+            if frame.seq != self.expected:
+                return at, True
+            self.record(frame)
+            at, self.expected = frame.end, frame.seq + 1
+        return at, False
 
-    def pass_over(self, flaw: Flaw, end: int, newest: bool) -> Frame | None:
-        """Reports the flaw; the next valid frame behind it."""
-        at = flaw.offset if flaw.kind is FlawKind.MISPLACED else flaw.offset + 1
-        behind = next_frame(self.files, self.name, at=at, end=end)
-        if flaw.kind is FlawKind.MISPLACED and behind is not None:
-            what = "is missing" if behind.seq > flaw.seq else "is followed by an older one"
-            self.report(
-                flaw.offset, Fault.MISPLACED, f"record {flaw.seq} {what}: record {behind.seq} stands in its place"
-            )
+    def report_flaw(self, at: int, end: int, behind: Frame | None, *, misplaced: bool, newest: bool) -> None:
+        seq = self.expected
+        if misplaced and behind is not None:
+            what = "is missing" if behind.seq > seq else "is followed by an older one"
+            self.report(at, Fault.MISPLACED, f"record {seq} {what}: record {behind.seq} stands in its place")
         elif behind is not None:
-            self.report(
-                flaw.offset, Fault.DAMAGED, f"record {flaw.seq} is damaged; reading goes on at record {behind.seq}"
-            )
+            self.report(at, Fault.DAMAGED, f"record {seq} is damaged; reading goes on at record {behind.seq}")
         elif newest:
             self.report(
-                flaw.offset,
+                at,
                 Fault.INCOMPLETE_TAIL,
-                f"{end - flaw.offset} bytes are no record: a crash before they were acknowledged, or damage to the newest"
+                f"{end - at} bytes are no record: a crash before they were acknowledged, or damage to the newest"
                 " record; opening the log will cut them",
             )
         else:
-            self.report(flaw.offset, Fault.DAMAGED, f"record {flaw.seq} and all behind it in this segment are damaged")
-        return behind
+            self.report(at, Fault.DAMAGED, f"record {seq} and all behind it in this segment are damaged")
 
     def record(self, frame: Frame) -> None:
         self.records += 1
         leaf = leaf_hash(frame.payload)
+        self.last_leaf = leaf.hex()
         if self.seen is not None and not self.seen_root:
             if frame.seq > self.seen.last_seq:
                 self.seen_root = self.tree.root().hex()

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -502,6 +503,25 @@ def test_names_that_are_not_utf8_stand_in_the_document(
     assert verify_command(log.parent, as_json=True) == PROBLEMS
     (entry,) = orjson.loads(capfdbinary.readouterr().out)["logs"]
     assert ("w\\xff", ["\\xfe"]) == (entry["log"], [problem["segment"] for problem in entry["problems"]])
+
+
+@pytest.mark.parametrize("what", ["starts of frames", "every second record damaged"])
+def test_a_segment_made_to_take_long_does_not(image: Mapping[str, bytes], what: str) -> None:
+    """Each place is searched once: 2,000 flaws, or a tail of 200,000 starts, in less than two seconds of the processor."""
+    name = segment_names(FailingStorage(image))[0]
+    head = image[name][: spans(image, name)[0][0]]
+    batch = pack([(seq, b'{"a":"' + b" " * 150 + b'"}') for seq in range(4_000)])
+    size = len(batch) // 4_000
+    tail = {
+        "starts of frames": b'\x00{"' * 200_000,
+        "every second record damaged": b"".join(
+            batch[at : at + size] + b"\xff" * size for at in range(0, len(batch), 2 * size)
+        ),
+    }[what]
+    begin = time.process_time()
+    found = verdict({name: head + tail})
+
+    assert (True, True) == (bool(found.problems), time.process_time() - begin < 2.0)
 
 
 def test_a_live_writer_is_no_problem(tmp_path: Path) -> None:
