@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-KNOWN = tuple(
-    "accept accept-charset accept-encoding accept-language api-key authorization cache-control connection "
+# What OpenAI's clients say of themselves and of a call, each behind `x-stainless-`.
+_CLIENTS = (
+    "arch async custom-event-handler custom-poll-interval helper-method lang os package-version poll-helper raw-response "
+    "read-timeout retry-count runtime runtime-version stream-helper timeout".split()
+)
+# Names in full: what begins like one of them may carry anything, such as what a proxy knows of the caller.
+KNOWN = (
+    *"accept accept-charset accept-encoding accept-language api-key authorization cache-control connection "
     "content-encoding content-length content-type date expect host idempotency-key keep-alive openai-beta "
     "openai-organization openai-project te traceparent tracestate trailer transfer-encoding upgrade user-agent x-api-key "
-    "x-request-id".split()
+    "x-forwarded-host x-forwarded-port x-forwarded-proto x-request-id".split(),
+    *(f"x-stainless-{name}" for name in _CLIENTS),
 )
 # Pseudo headers are no headers.
-KNOWN_PREFIXES = ("x-stainless-", "x-forwarded-", "proxy-", ":")
+KNOWN_PREFIXES = (":",)
 
 # What a request may hold that says who asks, how its body is written, or that it would leave HTTP.
 READ = ("authorization", "api-key", "x-api-key", "content-type", "content-encoding")

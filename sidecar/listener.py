@@ -117,7 +117,7 @@ def _router() -> Router:
 def _strip_unread_headers(claims: Sequence[str], believed: Sequence[str]) -> TypedExtensionConfig:
     # Before routing and before ext_proc: nothing behind this sees a client's copy of an internal header.
     unread = {"key_matcher": {"safe_regex": {"regex": others((*KNOWN, *believed), KNOWN_PREFIXES)}}}
-    # By name as well: some of the prefixes that pass are those of claims.
+    # By name as well, whatever the table of known ones holds.
     spoofed = [{"remove": name} for name in claims if name not in believed]
     # The length itself is gone once ext_proc may replace the body, and the access log has to tell what was declared.
     declared = {"header": {"key": DECLARED, "value": "%REQ(content-length)%"}}

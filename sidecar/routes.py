@@ -63,17 +63,8 @@ ACTION_HEADER = "x-ringfence-action"
 # Never seen by a caller: the local reply for this route takes its place.
 UNPLACED_BODY = "unplaced"
 
-# What a node has no need to know: our own markers, and who the caller is.
-_REMOVED_FROM_REQUEST = (
-    "x-ringfence-cell",
-    "x-ringfence-pool",
-    DECLARED,
-    "x-forwarded-for",
-    "x-real-ip",
-    "forwarded",
-    "x-envoy-external-address",
-    "x-envoy-internal",
-)
+# What Envoy writes into a head behind the removal of unknown headers: a marker of ours, and where the caller is.
+_REMOVED_FROM_REQUEST = (DECLARED, "x-envoy-external-address", "x-envoy-internal")
 
 
 def answer_headers() -> list[dict[str, object]]:

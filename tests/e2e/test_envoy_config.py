@@ -368,6 +368,13 @@ UNKNOWN = {
     "authorizatio": "needle",
     "authorization2": "needle",
     "x-stainles": "needle",
+    "x-stainless-note": "needle",
+    "x-forwarded-for": "needle",
+    "x-forwarded-user": "needle",
+    "x-forwarded-email": "needle",
+    "x-forwarded-access-token": "needle",
+    "x-forwarded-client-cert": "needle",
+    "proxy-authorization": "needle",
     "x!#$%&'*+.^`|~": "needle",
 }
 PASSED = {
