@@ -6,23 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from governance import denial, pinning
-from governance.decision import Decision, Deny, Obligations, Operator, Redact, Route
+from governance.decision import Decision, Deny, Header, Obligations, Operator, Redact, Route
 from governance.enforcement import Answer, Enforcement, Forward, Refuse
 from governance.errors import MalformedRequest
 from governance.finding import Detection
+from governance.headers import may_change, may_hold
 from governance.inference import InferenceRequest, Operation
 from governance.nodes.node import Node, pool_of
 from governance.redaction import redact
 from governance.segment import Edit
 from governance.sensitive import SensitiveBytes
 
-# Names that only this program or the HTTP stack may write (a length without its body is smuggling; a pin is not a policy's to spoof).
-_RESERVED_NAMES = frozenset(
-    "host content-length content-type content-encoding transfer-encoding connection te trailer upgrade".split()
-)
+# How the body is written: whoever changes the body says so, and no policy.
+_OF_THE_BODY = frozenset({"content-type", "content-encoding"})
 # Operators that are part of the contract but not built: both need a vault.
 _UNSUPPORTED = frozenset({Operator.TOKENISE, Operator.GENERALISE})
-_RESERVED_PREFIXES = (":", "x-ringfence-", "x-envoy-", "x-forwarded-")
 _NO_ROUTE = Route()
 
 
@@ -78,23 +76,23 @@ def _edited(request: InferenceRequest, edits: tuple[Edit, ...]) -> SensitiveByte
 
 
 def _can_keep(obligations: Obligations) -> bool:
-    names = (*obligations.headers.set, *obligations.headers.remove)
     route = obligations.route
     return (
         (route == _NO_ROUTE or route == replace(_NO_ROUTE, tools_allowed=route.tools_allowed))
         and obligations.response.inspect == "none"
         and not any(_is_unsupported(rule) for rule in obligations.redact)
-        and not any(_reserved(name.lower()) for name in names)
+        and _can_make(obligations.headers)
     )
+
+
+def _can_make(changes: Header) -> bool:
+    names = (*changes.set, *changes.remove)
+    return _OF_THE_BODY.isdisjoint(names) and all(map(may_change, names)) and all(map(may_hold, changes.set.values()))
 
 
 def _is_unsupported(rule: Redact) -> bool:
     keyed = rule.params.key_id is not None or rule.params.format is not None
     return keyed or rule.operator in _UNSUPPORTED or rule.apply != "request"
-
-
-def _reserved(name: str) -> bool:
-    return name in _RESERVED_NAMES or name.startswith(_RESERVED_PREFIXES)
 
 
 def _refuse(status: int, code: str) -> Refuse:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
 
+from governance.headers import FIXED, FIXED_PREFIXES, NAME_CHARACTERS
 from sidecar.dataplane import CELL_KEY, DECISION_NAMESPACE
-from sidecar.headers import FIXED, FIXED_PREFIXES
 
 EDITS = "ringfence.edits"
 # Keys of the decision's metadata: names to remove, values by name, and the cell to go to afterwards.
@@ -27,12 +27,17 @@ def _list(words: tuple[str, ...]) -> str:
     return "{ " + ", ".join(f'"{word}"' for word in words) + " }"
 
 
+def _class(characters: str) -> str:
+    return "".join(one if one.isalnum() else f"%{one}" for one in characters)
+
+
+# What `governance.headers` says may change, once more where nobody but Envoy has a hand in it.
 SCRIPT = f"""
 local FIXED = {_table(FIXED)}
 local PREFIXES = {_list(FIXED_PREFIXES)}
 
 local function fixed(name)
-  if FIXED[name] or string.find(name, "[^%l%d_.-]") then return true end
+  if FIXED[name] or not string.find(name, "^[{_class(NAME_CHARACTERS)}]+$") then return true end
   for _, prefix in ipairs(PREFIXES) do
     if string.sub(name, 1, #prefix) == prefix then return true end
   end
@@ -49,7 +54,7 @@ function envoy_on_request(handle)
     headers:remove(name)
   end
   for name, value in pairs(said["{SET_KEY}"] or {{}}) do
-    if fixed(name) or string.find(value, "%c") then return end
+    if fixed(name) or string.find((string.gsub(value, "\\t", "")), "%c") then return end
     headers:replace(name, value)
   end
   metadata:set("{DECISION_NAMESPACE}", "{CELL_KEY}", said["{EDITED_CELL_KEY}"])

@@ -30,10 +30,6 @@ DECLARED = "x-ringfence-declared"
 # What an answer of our own carries, as an expression.
 ANSWERED_HEADERS = "content-type|retry-after|x-ringfence-decision-id|x-ringfence-action"
 
-# What no verdict may change: framing and hop-by-hop headers are Envoy's, markers are ours, and a pin is nobody's to spoof.
-FIXED = tuple("host content-length transfer-encoding connection keep-alive upgrade te trailer expect".split())
-FIXED_PREFIXES = (":", "proxy-", "x-envoy-", "x-ringfence-", "x-forwarded-")
-
 
 def others(names: Iterable[str], prefixes: Iterable[str]) -> str:
     """An RE2 expression for every text that is none of `names` and begins with none of `prefixes`.

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from governance.headers import FIXED, FIXED_PREFIXES, may_change, may_hold
 from governance.nodes.node import Node, Pool, Tls, pool_of
 from governance.residency import Tier
 from sidecar.dataplane import MIB
@@ -529,6 +530,10 @@ FIXED_EDITS = {
     "removal of content-length": {"remove": ["content-length"]},
     "no text": {"put": {"x-team": {"a": "b"}}},
 }
+# Names to set, and values to set to: what can be, then what cannot.
+NAMES = ["x-team", "a", "!#$%&'*+-.^_`|~0", "user-agent", "content-encoding", "te2", "x-forwarded"]
+NAMES += [*FIXED, *(f"{prefix}a" for prefix in FIXED_PREFIXES), "", ":path", "X-Team", "x team", "x,y", "x-t\xe9am"]
+VALUES = ["", "a", "a\tb", "a b", "t\xe9am \u20ac", "\x80", "a\r\nx-other: b", "a\nb", "a\0b", "\x1f", "\x7f"]
 
 
 @WAYS
@@ -542,6 +547,21 @@ async def test_change_that_nobody_may_make_leaves_the_request_without_a_route(
         status, _, body = await r.ask(chunked=chunked)
 
         assert (503, "not_placed", {}) == (status, error(body)["code"], r.served())
+
+
+async def test_envoy_makes_the_changes_that_enforcement_does_not_refuse_and_no_others() -> None:
+    """One by one: what `governance.headers` lets through reaches the node, and nothing else does."""
+    tried = [(name, "a") for name in NAMES] + [("x-team", value) for value in VALUES]
+    async with rig(base=base) as r:
+        received = r.backends["device"].received
+        for name, value in tried:
+            received.clear()
+            r.worker.stamp = edit(everywhere(r), put={name: value})
+            status, _, _ = await r.ask()
+
+            made = [{key.lower(): held for key, held in one.headers.items()}.get(name) for one in received]
+            may = may_change(name) and may_hold(value)
+            assert (200 if may else 503, [value] if may else []) == (status, made), (name, value)
 
 
 ODD: dict[str, tuple[dict[str, Any], int]] = {

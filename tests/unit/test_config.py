@@ -18,10 +18,11 @@ from governance.claims import SINGLE
 from governance.config import STARTER, Config, load, variables
 from governance.decision import Mode
 from governance.errors import ConfigInvalid
+from governance.headers import FIXED, FIXED_PREFIXES
 from governance.nodes.node import Node, Tls
 from governance.residency import COUNTRIES, EEA, Tier
 from governance.settings import places
-from sidecar.headers import FIXED, FIXED_PREFIXES, KNOWN
+from sidecar.headers import KNOWN
 
 NODE = """\
   - id: gpu-1

@@ -71,9 +71,12 @@ def test_a_model_that_no_node_serves_is_not_found() -> None:
         Obligations(route=Route(model="m2", tools_allowed=("search",))),
         Obligations(route=Route(max_tokens=5)),
         Obligations(response=Respond(inspect="buffered")),
-        Obligations(headers=Header(set={"Content-Length": "1"})),
+        Obligations(headers=Header(set={"content-length": "1"})),
         Obligations(headers=Header(set={"x-ringfence-cell": "cell-us"})),
-        Obligations(headers=Header(remove=("Host",))),
+        Obligations(headers=Header(set={"proxy-team": "a"})),
+        Obligations(headers=Header(set={"x-team": "a\r\nx-other: b"})),
+        Obligations(headers=Header(remove=("host",))),
+        Obligations(headers=Header(remove=("content-encoding",))),
         Obligations(redact=(Redact(entity="*", operator=Operator.TOKENISE),)),
         Obligations(
             redact=(Redact(entity="*", operator=Operator.PSEUDONYMISE, params=OperatorParams(key_id="tenant")),)
@@ -84,6 +87,14 @@ def test_a_model_that_no_node_serves_is_not_found() -> None:
 def test_an_obligation_that_cannot_be_kept_is_a_refusal(obligations: Obligations) -> None:
     """What we cannot do, or must not write, is never skipped in silence."""
     assert code(run(obligations)) == (501, "obligation_unsupported")
+
+
+def test_changes_of_headers_that_can_be_made_go_along() -> None:
+    """Odd names and values are names and values."""
+    forward = run(Obligations(headers=Header(set={"x-team!": "a\tb"}, remove=("user-agent", "accept"))))
+
+    assert isinstance(forward, Forward)
+    assert ((("x-team!", "a\tb"),), ("user-agent", "accept")) == (forward.set_headers, forward.remove_headers)
 
 
 def test_a_value_that_blocks_refuses_the_request() -> None:
