@@ -72,7 +72,7 @@ async def _open_requests(admin: Where) -> int:
 async def _ask(method: str, where: Where, path: str) -> tuple[int, str]:
     unix = isinstance(where, Path)
     connector = aiohttp.UnixConnector(path=str(where)) if unix else None
-    base = "http://localhost" if isinstance(where, Path) else f"http://{_host(where[0])}:{where[1]}"
+    base = "http://localhost" if isinstance(where, Path) else url(*where)
     try:
         async with (
             aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT) as session,
@@ -83,8 +83,9 @@ async def _ask(method: str, where: Where, path: str) -> tuple[int, str]:
         raise ConnectionError(type(error).__name__) from None
 
 
-def _host(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
+def url(address: str, port: int) -> str:
+    """Where an IP address of either kind is asked over HTTP, without a path."""
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
 def _family(address: str) -> socket.AddressFamily:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import aiohttp
 
+from sidecar import probes
+
 _VALID_S = 3600.0
 _PATH = "/.ringfence/self-test"
 
@@ -25,7 +27,7 @@ class SelfTest:
     def __init__(self, address: str, port: int, *, tested: Callable[[bool], None]) -> None:
         """`tested` is told the result of every probe."""
         self._tested = tested
-        self._url = f"http://{address}:{port}{_PATH}"
+        self._url = probes.url(address, port) + _PATH
         self._proved_s: float | None = None
 
     async def passed(self) -> bool:
