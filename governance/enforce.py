@@ -8,10 +8,11 @@ from dataclasses import replace
 from governance import denial, pinning
 from governance.decision import Decision, Deny, Header, Obligations, Operator, Redact, Route
 from governance.enforcement import Answer, Enforcement, Forward, Refuse
-from governance.errors import MalformedRequest
+from governance.errors import MalformedRequest, RequestTooLarge
 from governance.finding import Detection
 from governance.headers import may_change, may_hold
 from governance.inference import InferenceRequest, Operation
+from governance.judgement import Arrival
 from governance.nodes.node import Node, pool_of
 from governance.redaction import redact
 from governance.segment import Edit
@@ -31,11 +32,11 @@ def enforce(
     nodes: Sequence[Node],
     *,
     key: bytes,
-    arrived: SensitiveBytes,
+    arrival: Arrival,
 ) -> Enforcement:
-    """What the decision amounts to for this request. Raises GovernanceError when an edit cannot be made.
+    """What the decision amounts to for this request. Raises GovernanceError when an edit cannot be made, or not be sent.
 
-    `arrived` is the body on the wire; where the dialect read a decoded form of it, that form is what goes on.
+    Where the dialect read a decoded form of the body that arrived, that form is what goes on.
     """
     if decision.deny is not None:
         return Refuse(denial=denial.of_decision(decision.deny))
@@ -56,10 +57,13 @@ def enforce(
     if any(change.operator == Operator.BLOCK for change in redaction.redacted):
         return _refuse(403, "content_blocked")
     body = _edited(request, redaction.edits)
+    replaced = body != arrival.body
+    if replaced and arrival.longest is not None and len(body) > arrival.longest:
+        raise RequestTooLarge("what goes on is too large", limit=arrival.longest)
     headers = decision.obligations.headers
     return Forward(
         pool=pool_of(admissible),
-        body=body if body != arrived else None,
+        body=body if replaced else None,
         redacted=redaction.redacted,
         masked=redaction.masked,
         set_headers=tuple(sorted(headers.set.items())),

@@ -20,11 +20,15 @@ REFUSED = Refuse(denial=of_error(GovernanceError()))
 
 @frozen
 class Arrival:
-    """A request as it came. `problem` is set when the edge already knows that it must be refused."""
+    """A request as it came. `problem` is set when the edge already knows that it must be refused.
+
+    A body that goes on in place of this one has at most `longest` bytes, or any number where that is None.
+    """
 
     head: RequestHead
     body: SensitiveBytes
     problem: GovernanceError | None = None
+    longest: int | None = None
 
 
 @frozen

@@ -114,7 +114,7 @@ async def _judge(arrival: Arrival, runtime: Runtime) -> Judgement:
         decision = await runtime.policy.decide(facts, decision_id=name)
         us_policy = _us_since(started)
         key = tenant_key(runtime.redaction_key, caller.principal.tenant)
-        intended = enforce(request, detection, decision, runtime.fleet.nodes, key=key, arrived=arrival.body)
+        intended = enforce(request, detection, decision, runtime.fleet.nodes, key=key, arrival=arrival)
         if isinstance(intended, Forward):
             await runtime.fleet.ensure(intended.pool)
         enforcement = intended

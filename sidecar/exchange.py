@@ -104,11 +104,13 @@ class _State(Enum):
 class Exchange:
     """The state of one ext_proc stream. Not thread safe; owned by the handler of that stream.
 
-    A body of more than `max_body_bytes` is refused.
+    A body of more than `max_body_bytes` is refused. What replaces one that came in one message has at most
+    `max_whole_bytes`; a streamed one may be replaced by any.
     """
 
-    def __init__(self, *, max_body_bytes: int) -> None:
+    def __init__(self, *, max_body_bytes: int, max_whole_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
+        self._max_whole_bytes = max_whole_bytes
         self._state = _State.IDLE
         self._shape = Shape.HEAD
         self._head: RequestHead | None = None
@@ -212,7 +214,8 @@ class Exchange:
     def _judge(self, body: bytes) -> Judge:
         assert self._head is not None  # noqa: S101  every state that judges has a head
         self._state = _State.JUDGING
-        self._arrival = Arrival(head=self._head, body=SensitiveBytes(body), problem=self._problem)
+        longest = self._max_whole_bytes if self._shape is Shape.WHOLE else None
+        self._arrival = Arrival(head=self._head, body=SensitiveBytes(body), problem=self._problem, longest=longest)
         return Judge(arrival=self._arrival)
 
 

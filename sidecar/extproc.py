@@ -15,6 +15,7 @@ from governance.pipeline import Runtime, abandon, admit
 from governance.sensitive import SensitiveBytes
 from governance.telemetry import WorkerMetrics
 from sidecar import messages
+from sidecar.dataplane import BUFFER_SLACK_BYTES
 from sidecar.exchange import Exchange, ExchangeBroken, Judge, Release
 
 _LOG = structlog.get_logger("ringfence.extproc")
@@ -41,6 +42,8 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
         self._runtime = runtime
         self._worker = worker
         self._max_body_bytes = max_streamed_bytes or max_body_bytes
+        # What Envoy holds of one request: it refuses a longer body itself, and knows no decision.
+        self._max_whole_bytes = max_body_bytes + BUFFER_SLACK_BYTES
         self._metrics = metrics
         self.released = 0
 
@@ -50,7 +53,7 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
         A stream that ends normally before the verdict lets Envoy go on with what it has, by protocol; so every
         other end is an error, and Envoy then refuses, as failure_mode_allow is false.
         """
-        exchange = Exchange(max_body_bytes=self._max_body_bytes)
+        exchange = Exchange(max_body_bytes=self._max_body_bytes, max_whole_bytes=self._max_whole_bytes)
         try:
             while (message := await context.read()) is not grpc.aio.EOF:
                 reaction = exchange.receive(messages.event(message))

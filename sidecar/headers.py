@@ -21,8 +21,8 @@ KNOWN = (
 # Pseudo headers are no headers.
 KNOWN_PREFIXES = (":",)
 
-# What a request may hold that says who asks, how its body is written, or that it would leave HTTP.
-READ = ("authorization", "api-key", "x-api-key", "content-type", "content-encoding")
+# What says who asks, and how a body that comes in one message is written.
+READ = ("authorization", "api-key", "x-api-key", "content-type")
 
 # What a caller said the length of the body is, in a header of ours that goes no further than Envoy.
 DECLARED = "x-ringfence-declared"

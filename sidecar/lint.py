@@ -349,6 +349,8 @@ def _per_route(route: Route) -> Iterator[str]:
         yield f"route `{name}` does not hold the head until the verdict"
     if not _has_body(route):
         yield f"route `{name}` takes in one message what may have no body, and so would send none"
+    if not _says_no_coding(route):
+        yield f"route `{name}` takes in one message what may be coded, and the worker is not told"
     if not route.HasField("direct_response"):
         yield f"route `{name}` would go on without a verdict"
 
@@ -363,4 +365,12 @@ def _has_body(route: Route) -> bool:
         and length
         and length.HasField("range_match")
         and length.range_match.start > 0
+    )
+
+
+def _says_no_coding(route: Route) -> bool:
+    """Whether only what has no content-encoding gets here."""
+    return any(
+        one.name == "content-encoding" and one.HasField("present_match") and one.present_match == one.invert_match
+        for one in route.match.headers
     )

@@ -157,7 +157,7 @@ def _whole(settings: DataPlane) -> Route:
     """Where the worker gets head and body in one message: half of what two of them cost.
 
     The head comes as attributes, which are text: a request whose headers are not in ASCII goes the other way, as does one
-    that would leave HTTP. The buffer filter behind ext_proc keeps the head from being routed before the verdict on the
+    that would leave HTTP, and one with a coding, as what it holds may be longer than the buffer. The buffer filter behind ext_proc keeps the head from being routed before the verdict on the
     body. The mode is taken from the route chosen before ext_proc runs, which is always a refusal.
     """
     override = ExtProcPerRoute(
@@ -181,6 +181,7 @@ def _whole(settings: DataPlane) -> Route:
                 _post(),
                 _declared(settings),
                 *_no_upgrade(),
+                {"name": "content-encoding", "present_match": False},
                 *map(_text, (":path", *READ, *settings.claim_headers)),
             ],
         },

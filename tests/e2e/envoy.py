@@ -230,13 +230,15 @@ def stamp(pool: Pool, *, cell: str | None = None, **changes: Any) -> Stamp:
     return replace(Stamp(metadata={"envoy.lb": {"pool": pool.name}, "ringfence": marks}), **changes)
 
 
-def edit(pool: Pool, *, remove: Sequence[str] = (), put: Mapping[str, str] | None = None) -> Stamp:
+def edit(
+    pool: Pool, *, remove: Sequence[str] = (), put: Mapping[str, str] | None = None, body: bytes | None = None
+) -> Stamp:
     """What a real worker says to place a request in `pool` with changes to its head."""
     said = stamp(pool)
     marks = {key: value for key, value in said.metadata["ringfence"].items() if key != "cell"}
     marks |= {"edited_cell": pool.cell}
     marks |= {key: value for key, value in (("remove", list(remove)), ("set", dict(put or {}))) if value}
-    return replace(said, metadata={**said.metadata, "ringfence": marks})
+    return replace(said, metadata={**said.metadata, "ringfence": marks}, body=body)
 
 
 def _attributed(message: Any) -> list[tuple[str, str]]:

@@ -345,6 +345,29 @@ async def test_an_encoded_body_is_inspected_and_goes_on_decoded(s: Stack, encodi
     assert got == raw.replace(b"anna.schmidt@example.com", b"<EMAIL_ADDRESS_1>")
 
 
+async def test_an_encoded_body_may_unfold_to_more_than_a_message_holds(s: Stack) -> None:
+    """A short upload that becomes twelve megabytes reaches the node whole."""
+    raw = json.dumps(chat("lorem ipsum " * (1 << 20))).encode()
+
+    answer = await s.send(gzip.compress(raw), content_encoding="gzip")
+
+    assert answer.status == 200, answer.body
+    _, got = only(s.received())
+    assert got == raw
+
+
+async def test_a_body_that_redaction_makes_too_long_is_a_recorded_refusal(s: Stack) -> None:
+    """Nine thousand addresses become placeholders that are longer; what came in one message cannot go on like that."""
+    addresses = " ".join(f"u{number}@ex.com" for number in range(9_000))
+    body = chat(addresses + " lorem" * ((MAX_BODY - len(addresses) - 200) // 6))
+
+    answer = await s.send(body)
+
+    assert (413, "request_too_large", {}) == (answer.status, answer.code, s.received())
+    record = s.decision(answer)
+    assert ("deny", "request_too_large", 413) == (record["action"], record["code"], record["status"])
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
 async def test_a_compression_bomb_is_refused(s: Stack, encoding: str) -> None:
     """A few kilobytes that unfold to 128 MiB cost bounded memory and are refused."""

@@ -7,11 +7,13 @@ import pytest
 from governance.decision import AnyOf, Deny, Header, Obligations, Operator, OperatorParams, Pin, Redact, Respond, Route
 from governance.enforce import enforce
 from governance.enforcement import Answer, Enforcement, Forward, Refuse
+from governance.errors import RequestTooLarge
 from governance.finding import Finding
 from governance.inference import InferenceRequest, Operation
+from governance.judgement import Arrival
 from governance.nodes.node import Node, pool_of
 from governance.sensitive import SensitiveBytes
-from tests.builders import chat, decision, detection, finding, node
+from tests.builders import chat, decision, detection, finding, head, node
 
 KEY = b"k" * 32
 GERMAN, AMERICAN = node("de"), node("us", country="US")
@@ -24,12 +26,12 @@ def run(
     nodes: tuple[Node, ...] = (GERMAN, AMERICAN),
     deny: Deny | None = None,
     arrived: bytes = b"x" * 40,
+    longest: int | None = None,
     findings: tuple[Finding, ...] = (),
 ) -> Enforcement:
     decided = decision(deny, obligations=obligations or Obligations())
-    return enforce(
-        request or chat("hello"), detection(*findings), decided, nodes, key=KEY, arrived=SensitiveBytes(arrived)
-    )
+    arrival = Arrival(head=head(), body=SensitiveBytes(arrived), longest=longest)
+    return enforce(request or chat("hello"), detection(*findings), decided, nodes, key=KEY, arrival=arrival)
 
 
 def code(enforcement: Enforcement) -> tuple[int, str]:
@@ -129,3 +131,15 @@ def test_a_body_that_was_encoded_goes_on_decoded() -> None:
 
     assert isinstance(forward, Forward)
     assert forward.body == SensitiveBytes(b"decoded")
+
+
+def test_a_body_that_grew_beyond_what_can_be_sent_is_too_large() -> None:
+    """Up to the limit it goes on; one that goes on as it came was taken in, and so can be sent."""
+    grown = chat("hello", body=SensitiveBytes(b"x" * 50))
+
+    assert isinstance(run(request=grown, longest=50), Forward)
+    with pytest.raises(RequestTooLarge) as refused:
+        run(request=grown, longest=49)
+    assert 49 == refused.value.limit
+    assert isinstance(run(request=grown, arrived=b"x" * 50, longest=49), Forward)
+    assert isinstance(run(request=grown), Forward)

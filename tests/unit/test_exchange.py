@@ -30,6 +30,7 @@ from sidecar.exchange import (
 )
 from tests.builders import head, node
 
+LONGEST = 120
 DENIAL = Denial(status=403, code="denied", message="no")
 FORWARD = Forward(pool=pool_of([node()]))
 RECORD = decision_record(
@@ -41,7 +42,7 @@ RECORD = decision_record(
 
 
 def exchange(max_body_bytes: int = 100) -> Exchange:
-    return Exchange(max_body_bytes=max_body_bytes)
+    return Exchange(max_body_bytes=max_body_bytes, max_whole_bytes=LONGEST)
 
 
 def start(*, end_of_stream: bool = False, **headers: str) -> Head:
@@ -61,9 +62,9 @@ def chunk(data: bytes = b"{}", end_of_stream: bool = True) -> BodyChunk:
 
 
 def test_a_request_in_one_message_is_judged_at_once() -> None:
-    """Nothing has to be asked for; the verdict answers that message."""
+    """Nothing has to be asked for; the verdict answers that message, and what it can send back has a limit."""
     subject = exchange()
-    arrival = Arrival(head=head(), body=SensitiveBytes(b"body"))
+    arrival = Arrival(head=head(), body=SensitiveBytes(b"body"), longest=LONGEST)
 
     assert subject.receive(Whole(head=head(), body=b"body")) == Judge(arrival=arrival)
     assert subject.conclude(admitted(FORWARD)) == Release(

@@ -356,6 +356,9 @@ RULES: dict[str, tuple[Callable[[dict[XdsType, Any]], None], str]] = {
     "whole by any length but some": (whole(1, put("invert_match", True)), "may have no body"),
     "whole by another method": (whole(0, put("string_match.exact", "GET")), "may have no body"),
     "whole by any method but one": (whole(0, put("invert_match", True)), "may have no body"),
+    "whole with any coding": (routes(cut("routes.1.match.headers", 4)), "what may be coded"),
+    "whole with a coding": (whole(4, put("present_match", True)), "what may be coded"),
+    "whole without no coding": (whole(4, put("invert_match", True)), "what may be coded"),
     "whole and forwarded": (
         routes(lambda host: host.routes[1].route.CopyFrom(host.routes[0].route)),
         "without a verdict",
