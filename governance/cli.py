@@ -62,6 +62,7 @@ app.command(
 )(explain)
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+Content = Annotated[Path, typer.Option(help="A copy of the configuration file, made when `up` started.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document per line instead of tables.")]
 Policies = Annotated[
     list[str] | None,
@@ -788,19 +789,19 @@ def bench_detection(
 
 
 @app.command(hidden=True)
-def worker(config: ConfigFile, index: Annotated[int, typer.Option()]) -> None:
+def worker(config: ConfigFile, content: Content, index: Annotated[int, typer.Option()]) -> None:
     """One sidecar worker; started by `up`."""
     from sidecar.worker import main as run
 
-    run(config, index)
+    run(config, content, index)
 
 
 @app.command(hidden=True)
-def control(config: ConfigFile) -> None:
+def control(config: ConfigFile, content: Content) -> None:
     """The control process; started by `up`."""
     from sidecar.control import main as run
 
-    run(config)
+    run(config, content)
 
 
 def main() -> None:

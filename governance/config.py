@@ -38,7 +38,7 @@ from governance.settings import (
 )
 from governance.yaml_source import Document, Place, Value, quoted
 
-__all__ = ["SECRET_VARIABLES", "STARTER", "Config", "load", "variables"]
+__all__ = ["SECRET_VARIABLES", "STARTER", "Config", "load", "parse", "variables"]
 
 STARTER: Final = Path(__file__).with_name("starter.yaml")
 PREFIX: Final = "RINGFENCE_"
@@ -48,10 +48,15 @@ SECRET_VARIABLES: Final = frozenset({"RINGFENCE_AUDIT_KEY", "RINGFENCE_REDACTION
 
 def load(path: Path, *, environ: Mapping[str, str] | None = None) -> Config:
     """The configuration in `path`, overridden by `environ` (the process's own by default). Raises ConfigInvalid."""
+    return parse(yaml_source.text(path), path, environ=environ)
+
+
+def parse(text: str, file: Path, *, environ: Mapping[str, str] | None = None) -> Config:
+    """The configuration in `text`, as if `file` held it: messages name that, and paths are relative to it."""
     overrides = _overrides(os.environ if environ is None else environ)
-    document = yaml_source.read(path)
+    document = yaml_source.parse(text, file=str(file))
     if not isinstance(document.value, dict):
-        raise ConfigInvalid("is not a mapping of settings; `ringfence init` writes a starter file", file=str(path))
+        raise ConfigInvalid("is not a mapping of settings; `ringfence init` writes a starter file", file=str(file))
     tree = _overridden(document.value, overrides)
     sources = {place: name for place, (name, _) in overrides.items()}
     try:
@@ -60,8 +65,8 @@ def load(path: Path, *, environ: Mapping[str, str] | None = None) -> Config:
     except ValidationError as error:
         found = [(_place(entry["loc"]), _explained(entry)) for entry in error.errors(include_url=False)]
         raise _invalid(document, sources, found) from None
-    base = Path(os.path.abspath(path)).parent  # noqa: PTH100  a link to the file does not move its relative paths
-    config = _settled(settings, base, Path(path))
+    base = Path(os.path.abspath(file)).parent  # noqa: PTH100  a link to the file does not move its relative paths
+    config = _settled(settings, base, Path(file))
     if found := list(problems(config)):
         raise _invalid(document, sources, found)
     return config

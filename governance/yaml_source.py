@@ -61,6 +61,11 @@ def scalar(text: str) -> Value:
 
 def read(path: Path) -> Document:
     """The document in the file `path`. Raises ConfigInvalid, with the line where there is one."""
+    return parse(text(path), file=str(path))
+
+
+def text(path: Path) -> str:
+    """What the file `path` holds. Raises ConfigInvalid."""
     file = str(path)
     try:
         with path.open("rb") as stream:
@@ -71,11 +76,10 @@ def read(path: Path) -> Document:
     if len(raw) > MAX_BYTES:
         raise ConfigInvalid(f"is larger than {MAX_BYTES} bytes; split the nodes over several installations", file=file)
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigInvalid("is not UTF-8 here; save the file as UTF-8", file=file, line=line) from None
-    return parse(text, file=file)
 
 
 def parse(text: str, *, file: str) -> Document:

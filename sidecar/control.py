@@ -13,8 +13,8 @@ import uvloop
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
-from governance import telemetry
-from governance.config import load
+from governance import telemetry, yaml_source
+from governance.config import parse
 from governance.errors import PlacementUnavailable
 from governance.frozen import frozen
 from governance.settings import Config
@@ -30,18 +30,19 @@ _LOG = structlog.get_logger("ringfence.control")
 
 @frozen
 class Registration:
-    """What a worker sends: node ids, one list per pool."""
+    """What a worker sends: node ids, one list per pool, and the digest of the configuration that says what they stand for."""
 
+    version: str
     pools: list[list[str]]
 
 
 _REGISTRATION = TypeAdapter(Registration)
 
 
-def main(config_file: Path) -> None:
-    """Runs the control process until SIGTERM. Raises GovernanceError when it cannot start."""
+def main(config_file: Path, content: Path) -> None:
+    """Runs the control process until SIGTERM, as if `config_file` held what `content` does. Raises GovernanceError when it cannot start."""
     telemetry.configure_logging("control")
-    uvloop.run(_serve(load(config_file)))
+    uvloop.run(_serve(parse(yaml_source.text(content), config_file)))
 
 
 async def _serve(config: Config) -> None:
@@ -64,7 +65,9 @@ async def _serve(config: Config) -> None:
         metrics.nodes.set(len(config.nodes))
         metrics.pools.follow(lambda: len(fleet.pools))
         metrics.xds_streams.follow(lambda: len(ads.status().streams))
-        await stack.enter_async_context(serving(_pool_routes(fleet, metrics), sockets.control(config.state_directory)))
+        await stack.enter_async_context(
+            serving(_pool_routes(config, fleet, metrics), sockets.control(config.state_directory))
+        )
         await stack.enter_async_context(
             serving(_admin_routes(config, ads, probe, metrics), (config.admin.address, config.admin.port))
         )
@@ -77,13 +80,21 @@ async def alive(_: web.Request) -> web.Response:
     return web.json_response({"status": "alive"})
 
 
-def _pool_routes(fleet: FleetState, metrics: telemetry.ControlMetrics) -> list[web.RouteDef]:
+def _pool_routes(config: Config, fleet: FleetState, metrics: telemetry.ControlMetrics) -> list[web.RouteDef]:
     async def register(request: web.Request) -> web.Response:
         try:
-            pools = _REGISTRATION.validate_json(await request.read()).pools
-            routed = await fleet.register(pools)
+            registration = _REGISTRATION.validate_json(await request.read())
         except ValidationError:
             return web.json_response({"error": "not a registration"}, status=400)
+        if registration.version != config.config_digest:
+            # The same ids may be other machines there.
+            reason = "the worker runs another configuration than Envoy"
+            _LOG.error("registration_refused", reason=reason)
+            metrics.registered(ready=False)
+            return web.json_response({"error": reason}, status=409)
+        pools = registration.pools
+        try:
+            routed = await fleet.register(pools)
         except PlacementUnavailable as error:
             metrics.registered(ready=False)
             return web.json_response({"error": str(error)}, status=503)

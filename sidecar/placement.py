@@ -21,10 +21,14 @@ _MOST_KNOWN = 4096
 
 
 class Placement:
-    """Implements `governance.interfaces.Fleet` over the control process's Unix socket."""
+    """Implements `governance.interfaces.Fleet` over the control process's Unix socket.
 
-    def __init__(self, nodes: Sequence[Node], socket_path: str, *, wait_ms: int = 1_000) -> None:
+    A control process whose configuration is not of `version` refuses every pool.
+    """
+
+    def __init__(self, nodes: Sequence[Node], socket_path: str, *, version: str, wait_ms: int = 1_000) -> None:
         self._nodes = tuple(nodes)
+        self._version = version
         self._socket_path = socket_path
         self._wait_s = wait_ms / 1_000
         self._live: dict[str, tuple[Pool, float]] = {}
@@ -104,8 +108,7 @@ class Placement:
         return self._session
 
     async def _register(self, pools: Sequence[Pool]) -> None:
-        async with self._http().post(
-            "http://control/pools", json={"pools": [list(pool.nodes) for pool in pools]}
-        ) as response:
+        registration = {"version": self._version, "pools": [list(pool.nodes) for pool in pools]}
+        async with self._http().post("http://control/pools", json=registration) as response:
             if response.status != 200:
                 raise PlacementUnavailable(f"the control process answered {response.status}")

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from classifiers.compiled import load_compiled
 from classifiers.extra import load_own
-from governance import state, telemetry
+from governance import state, telemetry, yaml_source
 from governance.audit.log import require_writable
-from governance.config import load
+from governance.config import parse
 from governance.policy.bundle import configured
+from governance.policy.distribution.store import write_whole
 from governance.settings import Config
 from sidecar import bootstrap, envoy_binary, probes, sockets
 from sidecar.supervisor import Child, Supervisor
@@ -30,7 +31,8 @@ _DRAIN_S = 10.0
 async def run(config_file: Path) -> int:
     """0 after SIGTERM. Raises GovernanceError when the configuration, a policy, a port, a directory or a binary is no good."""
     telemetry.configure_logging("supervisor")
-    config = load(config_file)
+    text = yaml_source.text(config_file)
+    config = parse(text, config_file)
     # With a watched bundle it is the workers' to say whether all of it together can be used.
     if config.policy.bundle.url is None:
         configured(config.policy)
@@ -45,6 +47,7 @@ async def run(config_file: Path) -> int:
             state.key(config, purpose)
         for index in range(config.workers):
             require_writable(config.audit.directory / f"worker-{index}")
+        write_whole(_content(config), text.encode(), mode=0o600)
         await Supervisor(stages(config, binary)).run()
     return 0
 
@@ -53,7 +56,8 @@ def stages(config: Config, binary: Path) -> list[list[Child]]:
     """The processes of `config`, in the order in which they start."""
     env = _chosen_ports(config)
     own = (sys.executable, "-m", "governance.cli")
-    file = ("--config", str(config.file))
+    # Whatever becomes of the file: what is started again later has to mean the same machines by the same node ids.
+    file = ("--config", str(config.file), "--content", str(_content(config)))
     directory = config.state_directory
     control = Child(
         name="control",
@@ -73,6 +77,10 @@ def stages(config: Config, binary: Path) -> list[list[Child]]:
         for index in range(config.workers)
     ]
     return [[control], workers, [_envoy(config, binary)]]
+
+
+def _content(config: Config) -> Path:
+    return config.state_directory / "started.yaml"
 
 
 def _envoy(config: Config, binary: Path) -> Child:

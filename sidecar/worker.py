@@ -23,11 +23,11 @@ from classifiers.jurisdiction import regions_in_play
 from classifiers.model.choice import chosen_models, composed
 from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
-from governance import state, telemetry
+from governance import state, telemetry, yaml_source
 from governance.audit.journal import Limits as AuditLimits
 from governance.audit.log import AuditLog
 from governance.caller import identify
-from governance.config import load
+from governance.config import parse
 from governance.dialects.routes import Limits
 from governance.errors import AuditUnavailable, GovernanceError
 from governance.gather import providers
@@ -60,10 +60,10 @@ _RECONCILE_S = 3600.0
 _OUTCOME_LATE_S = 360
 
 
-def main(config_file: Path, index: int) -> None:
-    """Runs worker `index` until SIGTERM. Raises GovernanceError when it cannot start."""
+def main(config_file: Path, content: Path, index: int) -> None:
+    """Runs worker `index` until SIGTERM, as if `config_file` held what `content` does. Raises GovernanceError when it cannot start."""
     telemetry.configure_logging(f"worker-{index}")
-    uvloop.run(_serve(load(config_file), index))
+    uvloop.run(_serve(parse(yaml_source.text(content), config_file), index))
 
 
 async def _serve(config: Config, index: int) -> None:
@@ -96,7 +96,9 @@ async def _serve(config: Config, index: int) -> None:
             )
         )
         metrics.open_intents.follow(lambda: audit.open_decisions)
-        fleet = await stack.enter_async_context(Placement(config.nodes, str(sockets.control(config.state_directory))))
+        fleet = await stack.enter_async_context(
+            Placement(config.nodes, str(sockets.control(config.state_directory)), version=config.config_digest)
+        )
         detector, tenant_detectors = _detectors(config, metrics, stack)
         runtime = _runtime(config, detector, tenant_detectors, policy=policy, audit=audit, fleet=fleet)
         metrics.bundle.follow(lambda: policy.bundle, lambda: policies.status)

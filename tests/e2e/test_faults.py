@@ -33,8 +33,12 @@ from envoy.service.ext_proc.v3 import external_processor_pb2_grpc
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 
 from governance.audit.verify import verify
+from governance.errors import PlacementUnavailable
+from governance.nodes.node import pool_of
 from sidecar import sockets
 from sidecar.demo.nodes import DemoNode
+from sidecar.placement import Placement
+from tests.builders import node as declared
 from tests.bundles import policy, write
 from tests.e2e.stack import HOST, Answer, Stack, chat, configuration, kill, stack, until
 
@@ -169,14 +173,14 @@ def small_disk(at: Path, size: int) -> Iterator[bool]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Stack, bool]]:
     directory = tmp_path_factory.mktemp("faults")
-    policies = write(directory / "policies", {"pinned.rego": pinning_policy(), "probe.rego": denying_policy("first")})
+    write(directory / "policies", {"pinned.rego": pinning_policy(), "probe.rego": denying_policy("first")})
     (directory / "var").mkdir(mode=0o700)
     with small_disk(directory / "var" / "audit", AUDIT_BYTES) as limited:
         async with stack(
             directory,
             good_nodes() + failing_nodes(),
             limits={**LIMITS, "streamed_body_bytes": 16 << 20},
-            policy={"directories": ["builtin", str(policies)]},
+            policy={"directories": ["builtin", "policies"]},
         ) as running:
             yield running, limited
 
@@ -415,6 +419,42 @@ async def test_without_a_worker_nothing_is_forwarded(s: Stack) -> None:
     assert [(503, "inspection_unavailable")] * 4 == [refused(answer) for answer in answers]
     assert {} == s.received()
     await until(lambda: serves(s), RECOVERY_S)
+
+
+# --- a configuration that changes meanwhile --------------------------------------------------------------------------
+
+
+async def test_a_worker_that_is_started_again_knows_the_nodes_that_envoy_knows(s: Stack) -> None:
+    """The file says by now that a node of the cloud is on premises, and elsewhere: what may not go there is still refused."""
+    before = await s.say(HEALTH, model="pin-sotw")
+    file, workers = s.directory / "ringfence.yaml", child(s, "worker")
+    text = file.read_text()
+    settings = yaml.safe_load(text)
+    [moved] = [node for node in settings["nodes"] if node["id"] == "cloud-fr"]
+    moved |= {"tier": "on_prem", "address": f"{HOST}:9"}
+    file.write_text(yaml.safe_dump(settings))
+    try:
+        kill(workers)
+        await until(lambda: replaced(s, "worker", workers), RECOVERY_S)
+        await until(lambda: serves(s), RECOVERY_S)
+        clear(s)
+        after = await s.say(HEALTH, model="pin-sotw")
+    finally:
+        file.write_text(text)
+
+    assert [(403, "placement_impossible")] * 2 == [refused(answer) for answer in (before, after)]
+    assert {} == s.received()
+    assert s.decision(before)["config_version"] == s.decision(after)["config_version"]
+
+
+async def test_pools_of_another_configuration_are_refused(s: Stack) -> None:
+    """A control process does not take node ids from a worker to which they may mean other machines, and says so."""
+    nodes = [declared("cloud-fr")]
+    async with Placement(nodes, str(sockets.control(s.directory / "var")), version="0" * 64) as placement:
+        with pytest.raises(PlacementUnavailable, match="409"):
+            await placement.ensure(pool_of(nodes))
+
+    assert "another configuration than Envoy" in s.log()
 
 
 # --- the control process and Envoy -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from governance import yaml_source
 from governance.claims import SINGLE
-from governance.config import STARTER, Config, load, variables
+from governance.config import STARTER, Config, load, parse, variables
 from governance.decision import Mode
 from governance.errors import ConfigInvalid
 from governance.headers import FIXED, FIXED_PREFIXES
@@ -125,6 +125,15 @@ def test_the_digest_depends_on_the_settings_alone(tmp_path: Path) -> None:
 
     assert one.config_digest == other.config_digest
     assert one.config_digest != changed.config_digest
+
+
+def test_text_is_read_as_if_its_file_held_it(tmp_path: Path) -> None:
+    """The file need not hold it any more, nor be there: paths, digest and messages are the same."""
+    text = MINIMAL + "audit: {directory: log}\n"
+
+    assert loaded(tmp_path, text) == parse(text, tmp_path / "ringfence.yaml", environ={})
+    with pytest.raises(ConfigInvalid, match=r"gone\.yaml:2"):
+        parse("nodes: []\nworkers: 0\n", tmp_path / "gone.yaml", environ={})
 
 
 def test_the_list_of_countries_holds_the_codes_that_law_groups() -> None:
