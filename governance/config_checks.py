@@ -80,6 +80,10 @@ def _limits(config: Config) -> Iterator[Problem]:
     if limits.streamed_body_bytes is not None and limits.streamed_body_bytes <= limits.max_body_bytes:
         what = f"must exceed max_body_bytes, {quoted(limits.max_body_bytes)}; leave it out to take no larger bodies"
         yield ("limits", "streamed_body_bytes"), what
+    longest = limits.streamed_body_bytes or limits.max_body_bytes
+    if limits.max_held_bytes < longest:
+        what = f"must be at least {quoted(longest)}, or the longest body that is allowed could never be read"
+        yield ("limits", "max_held_bytes"), what
     if limits.message_timeout_ms <= limits.detection_deadline_ms:
         what = f"must exceed detection_deadline_ms, {quoted(limits.detection_deadline_ms)}, or Envoy gives up first"
         yield ("limits", "message_timeout_ms"), what

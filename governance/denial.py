@@ -12,6 +12,7 @@ from governance.errors import (
     DetectorUnavailable,
     GovernanceError,
     MalformedRequest,
+    Overloaded,
     PlacementUnavailable,
     PolicyResultInvalid,
     PolicyUnavailable,
@@ -59,6 +60,7 @@ MESSAGES: Mapping[str, str] = MappingProxyType(
         "unsupported_operation": "This endpoint is not served here.",
         "upgrade_refused": "Protocol upgrades are not served here.",
         "request_too_large": "The request exceeds the limit of {limit}.",
+        "overloaded": "Too much is being read at once.",
         "detector_unavailable": "The request could not be inspected, so it is refused.",
         "policy_unavailable": "No policy could be asked, so the request is refused.",
         "placement_pending": "The nodes for this request are being prepared.",
@@ -97,6 +99,7 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
         "unsupported_operation": "Check the method and the path, or ask your platform team which endpoints are served.",
         "upgrade_refused": "Send the request without an upgrade.",
         "request_too_large": "Send less at once.",
+        "overloaded": "Retry shortly.",
         "detector_unavailable": _RETRY,
         "policy_unavailable": _RETRY,
         "placement_pending": "Retry shortly.",
@@ -112,6 +115,7 @@ _STATUS: tuple[tuple[type[GovernanceError], int], ...] = (
     (MalformedRequest, 400),
     (UnsupportedOperation, 404),
     (RequestTooLarge, 413),
+    (Overloaded, 503),
     (DetectorUnavailable, 503),
     (PolicyUnavailable, 503),
     (PolicyResultInvalid, 503),
@@ -146,8 +150,7 @@ def of_error(error: Exception) -> Denial:
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     params = {"limit": error.limit} if isinstance(error, RequestTooLarge) else {}
     words = error.code if error.code in MESSAGES else type(error).code
-    found = _denial(status, error.code, words, params)
-    return replace(found, retry_after_s=error.retry_after_s) if isinstance(error, PlacementUnavailable) else found
+    return replace(_denial(status, error.code, words, params), retry_after_s=error.retry_after_s)
 
 
 def of_decision(deny: Deny) -> Denial:

@@ -4,6 +4,7 @@
      +-- MalformedRequest        the request cannot be read in exactly one way
      +-- UnsupportedOperation    this endpoint is not known here
      +-- RequestTooLarge         a limit on size, depth or count was reached
+     +-- Overloaded              other requests take all the room that there is
      +-- DetectorUnavailable     detection failed
      +-- PolicyUnavailable       no policy could be asked
      +-- PolicyResultInvalid     a policy answered something that is not an effect
@@ -22,6 +23,7 @@ class GovernanceError(Exception):
     """Root of all errors that end in a refusal. `code` is stable and safe to show."""
 
     code = "internal_error"
+    retry_after_s: int | None = None
 
     def __init__(self, message: str = "", *, code: str | None = None) -> None:
         super().__init__(message or self.code)
@@ -49,6 +51,13 @@ class RequestTooLarge(GovernanceError):
     def __init__(self, message: str = "", *, limit: int, code: str | None = None) -> None:
         super().__init__(message, code=code)
         self.limit = limit
+
+
+class Overloaded(GovernanceError):
+    """Bodies that are being read take all the room that they may; the caller may retry."""
+
+    code = "overloaded"
+    retry_after_s = 1
 
 
 class DetectorUnavailable(GovernanceError):

@@ -61,10 +61,14 @@ class Envoy:
 
 @frozen
 class Limits:
-    """Beyond a limit a request is refused. `streamed_body_bytes` None takes nothing above `max_body_bytes`."""
+    """Beyond a limit a request is refused. `streamed_body_bytes` None takes nothing above `max_body_bytes`.
+
+    `max_held_bytes` is for all bodies together that come to a worker in pieces: above `max_body_bytes`, or of unknown length.
+    """
 
     max_body_bytes: Size = 8 << 20
     streamed_body_bytes: Size | None = None
+    max_held_bytes: Annotated[int, Ge(1), Le(1 << 40)] = 256 << 20
     max_decoded_bytes: Size = 16 << 20
     max_values: Annotated[int, Ge(1), Le(10_000_000)] = 200_000
     request_timeout_ms: Milliseconds = 600_000

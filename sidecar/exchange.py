@@ -15,11 +15,12 @@ from enum import Enum, auto
 from governance.decision import Action
 from governance.dialects import routes
 from governance.enforcement import Answer, Forward, Refuse
-from governance.errors import GovernanceError, MalformedRequest, RequestTooLarge
+from governance.errors import GovernanceError, MalformedRequest, Overloaded, RequestTooLarge
 from governance.frozen import frozen
 from governance.inference import RequestHead
 from governance.judgement import Admission, Arrival, Unrecorded
 from governance.sensitive import SensitiveBytes
+from sidecar.intake import Intake
 
 # A refused body is read up to here, and thrown away, before the refusal is sent.
 DRAIN_BYTES = 64 * 1024 * 1024
@@ -104,19 +105,21 @@ class _State(Enum):
 class Exchange:
     """The state of one ext_proc stream. Not thread safe; owned by the handler of that stream.
 
-    A body of more than `max_body_bytes` is refused. What replaces one that came in one message has at most
-    `max_whole_bytes`; a streamed one may be replaced by any.
+    A body of more than `max_body_bytes` is refused, as is one in pieces that finds no room in `intake`; `close` makes
+    room again. What replaces a body that came in one message has at most `max_whole_bytes`; a streamed one may be
+    replaced by any.
     """
 
-    def __init__(self, *, max_body_bytes: int, max_whole_bytes: int) -> None:
+    def __init__(self, *, max_body_bytes: int, max_whole_bytes: int, intake: Intake) -> None:
         self._max_body_bytes = max_body_bytes
         self._max_whole_bytes = max_whole_bytes
+        self._intake = intake
         self._state = _State.IDLE
         self._shape = Shape.HEAD
         self._head: RequestHead | None = None
         self._problem: GovernanceError | None = None
         self._body = bytearray()
-        self._received = 0
+        self._received = self._held = 0
         self._arrival: Arrival | None = None
 
     @property
@@ -171,6 +174,12 @@ class Exchange:
             case _:
                 raise ExchangeBroken("verdict without enforcement")
 
+    def close(self) -> None:
+        """To be called once, when nothing needs the body any more."""
+        self._intake.give_back(self._held)
+        if self._shape is Shape.STREAM:
+            self._intake.close()
+
     def _take(self, event: Whole) -> Judge:
         self._head, self._shape = event.head, Shape.WHOLE
         self._problem = self._screen(event.head, len(event.body))
@@ -181,6 +190,9 @@ class Exchange:
         declared = _declared(event.head)
         self._problem = self._screen(event.head, declared)
         if event.end_of_stream or self._cannot_wait(declared):
+            return self._judge(b"")
+        if not self._intake.open():
+            self._problem = self._problem or Overloaded()
             return self._judge(b"")
         self._state, self._shape = _State.READING, Shape.STREAM
         return None
@@ -203,12 +215,19 @@ class Exchange:
         self._received += len(event.data)
         if self._received > self._max_body_bytes:
             self._problem = self._problem or RequestTooLarge(limit=self._max_body_bytes)
+        if self._problem is None and not self._intake.take(len(event.data)):
+            self._problem = Overloaded()
         if self._problem is None:
             self._body += event.data
+            self._held += len(event.data)
         else:
             self._body.clear()
+            self._intake.give_back(self._held)
+            self._held = 0
         if event.end_of_stream or self._received > DRAIN_BYTES:
-            return self._judge(bytes(self._body))
+            body = bytes(self._body)
+            self._body.clear()
+            return self._judge(body)
         return None
 
     def _judge(self, body: bytes) -> Judge:

@@ -17,6 +17,7 @@ from governance.telemetry import WorkerMetrics
 from sidecar import messages
 from sidecar.dataplane import BUFFER_SLACK_BYTES
 from sidecar.exchange import Exchange, ExchangeBroken, Judge, Release
+from sidecar.intake import Intake
 
 _LOG = structlog.get_logger("ringfence.extproc")
 
@@ -37,6 +38,7 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
         worker: str,
         max_body_bytes: int,
         max_streamed_bytes: int | None,
+        intake: Intake,
         metrics: WorkerMetrics,
     ) -> None:
         self._runtime = runtime
@@ -44,6 +46,7 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
         self._max_body_bytes = max_streamed_bytes or max_body_bytes
         # What Envoy holds of one request: it refuses a longer body itself, and knows no decision.
         self._max_whole_bytes = max_body_bytes + BUFFER_SLACK_BYTES
+        self._intake = intake
         self._metrics = metrics
         self.released = 0
 
@@ -53,10 +56,14 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
         A stream that ends normally before the verdict lets Envoy go on with what it has, by protocol; so every
         other end is an error, and Envoy then refuses, as failure_mode_allow is false.
         """
-        exchange = Exchange(max_body_bytes=self._max_body_bytes, max_whole_bytes=self._max_whole_bytes)
+        exchange = Exchange(
+            max_body_bytes=self._max_body_bytes, max_whole_bytes=self._max_whole_bytes, intake=self._intake
+        )
         try:
             while (message := await context.read()) is not grpc.aio.EOF:
                 reaction = exchange.receive(messages.event(message))
+                # It may hold a whole body, and the next one may be long in coming.
+                del message
                 if isinstance(reaction, Judge):
                     verdict = exchange.conclude(await self._admit(reaction.arrival))
                     self.released += isinstance(verdict, Release)
@@ -70,6 +77,7 @@ class ExternalProcessor(external_processor_pb2_grpc.ExternalProcessorServicer):
         except ExchangeBroken as broken:
             await _fail(context, str(broken))
         finally:
+            exchange.close()
             if exchange.is_reading and exchange.head is not None:
                 self.abandoned(exchange.head)
 

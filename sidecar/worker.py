@@ -40,6 +40,7 @@ from governance.sensitive import SensitiveBytes
 from governance.settings import Config
 from sidecar import sockets
 from sidecar.extproc import ExternalProcessor
+from sidecar.intake import Intake
 from sidecar.outcomes import AccessLog
 from sidecar.placement import Placement
 from sidecar.policies import Policies
@@ -51,6 +52,8 @@ _LOG = structlog.get_logger("ringfence.worker")
 _MESSAGE_SLACK = 1024 * 1024
 # Exchanges end with their verdict, so this many wait at once only under overload; Envoy then answers 503.
 _MOST_EXCHANGES = 1024
+# Those with a body in pieces wait for their callers as well, who could take all of them.
+_MOST_STREAMS = 768
 _GRACE_S = 5.0
 _HEARTBEAT_S = 60.0
 # Allocations; a request makes hundreds that reference counting frees, so that Python's 700 means a walk for each.
@@ -111,6 +114,7 @@ async def _serve(config: Config, index: int) -> None:
             worker=str(index),
             max_body_bytes=config.limits.max_body_bytes,
             max_streamed_bytes=config.limits.streamed_body_bytes,
+            intake=Intake(max_bytes=config.limits.max_held_bytes, max_streams=_MOST_STREAMS),
             metrics=metrics,
         )
         nodes = {node.id: node for node in config.nodes}

@@ -179,7 +179,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
         async with stack(
             directory,
             good_nodes() + failing_nodes(),
-            limits={**LIMITS, "streamed_body_bytes": 16 << 20},
+            limits={**LIMITS, "streamed_body_bytes": 16 << 20, "max_held_bytes": 24 << 20},
             policy={"directories": ["builtin", "policies"]},
         ) as running:
             yield running, limited
@@ -580,6 +580,62 @@ async def test_a_caller_that_leaves_in_a_stream_is_an_aborted_outcome(s: Stack) 
 
     outcome = await s.outcome(Answer(status=200, headers=headers, body=b""))
     assert ("aborted", "slow-de") == (outcome["status"], outcome["node"])
+
+
+# --- callers that take their time ------------------------------------------------------------------------------------
+
+Upload = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def upload(s: Stack, size: int) -> Upload:
+    """A chat whose body begins with `size` bytes, and goes on for ever."""
+    reader, writer = await asyncio.open_connection(HOST, s.port)
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n"
+    writer.write(head + b"content-type: application/json\r\n\r\n")
+    while size > 0:
+        piece = b"x" * min(size, 1 << 16)
+        writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        size -= len(piece)
+        await writer.drain()
+    return reader, writer
+
+
+async def ended(upload: Upload) -> bytes:
+    """The answer to an upload that ends here."""
+    reader, writer = upload
+    with contextlib.suppress(ConnectionError):
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+    answer = await asyncio.wait_for(reader.read(), 30)
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("uploads", "size", "more"), [(2, 11 << 20, 3 << 20), (800, 1, 1)], ids=["by bytes", "by number"]
+)
+async def test_slow_uploads_take_a_room_of_their_own(s: Stack, uploads: int, size: int, more: int) -> None:
+    """One more is told to come again, on record; requests in one message are served; what is closed makes room."""
+    before = {record["id"] for record in s.records()}
+    slow = [await upload(s, size) for _ in range(uploads)]
+    try:
+        await asyncio.sleep(1)
+        refusal = await ended(await upload(s, more))
+        meanwhile = await s.say("hello")
+    finally:
+        for _, writer in slow:
+            writer.close()
+
+    assert refusal.startswith(b"HTTP/1.1 503 ")
+    assert (True, True) == (b"\r\nretry-after: 1\r\n" in refusal, b'"overloaded"' in refusal)
+    assert 200 == meanwhile.status
+    fresh = [record for record in s.records() if record["id"] not in before]
+    assert ("deny", 503) in {(record["action"], record["status"]) for record in fresh if record["code"] == "overloaded"}
+
+    async def has_room() -> bool:
+        return b'"malformed_request"' in await ended(await upload(s, more))
+
+    await until(has_room)
 
 
 @pytest.mark.parametrize("framing", ["content-length: 1000", "transfer-encoding: chunked"])

@@ -250,6 +250,10 @@ REFUSED = [
         "ringfence.yaml:10: limits.streamed_body_bytes: must exceed max_body_bytes, `10`",
     ),
     (
+        "limits: {streamed_body_bytes: 268435457}\n",
+        "ringfence.yaml:8: limits.max_held_bytes: must be at least `268435457`",
+    ),
+    (
         "limits: {message_timeout_ms: 2000}\n",
         "ringfence.yaml:8: limits.message_timeout_ms: must exceed detection_deadline",
     ),

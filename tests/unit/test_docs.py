@@ -109,6 +109,7 @@ def test_statuses_of_the_failure_table_are_those_sent() -> None:
     kinds = [
         errors.MalformedRequest,
         errors.UnsupportedOperation,
+        errors.Overloaded,
         errors.DetectorUnavailable,
         errors.PolicyUnavailable,
         errors.PlacementUnavailable,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from governance.denial import Denial
 from governance.describe import decision_record
 from governance.enforcement import Answer, Forward, Refuse
-from governance.errors import MalformedRequest, RequestTooLarge, UnsupportedOperation
+from governance.errors import MalformedRequest, Overloaded, RequestTooLarge, UnsupportedOperation
 from governance.interfaces import Receipt
 from governance.judgement import Admission, Arrival, Judgement, Unrecorded
 from governance.nodes.node import pool_of
@@ -28,6 +30,7 @@ from sidecar.exchange import (
     Trailers,
     Whole,
 )
+from sidecar.intake import Intake
 from tests.builders import head, node
 
 LONGEST = 120
@@ -41,8 +44,9 @@ RECORD = decision_record(
 )
 
 
-def exchange(max_body_bytes: int = 100) -> Exchange:
-    return Exchange(max_body_bytes=max_body_bytes, max_whole_bytes=LONGEST)
+def exchange(max_body_bytes: int = 100, intake: Intake | None = None) -> Exchange:
+    intake = intake or Intake(max_bytes=max_body_bytes, max_streams=1)
+    return Exchange(max_body_bytes=max_body_bytes, max_whole_bytes=LONGEST, intake=intake)
 
 
 def start(*, end_of_stream: bool = False, **headers: str) -> Head:
@@ -180,6 +184,53 @@ def test_a_body_without_end_is_refused_where_reading_stops() -> None:
     assert subject.receive(chunk(b"x")) is None
 
 
+def problem(judge: Judge | None) -> Exception | None:
+    assert isinstance(judge, Judge)
+    assert len(judge.arrival.body) == 0 or judge.arrival.problem is None
+    return judge.arrival.problem
+
+
+def test_bodies_in_pieces_share_the_bytes_that_may_be_held() -> None:
+    """The one that finds no room is read to its end, keeps nothing and is refused; a body in one message needs no room."""
+    intake = Intake(max_bytes=100, max_streams=8)
+    first, second, whole = (exchange(intake=intake) for _ in range(3))
+    for subject in (first, second):
+        subject.receive(start())
+
+    assert [first.receive(chunk(b"x" * 60, False)), second.receive(chunk(b"x" * 40, False))] == [None, None]
+    assert second.receive(chunk(b"x", False)) is None
+    assert isinstance(problem(second.receive(chunk(b"x"))), Overloaded)
+    assert problem(whole.receive(Whole(head=head(), body=b"x" * 100))) is None
+    assert problem(first.receive(chunk(b"x" * 40))) is None
+
+
+def test_a_judged_body_is_held_until_the_exchange_is_closed() -> None:
+    """The verdict still needs it; then there is room again."""
+    intake = Intake(max_bytes=100, max_streams=8)
+    first, second, third = (exchange(intake=intake) for _ in range(3))
+    for subject in (first, second, third):
+        subject.receive(start())
+
+    first.receive(chunk(b"x" * 100))
+    assert isinstance(problem(second.receive(chunk(b"x"))), Overloaded)
+    first.close()
+    assert problem(third.receive(chunk(b"x" * 100))) is None
+
+
+def test_only_so_many_bodies_are_read_in_pieces() -> None:
+    """One more is refused at its head; requests without a body, or with all of it, are none."""
+    intake = Intake(max_bytes=100, max_streams=1)
+    first, second, third = (exchange(intake=intake) for _ in range(3))
+
+    assert first.receive(start()) is None
+    assert isinstance(problem(second.receive(start())), Overloaded)
+    assert problem(exchange(intake=intake).receive(start(end_of_stream=True))) is None
+    assert problem(exchange(intake=intake).receive(Whole(head=head(), body=b"x"))) is None
+    for subject in (first, second):
+        subject.close()
+    assert third.receive(start()) is None
+
+
 @pytest.mark.parametrize(
     ("verdict", "status"),
     [
@@ -229,6 +280,20 @@ EVENTS = st.one_of(
     st.builds(chunk, st.binary(max_size=120), st.booleans()),
     st.just(Trailers()),
 )
+
+
+@given(st.lists(EVENTS, max_size=12))
+def test_no_order_of_events_leaves_less_room_than_there_was(events: list[Event]) -> None:
+    """Whatever Envoy sends, and wherever the exchange ends: all of its room is free again, and no more than that."""
+    intake = Intake(max_bytes=150, max_streams=1)
+    subject = exchange(intake=intake)
+    with suppress(ExchangeBroken):
+        for event in events:
+            subject.receive(event)
+    subject.close()
+
+    assert [True, False] == [intake.open(), intake.open()]
+    assert [True, False] == [intake.take(150), intake.take(1)]
 
 
 @given(st.lists(EVENTS, max_size=12))

@@ -22,6 +22,7 @@ from governance.nodes.node import pool_of
 from governance.pipeline import Runtime
 from governance.telemetry import WorkerMetrics
 from sidecar.extproc import ExternalProcessor
+from sidecar.intake import Intake
 from sidecar.outcomes import AccessLog
 from tests.builders import CALLER, decision, detection, node
 from tests.fakes import FakeDetector, FakeFleet, FakePolicy
@@ -97,7 +98,14 @@ async def test_a_release_whose_write_was_cancelled_has_the_one_outcome_that_is_t
         redaction_key=b"r" * 32,
         commitment_key=b"k" * 32,
     )
-    processor = ExternalProcessor(runtime, worker="0", max_body_bytes=1 << 20, max_streamed_bytes=None, metrics=metrics)
+    processor = ExternalProcessor(
+        runtime,
+        worker="0",
+        max_body_bytes=1 << 20,
+        max_streamed_bytes=None,
+        intake=Intake(max_bytes=1 << 20, max_streams=64),
+        metrics=metrics,
+    )
     access_log = AccessLog(log, {"a": node()}, lambda name: POOL, metrics, processor.abandoned)
     released = []
     for _ in range(2):

@@ -12,7 +12,7 @@ from governance.caller import identify
 from governance.decision import Action, AuditObligation, Deny, Obligations, Operator, Redact
 from governance.dialects.routes import Limits
 from governance.enforcement import Answer, Forward, Refuse
-from governance.errors import GovernanceError, RequestTooLarge
+from governance.errors import GovernanceError, Overloaded, RequestTooLarge
 from governance.finding import Detection
 from governance.inference import RequestHead
 from governance.judgement import Admission, Arrival, Unrecorded
@@ -195,6 +195,7 @@ async def test_a_pool_that_is_not_routed_yet_is_a_refusal_with_retry_after() -> 
         (arrival(request_head=head("/v1/other")), (404, "unsupported_operation")),
         (arrival(request_head=head(upgrade="websocket")), (404, "upgrade_refused")),
         (arrival(problem=RequestTooLarge(limit=10)), (413, "request_too_large")),
+        (arrival(problem=Overloaded()), (503, "overloaded")),
     ],
 )
 async def test_a_request_that_cannot_be_read_is_refused_and_recorded(sent: Arrival, expected: tuple[int, str]) -> None:
