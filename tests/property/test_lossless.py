@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.dialects.contract import Limits
-from governance.dialects.json_document import Array, Number, Object, String, Value, decode, read
+from governance.dialects.json_document import (
+    Array,
+    Cut,
+    LooseString,
+    Number,
+    Object,
+    String,
+    Value,
+    cuts,
+    decode,
+    read,
+)
 from governance.dialects.openai_chat import read_chat
 from governance.errors import GovernanceError
 from governance.segment import Edit, Span
@@ -287,3 +300,40 @@ def test_reading_an_edited_body_gives_the_edited_segments(
         seen(number, new if number == at else segment.text.reveal()) for number, segment in enumerate(request.segments)
     ] == [(segment.role, segment.place, segment.text.reveal()) for segment in again.segments]
     assert (request.messages, request.uninspected, request.media) == (again.messages, again.uninspected, again.media)
+
+
+STRAYS = ["\\", "\\q", "\\u00", "\\ud83d", "\\uDe00", "u", "ud83d", "41", "\x00", "\n"]
+ESCAPES = [*SHORT.values(), "\\u0000", "\\u005C", "\\uD7ff"]
+LONG = ["x" * 9, "x" * 70, "\\n" * 9, "\\u0041x" * 70, "\\" * 600]
+LOOSE = st.lists(
+    st.sampled_from(STRAYS + ESCAPES) | st.sampled_from(LONG) | st.text(CHARACTERS, max_size=3), max_size=12
+).map("".join)
+
+
+def character_by_character(source: str) -> list[Spelled]:
+    """The characters of loose text with their spellings, one after the other, as the grammar says."""
+    pairs = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    escapes = rf'{pairs}|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{{4}}|\\["\\/bfnrt]'
+    found, at = [], 0
+    while at < len(source):
+        escape = re.compile(escapes).match(source, at)
+        spelling = escape[0] if escape else source[at]
+        found.append((json.loads(f'"{spelling}"') if escape else spelling, spelling))
+        at += len(spelling)
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(LOOSE, st.data())
+def test_loose_text_is_what_its_characters_say_one_by_one(source: str, data: st.DataObject) -> None:
+    """Valid escapes are what they stand for, anything else is itself, and an edit covers whole spellings."""
+    loose, pieces = LooseString(source), character_by_character(source)
+    changes = data.draw(cuts_of(len(pieces)))
+    starts = [sum(len(spelling) for _, spelling in pieces[:at]) for at in range(len(pieces) + 1)]
+
+    assert said(pieces) == loose.text()
+    assert [(starts[start], starts[end], escaped(new)) for start, end, new in changes] == cuts(
+        loose, [Cut(*change) for change in changes]
+    )
+    with pytest.raises(ValueError, match="outside"):
+        cuts(loose, [Cut(0, len(pieces) + 1, "")])

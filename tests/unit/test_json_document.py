@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import orjson
@@ -245,6 +247,46 @@ def test_loose_text_is_read_as_a_tolerant_parser_would() -> None:
 
     assert r'{"a":"x@y\q\ud800' + "\\" == loose.text()
     assert r'{"a":"<E>\q\ud800' + "\\" == splice(loose.source, cuts(loose, [Cut(6, 9, "<E>")]))
+
+
+def calls_in(act: Callable[[], object]) -> int:
+    """How many functions `act` calls, those written in C included."""
+    counted: Counter[str] = Counter()
+    sys.setprofile(lambda _frame, event, _argument: counted.update([event]))
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return counted["call"] + counted["c_call"]
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [r"\n", r"\nx", r"\\", r"\u0061", r"\ud83d\ude00", r"\/\u0061x", r"\n" + "x" * 17, "x"],
+    ids="newlines newlines-apart backslashes units pairs mixed sparse plain".split(),
+)
+def test_an_edit_behind_many_escapes_takes_far_fewer_steps_than_there_are(spelling: str) -> None:
+    """What is in front of an edit is passed over by the hundred characters, however it is spelled."""
+    source = f'"{spelling * (262_144 // len(spelling))}"'
+    value = read(source)
+    assert isinstance(value, String)
+    last = len(value.text()) - 1
+
+    assert calls_in(lambda: cuts(value, [Cut(last, last + 1, "")])) < len(source) / 100
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [r"\n", r"\nx", r"\\", r"\u0061", r'\u0061"', r"\q", r"\ud800", r"\udc00", "\\n\x00", "x"],
+    ids="newlines newlines-apart backslashes units quotes stray high low controls plain".split(),
+)
+def test_loose_text_takes_far_fewer_steps_than_it_has_escapes(spelling: str) -> None:
+    """Read and edited by pieces, whatever keeps it from being JSON."""
+    loose = LooseString("{" + spelling * (262_144 // len(spelling)))
+    last = len(loose.text()) - 1
+
+    assert calls_in(loose.text) < len(loose.source) / 100
+    assert calls_in(lambda: cuts(loose, [Cut(last, last + 1, "")])) < len(loose.source) / 100
 
 
 def test_renaming_to_an_equal_name_is_refused() -> None:
