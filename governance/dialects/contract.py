@@ -13,7 +13,7 @@ class Limits:
     """How much of a request is read; anything beyond is RequestTooLarge.
 
     Bytes on the wire, bytes after content decoding (bounds memory), nesting, JSON names and values including those
-    of JSON inside strings (bounds time), and pieces of text (bounds detection).
+    of JSON inside strings (bounds time), and pieces: of text, and of what is not inspected (bounds detection).
     """
 
     max_body_bytes: int = 8 << 20

@@ -66,8 +66,7 @@ class Reading:
         text = scalar.text()
         if not text:
             return
-        if len(self.segments) >= self._max_segments:
-            raise RequestTooLarge("too many pieces of text", limit=self._max_segments)
+        self._one_more()
         self.segments.append(
             TextSegment(role=role, place=place, text=SensitiveText(text), is_name=is_name, called=called)
         )
@@ -75,7 +74,12 @@ class Reading:
 
     def unread(self, reason: Unread, place: str) -> None:
         """Notes a part that nobody inspects."""
+        self._one_more()
         self.uninspected.append(Uninspected(reason=reason, place=place))
+
+    def _one_more(self) -> None:
+        if len(self.segments) + len(self.uninspected) >= self._max_segments:
+            raise RequestTooLarge("too many pieces", limit=self._max_segments)
 
     def medium(self, medium: Media, place: str) -> None:
         """Notes content that is not text."""

@@ -354,6 +354,16 @@ def test_the_number_of_segments_is_limited() -> None:
     assert 10 == refused.value.limit
 
 
+def test_what_is_not_read_counts_as_pieces_too() -> None:
+    """A message of nothing is a note that something is missing, and three bytes of the body."""
+    body = json.dumps({"model": "m", "messages": [{}] * 8, "stop": ["x"] * 3}).encode()
+
+    assert 8 == len(read_chat(body, Limits(max_segments=11)).uninspected)
+    with pytest.raises(RequestTooLarge) as refused:
+        read_chat(body, Limits(max_segments=10))
+    assert 10 == refused.value.limit
+
+
 def test_documents_inside_strings_share_the_limits() -> None:
     """Neither depth nor number of values can be had again one string further in."""
     calls = [{"id": "", "function": {"name": "f", "arguments": json.dumps([0] * 50)}}] * 3
