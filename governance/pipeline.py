@@ -10,15 +10,18 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import field, replace
+from functools import partial
+from typing import Final, TypeVar
 
 from governance import denial
 from governance.describe import decision_record
 from governance.dialects import routes
 from governance.enforce import enforce
 from governance.enforcement import Enforcement, Forward, Refuse
-from governance.errors import AuditUnavailable, ExchangeAborted
+from governance.errors import AuditUnavailable, ExchangeAborted, RequestTooLarge
 from governance.frozen import frozen
 from governance.gather import Caller, gather
 from governance.inference import InferenceRequest, RequestHead
@@ -27,6 +30,13 @@ from governance.judgement import REFUSED, Admission, Arrival, Judgement, Unrecor
 from governance.names import with_clean_tools, with_known_model
 from governance.record import DecisionRecord, OutcomeRecord, OutcomeStatus
 from governance.redaction import tenant_key
+
+T = TypeVar("T")
+
+# Above this the event loop would notice: nothing of prose, 20 ms of a body of values alone.
+INLINE_BYTES: Final = 16_384
+# One at a time: they would slow down the event loop together, and fill the memory.
+_LONG: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="long-bodies")
 
 
 @frozen
@@ -102,7 +112,7 @@ async def _judge(arrival: Arrival, runtime: Runtime) -> Judgement:
     us_detect = us_policy = 0
     try:
         caller = runtime.identify(arrival.head)
-        request = with_known_model(_read(arrival, runtime.limits), runtime.fleet.nodes)
+        request = with_known_model(await _read(arrival, runtime.limits), runtime.fleet.nodes)
         started = time.perf_counter_ns()
         detector = runtime.tenant_detectors.get(caller.principal.tenant, runtime.detector)
         detection = await detector.detect(request.segments, deadline_ms=runtime.detection_deadline_ms)
@@ -114,7 +124,8 @@ async def _judge(arrival: Arrival, runtime: Runtime) -> Judgement:
         decision = await runtime.policy.decide(facts, decision_id=name)
         us_policy = _us_since(started)
         key = tenant_key(runtime.redaction_key, caller.principal.tenant)
-        intended = enforce(request, detection, decision, runtime.fleet.nodes, key=key, arrival=arrival)
+        step = partial(enforce, request, detection, decision, runtime.fleet.nodes, key=key, arrival=arrival)
+        intended = step() if len(request.body) <= INLINE_BYTES else await _aside(step)
         if isinstance(intended, Forward):
             await runtime.fleet.ensure(intended.pool)
         enforcement = intended
@@ -134,10 +145,23 @@ async def _judge(arrival: Arrival, runtime: Runtime) -> Judgement:
     )
 
 
-def _read(arrival: Arrival, limits: routes.Limits) -> InferenceRequest:
+async def _read(arrival: Arrival, limits: routes.Limits) -> InferenceRequest:
     if arrival.problem is not None:
         raise arrival.problem
-    return routes.read(routes.classify(arrival.head), arrival.head, arrival.body.reveal(), limits)
+    route, head, body = routes.classify(arrival.head), arrival.head, arrival.body.reveal()
+    if len(body) <= INLINE_BYTES:
+        if head.header("content-encoding") is None:
+            return routes.read(route, head, body, limits)
+        # What a coded body holds is only known when it is decoded: as much as would be read here anyway.
+        with suppress(RequestTooLarge):
+            few = replace(limits, max_decoded_bytes=min(limits.max_decoded_bytes, INLINE_BYTES))
+            return routes.read(route, head, body, few)
+    return await _aside(partial(routes.read, route, head, body, limits))
+
+
+async def _aside(step: Callable[[], T]) -> T:
+    """What `step` returns or raises, from a thread of its own. Whoever is cancelled leaves it to end unheard."""
+    return await asyncio.get_running_loop().run_in_executor(_LONG, step)
 
 
 def _random_bits() -> Iterator[int]:

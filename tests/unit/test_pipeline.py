@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gzip
+import threading
+from collections.abc import Callable
 
 import orjson
 import pytest
 
+from governance import pipeline
 from governance.caller import identify
 from governance.decision import Action, AuditObligation, Deny, Obligations, Operator, Redact
 from governance.dialects.routes import Limits
@@ -16,7 +20,7 @@ from governance.errors import GovernanceError, Overloaded, RequestTooLarge
 from governance.finding import Detection
 from governance.inference import RequestHead
 from governance.judgement import Admission, Arrival, Unrecorded
-from governance.pipeline import Runtime, admit, decision_id
+from governance.pipeline import INLINE_BYTES, Runtime, admit, decision_id
 from governance.record import DecisionRecord, OutcomeRecord, OutcomeStatus
 from governance.sensitive import SensitiveBytes
 from tests.builders import decision, detection, finding, head, node
@@ -225,6 +229,88 @@ async def test_a_caller_that_leaves_while_it_is_judged_is_a_recorded_refusal() -
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+    assert [(type(record), record.code) for record in audit.records] == [(DecisionRecord, "exchange_aborted")]
+
+
+def said(size: int) -> bytes:
+    """A chat of `size` bytes, with an address in front."""
+    return BODY.replace(b"anna", b"anna@example.com " + b"x" * (size - len(BODY) - 18) + b" anna")
+
+
+@pytest.mark.parametrize(
+    ("sent", "aside"),
+    [
+        (arrival(said(INLINE_BYTES)), []),
+        (arrival(said(INLINE_BYTES + 1)), ["read", "enforce"]),
+        (arrival(gzip.compress(said(INLINE_BYTES)), head(content_encoding="gzip")), []),
+        (arrival(gzip.compress(said(INLINE_BYTES + 1)), head(content_encoding="gzip")), ["read", "enforce"]),
+    ],
+    ids=["short", "long", "short-coded", "long-coded"],
+)
+async def test_long_bodies_are_read_and_edited_beside_the_event_loop(
+    sent: Arrival, aside: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What counts is how long a body is once it is decoded; what goes on is the same."""
+    here = threading.get_ident()
+    elsewhere = []
+
+    def watched(name: str, step: Callable[..., object]) -> Callable[..., object]:
+        def watch(*arguments: object, **named: object) -> object:
+            if threading.get_ident() != here:
+                elsewhere.append(name)
+            return step(*arguments, **named)
+
+        return watch
+
+    monkeypatch.setattr(pipeline.routes, "read", watched("read", pipeline.routes.read))
+    monkeypatch.setattr(pipeline, "enforce", watched("enforce", pipeline.enforce))
+    asked = Obligations(redact=(Redact(entity="EMAIL_ADDRESS", operator=Operator.REMOVE),))
+    policy = FakePolicy(decision(action=Action.ALLOW_MODIFIED, obligations=asked))
+
+    verdict = await admit(sent, runtime(detection(finding("EMAIL_ADDRESS", 5, 21)), policy=policy))
+
+    assert elsewhere == aside
+    assert isinstance(verdict, Admission)
+    assert isinstance(verdict.enforcement, Forward)
+    plain = said(INLINE_BYTES + bool(aside))
+    assert verdict.enforcement.body == SensitiveBytes(plain.replace(b"anna@example.com ", b" ", 1))
+
+
+async def test_a_coded_body_beyond_the_limit_is_refused_with_the_limit() -> None:
+    """A few bytes may hold more than is read beside the event loop, too."""
+    sent = arrival(gzip.compress(said(2 * INLINE_BYTES)), head(content_encoding="gzip"))
+    limit = INLINE_BYTES + INLINE_BYTES // 2
+
+    verdict = await admit(sent, runtime(limits=Limits(max_decoded_bytes=limit)))
+
+    assert refused(verdict) == (413, "request_too_large")
+    assert isinstance(verdict, Admission)
+    assert isinstance(verdict.enforcement, Refuse)
+    assert str(limit) in verdict.enforcement.denial.message
+
+
+async def test_a_caller_that_leaves_while_a_long_body_is_read_is_a_recorded_refusal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The thread ends unheard: one record, with the code that says so."""
+    audit = FakeAudit()
+    begun, left = threading.Event(), threading.Event()
+    read = pipeline.routes.read
+
+    def waiting(*arguments: object) -> object:
+        begun.set()
+        left.wait()
+        return read(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline.routes, "read", waiting)
+    task = asyncio.create_task(admit(arrival(said(2 * INLINE_BYTES)), runtime(audit=audit)))
+    await asyncio.to_thread(begun.wait)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    left.set()
 
     assert [(type(record), record.code) for record in audit.records] == [(DecisionRecord, "exchange_aborted")]
 
