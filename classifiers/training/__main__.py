@@ -123,6 +123,8 @@ def _student(chosen: argparse.Namespace) -> None:
 
 
 def _distil(chosen: argparse.Namespace) -> None:
+    from classifiers.training.altered import alterer  # noqa: PLC0415
+    from classifiers.training.corpus import load_tokenizer  # noqa: PLC0415
     from classifiers.training.distil import distilled_loss  # noqa: PLC0415
     from classifiers.training.fit import WEIGHTS, device_of  # noqa: PLC0415
 
@@ -131,7 +133,9 @@ def _distil(chosen: argparse.Namespace) -> None:
     if begun and chosen.begin is None:
         _restore(student, chosen.out / "student")
     loss = distilled_loss(_trained(chosen, "teacher"), device=device_of(chosen.device))
-    _fit(chosen, "distilled", student, loss, rate=1e-3 if begun or chosen.begin else 2e-3, pieces=6_144)
+    alter = alterer(load_tokenizer(_base(chosen)), _word_vectors(chosen))
+    rate = 1e-3 if begun or chosen.begin else 2e-3
+    _fit(chosen, "distilled", student, loss, rate=rate, pieces=6_144, alter=alter)
 
 
 def _export(chosen: argparse.Namespace) -> None:
@@ -222,13 +226,19 @@ def _corpus(chosen: argparse.Namespace) -> Any:
 
 
 def _new_student(chosen: argparse.Namespace) -> Any:
-    from classifiers.training.encoder import base_weights  # noqa: PLC0415
     from classifiers.training.student import Student, StudentShape, begin_from  # noqa: PLC0415
 
     _seeded(chosen)
     student = Student(StudentShape())
-    begin_from(student, base_weights(_base(chosen))["embeddings.word_embeddings.weight"])
+    begin_from(student, _word_vectors(chosen))
     return student
+
+
+def _word_vectors(chosen: argparse.Namespace) -> Any:
+    """float[vocabulary, width]: what the base encoder knows of each piece alone."""
+    from classifiers.training.encoder import base_weights  # noqa: PLC0415
+
+    return base_weights(_base(chosen))["embeddings.word_embeddings.weight"]
 
 
 def _begun(chosen: argparse.Namespace, model: Any) -> Any:
@@ -267,7 +277,9 @@ def _seeded(chosen: argparse.Namespace) -> None:
     torch.manual_seed(chosen.seed)
 
 
-def _fit(chosen: argparse.Namespace, name: str, model: Any, loss: Any, *, rate: float, pieces: int) -> None:
+def _fit(
+    chosen: argparse.Namespace, name: str, model: Any, loss: Any, *, rate: float, pieces: int, alter: Any = None
+) -> None:
     from classifiers.training.batches import Mixture, case_tables  # noqa: PLC0415
     from classifiers.training.corpus import digest_of, load_tokenizer  # noqa: PLC0415
     from classifiers.training.fit import Plan, Training, device_of, examiner  # noqa: PLC0415
@@ -275,7 +287,7 @@ def _fit(chosen: argparse.Namespace, name: str, model: Any, loss: Any, *, rate: 
 
     device, tokenizer = device_of(chosen.device), load_tokenizer(_base(chosen))
     corpus = _corpus(chosen)
-    mixture = Mixture(corpus, case_tables(tokenizer), seed=chosen.seed, pieces=chosen.pieces or pieces)
+    mixture = Mixture(corpus, case_tables(tokenizer), seed=chosen.seed, pieces=chosen.pieces or pieces, alter=alter)
     minutes = 60.0 if chosen.minutes is None and chosen.steps is None else chosen.minutes
     plan = Plan(
         minutes=minutes,

@@ -18,7 +18,7 @@ _HERE: Final = Path(__file__).parent
 # What reads the arrays. Every other module here has a part in what is in them: a change there makes them anew.
 _READERS: Final = frozenset(
     {
-        *("__main__", "batches", "distil", "encoder", "export", "fit"),
+        *("__main__", "altered", "batches", "distil", "encoder", "export", "fit"),
         *("loss", "prepare", "quantise", "scoring", "student", "temperature", "tuning"),
     }
 )

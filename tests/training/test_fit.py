@@ -216,7 +216,7 @@ def test_a_student_beside_a_teacher_follows_it(made: Corpus, tmp_path: Path) -> 
     with torch.no_grad():
         teacher.topics.topics.bias.fill_(4.0)
     before = {name: value.clone() for name, value in teacher.state_dict().items()}
-    training = _training(made, tmp_path, loss=distilled_loss(teacher, device="cpu", asked=1))
+    training = _training(made, tmp_path, loss=distilled_loss(teacher, device="cpu"))
     batch = batch_of(made, np.flatnonzero((made.topics < 0).all(1))[:4])
     tensors = tensors_of(batch, "cpu")
     training.run()
@@ -226,18 +226,6 @@ def test_a_student_beside_a_teacher_follows_it(made: Corpus, tmp_path: Path) -> 
 
     assert torch.sigmoid(topics).min() > 0.8
     assert all(torch.equal(value, teacher.state_dict()[name]) for name, value in before.items())
-
-
-def test_a_teacher_is_asked_in_a_share_of_the_steps(made: Corpus) -> None:
-    """In the others the loss is that of the marks alone."""
-    batch = tensors_of(batch_of(made, made.chosen("train")[:4]), "cpu")
-    student, teacher = _student(seed=4).eval(), _student(seed=5)
-    answers = student(batch["ids"], batch["mask"], batch["cases"])
-    loss, alone = distilled_loss(teacher, device="cpu", asked=0.25), hard_loss(batch, *answers)
-    torch.manual_seed(0)
-    same = [torch.equal(loss(batch, *answers), alone) for _ in range(400)]
-
-    assert 260 < sum(same) < 340
 
 
 def test_the_mean_of_weights_is_that_of_each_number(tmp_path: Path) -> None:
