@@ -97,6 +97,13 @@ _ESCAPING = b"\\%ux"
 _SHORTEST_RUN = len(r"\x41\x41")
 _CODE = re.compile(rb"[\\%]+[ux]([0-9A-Fa-f]+)")
 _BLANKS = {b"n": b"\n", b"r": b"\n", b"t": b" ", b"/": b"/"}
+# What names a value in quotes: only rules for secrets, users and coordinates ask for those around the name and the value.
+_NAMED = re.compile(
+    rb"pass|pwd|pin|key|token|secret|secur|auth|cred|login|identified|user|pat|sig|mdp|contras|clave|senha|haslo|parola|wacht|wort|lat|lon|lng"
+)
+_NAMED_WITHIN, _QUOTES_OF_VALUE = 32, 5
+# A JSON web key is named by this member, wherever it stands.
+_WEB_KEY = b"kty"
 
 
 def escapes(view: View, budget: Budget) -> View | None:
@@ -117,7 +124,9 @@ def escapes(view: View, budget: Budget) -> View | None:
 
 
 def _json_changes(scan: bytes) -> Iterator[Change]:
-    r"""`\u0041`, `\x41`, `\u{41}`, `%u0041`, octal, `\000041` of style sheets, quotes, and line ends before a value; however often the backslash was doubled."""
+    r"""`\u0041`, `\x41`, `\u{41}`, `%u0041`, octal, `\000041` of style sheets, quotes of secrets, and line ends before a value; however often the backslash was doubled."""
+    names = _NAMED.finditer(scan.lower()) if b'\\"' in scan or b"\\'" in scan else iter(())
+    name, named, quotes, all_named = next(names, None), -_NAMED_WITHIN - 1, 0, _WEB_KEY in scan
     for match in _from(_JSON, scan, scan.replace(b"%", b"\\")):
         start, end = match.span()
         braced, long, style, octal, blank, quote = match.groups()
@@ -126,7 +135,13 @@ def _json_changes(scan: bytes) -> Iterator[Change]:
         elif blank:
             yield start, end, _BLANKS[blank], 0
         elif quote:
-            yield start, end, quote, 0
+            while name is not None and name.end() <= start:
+                named, name = name.end(), next(names, None)
+            if start - named <= _NAMED_WITHIN:
+                quotes = _QUOTES_OF_VALUE
+            if quotes > 0 or all_named or (name is not None and name.start() - end <= _NAMED_WITHIN):
+                quotes -= 1
+                yield start, end, quote, 0
         elif octal:
             yield start, end, _character(int(octal, 8)), 0
         elif braced or long or style:

@@ -16,6 +16,7 @@ from classifiers.detector import INLINE_CHARS, PatternDetector
 from classifiers.jurisdiction import Traces
 from classifiers.meter import Exhausted
 from classifiers.reading import MAX_FINDINGS, Reader, Reading
+from classifiers.rules import load_rules
 from classifiers.traces import Tracer
 from governance.errors import DetectorUnavailable
 from governance.finding import Detection, DetectionStatus, Label
@@ -200,6 +201,21 @@ def test_a_password_is_all_that_stands_between_its_quotes(detector, before, pass
     found = detect(detector, text).findings
 
     assert [("PASSWORD", password)] == [(each.entity_type, text[each.span.start : each.span.end]) for each in found]
+
+
+_QUOTED = [
+    (rule.id, example) for rule in load_rules() for example in rule.valid if '"' in example and "\\" not in example
+]
+
+
+@pytest.mark.parametrize(("rule", "text"), _QUOTED)
+def test_what_rules_find_between_quotes_they_find_where_these_are_escaped(reader, rule, text):
+    """A rule that asks for quotes behind a name that is not known here would find nothing."""
+
+    def found(text: str) -> set[str]:
+        return {each.entity_type for each in reader.read(text, deadline=time.monotonic() + 60).findings}
+
+    assert found(text) <= found(text.replace('"', '\\"')), rule
 
 
 @pytest.mark.parametrize("backslashes", ["\\", "\\\\\\"])
