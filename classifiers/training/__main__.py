@@ -13,8 +13,8 @@ It is five steps, each of which can be run alone, again, or elsewhere; each take
 
 Training stops when its --minutes (or --steps) are spent, and can be stopped at any time: the same command goes on from the
 last checkpoint. Where the one before left no checkpoint, --begin takes the weights of an exported model; a checkpoint that
-did not begin with them is an error. On two CPU cores the teacher takes an hour where they multiply matrices (Intel AMX),
-else hours; with CUDA minutes.
+did not begin with them is an error. On two CPU cores the teacher takes an hour where they multiply in bfloat16 (AMX,
+AVX-512 BF16), else hours; with CUDA minutes.
 """
 
 from __future__ import annotations

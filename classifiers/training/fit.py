@@ -72,8 +72,12 @@ def device_of(wish: str) -> str:
 
 
 def mixed(device: str) -> Any:
-    """The arithmetic of training steps on `device`: products in bfloat16 where it has units for them (CUDA, Intel AMX)."""
-    units = device == "cuda" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    """The arithmetic of training steps on `device`: products in bfloat16 where it has units for them.
+
+    Such are CUDA, Intel's AMX and AVX-512's BF16, which some of AMD's processors have as well.
+    """
+    able = torch.cpu.get_capabilities()
+    units = device == "cuda" or any(able.get(name) for name in ("amx_bf16", "avx512_bf16"))
     return torch.autocast(device, torch.bfloat16, enabled=units)
 
 
