@@ -26,6 +26,9 @@ from governance.settings import Config
 # An origin offers what was refused again with every question; tests that take their full time would never stop.
 _REFUSED_S = 600.0
 
+# Puts a bundle in force. Raises GovernanceError to refuse it, and then nothing has changed.
+Swap = Callable[[Bundle], Awaitable[None]]
+
 
 @frozen
 class _Refusal:
@@ -44,7 +47,8 @@ class Policies:
     """Where bundles come from. INVARIANT: `load` uses the tree that was last put in force.
 
     A watched bundle is in force, and kept as a good one, only once it passed its checks and its own cases. Each worker
-    keeps a last good bundle of its own, in `directory`.
+    keeps a last good bundle of its own, in `directory`. One change follows the other: each is loaded beside what the one
+    before it put in force.
     """
 
     def __init__(self, config: Config, directory: Path) -> None:
@@ -53,6 +57,7 @@ class Policies:
         self._feed = _feed(config, directory)
         self._trees: tuple[Tree, ...] = ()
         self._refused: _Refusal | None = None
+        self._changing = asyncio.Lock()
 
     async def start(self) -> Bundle:
         """The first bundle: with the origin's tree, else with the last good one. Raises GovernanceError without either."""
@@ -72,15 +77,25 @@ class Policies:
         """The directories read again, beside the tree in force. Blocks. Raises ConfigInvalid."""
         return configured(self._settings, *self._trees)
 
-    async def follow(self, swap: Callable[[Bundle], Awaitable[None]]) -> None:
-        """Puts each newer bundle in force by `swap`, which raises GovernanceError to refuse it. Ends when cancelled."""
+    async def again(self, swap: Swap) -> None:
+        """Puts the directories as they are now in force by `swap`. Raises GovernanceError; then nothing has changed."""
+        async with self._changing:
+            await swap(self.load())
+
+    async def follow(self, swap: Swap) -> None:
+        """Puts each newer bundle in force by `swap`. Ends when cancelled."""
         if self._feed is None:
             return
 
         async def take(tree: Tree) -> Bundle:
             bundle = await self._accepted(tree)
-            await swap(bundle)
-            self._trees = (tree,)
+            async with self._changing:
+                # Its tests took their time; what was changed meanwhile, perhaps put in force, must not be undone.
+                now = await asyncio.to_thread(configured, self._settings, tree)
+                if now.digest != bundle.digest:
+                    raise ConfigInvalid("the policy directories changed while the bundle was tested")
+                await swap(bundle)
+                self._trees = (tree,)
             return bundle
 
         await self._feed.follow(take)

@@ -136,24 +136,22 @@ async def _serve(config: Config, index: int) -> None:
 
 
 class _Reload:
-    """Puts other policies in force, one bundle at a time. Requests on their way keep those that they began with."""
+    """Puts other policies in force, as `policies` says when. Requests on their way keep those that they began with."""
 
     def __init__(self, policies: Policies, policy: Decider, audit: AuditLog) -> None:
         self._policies, self._policy, self._audit = policies, policy, audit
-        self._reloading = asyncio.Lock()
 
     async def again(self) -> None:
         """Loads the policy directories again. A bundle that cannot be used changes nothing: the last good one stays."""
         try:
-            await self.swap(self._policies.load())
+            await self._policies.again(self.swap)
         except GovernanceError as error:
             _LOG.error("policy_reload_refused", code=error.code, reason=str(error))
 
     async def swap(self, bundle: Bundle) -> None:
         """Puts `bundle` in force for the next exchange. Raises GovernanceError; then the last good one stays."""
-        async with self._reloading:
-            await self._policy.reload(bundle, before=self.recorded)
-            _LOG.info("policy_reloaded", revision=bundle.revision, policies=len(bundle.policies))
+        await self._policy.reload(bundle, before=self.recorded)
+        _LOG.info("policy_reloaded", revision=bundle.revision, policies=len(bundle.policies))
 
     async def recorded(self, bundle: Bundle) -> None:
         """Writes down that `bundle` is in force from now on. While nothing can be recorded, nothing is decided either."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -42,11 +43,12 @@ class Publisher:
         build([source], out, key=read_key(self.secret), revision=revision)
         self.raw = out.read_bytes()
 
-    def policies(self) -> Policies:
-        """Those of a worker that watches this server."""
+    def policies(self, directories: Sequence[Path] = ()) -> Policies:
+        """Those of a worker that watches this server, and has `directories` beside it."""
         file = self.top / "ringfence.yaml"
         bundle = f"{{url: '{self.url}', key_file: policy.key, poll_s: 1}}"
-        file.write_text(f"policy: {{directories: [], engine: embedded, bundle: {bundle}}}\n{NODE}")
+        beside = json.dumps([str(directory) for directory in directories])
+        file.write_text(f"policy: {{directories: {beside}, engine: embedded, bundle: {bundle}}}\n{NODE}")
         return Policies(load(file), self.top / "state")
 
     async def answer(self, _: web.Request) -> web.Response:
@@ -152,6 +154,72 @@ async def test_what_did_not_pass_is_not_tested_with_every_question(
 
     assert policies.status is not None
     assert (["first", "second"], "takes more than 60 seconds") == (asked, policies.status.reason)
+
+
+async def test_directories_read_again_during_a_swap_stand_beside_the_new_bundle(publisher: Publisher) -> None:
+    """SIGHUP while a bundle is put in force does not bring back the one before it."""
+    swapping, goes_on = asyncio.Event(), asyncio.Event()
+    swapped: list[str] = []
+
+    async def swap(bundle: Bundle) -> None:
+        swapping.set()
+        await goes_on.wait()
+        swapped.append(bundle.revision)
+
+    publisher.publish("first", "allow/all")
+    policies = publisher.policies()
+    await policies.start()
+    publisher.publish("second", "allow/all")
+    follower = asyncio.create_task(policies.follow(swap))
+    async with asyncio.timeout(PATIENCE_S):
+        await swapping.wait()
+        again = asyncio.create_task(policies.again(swap))
+        await asyncio.sleep(0)
+        goes_on.set()
+        await again
+    follower.cancel()
+    await policies.close()
+
+    assert ["second", "second"] == swapped
+
+
+async def test_a_change_beside_a_bundle_that_is_tested_is_not_undone(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What was read before the tests ran is not put in force; the next question takes the directory as it is."""
+    own = write(tmp_path / "own", {"mine.rego": policy("mine")})
+    swapped: list[dict[str, str]] = []
+
+    def versions(bundle: Bundle) -> dict[str, str]:
+        return {"revision": bundle.revision, **{one.id: one.version for one in bundle.policies}}
+
+    async def swap(bundle: Bundle) -> None:
+        swapped.append(versions(bundle))
+
+    async def accept(candidate: Candidate) -> None:
+        if candidate.bundle.revision == "second" and not swapped:
+            write(own, {"mine.rego": policy("mine", version="9.0.0")})
+            await policies.again(swap)
+
+    monkeypatch.setattr("sidecar.policies.accept", accept)
+    publisher.publish("first", "allow/all")
+    policies = publisher.policies([own])
+    before = versions(await policies.start())
+    publisher.publish("second", "allow/all")
+    follower = asyncio.create_task(policies.follow(swap))
+    await until(lambda: len(swapped) > 1)
+    follower.cancel()
+    await policies.close()
+
+    assert policies.status is not None
+    assert (
+        {"revision": "first", "mine": "1.0.0", "p": "1.0.0"},
+        [
+            {"revision": "first", "mine": "9.0.0", "p": "1.0.0"},
+            {"revision": "second", "mine": "9.0.0", "p": "1.0.0"},
+        ],
+        1,
+    ) == (before, swapped, policies.status.failures)
 
 
 async def test_a_start_with_a_bundle_that_fails_takes_the_last_good_one(publisher: Publisher) -> None:
