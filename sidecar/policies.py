@@ -80,7 +80,7 @@ class Policies:
     async def again(self, swap: Swap) -> None:
         """Puts the directories as they are now in force by `swap`. Raises GovernanceError; then nothing has changed."""
         async with self._changing:
-            await swap(self.load())
+            await swap(await asyncio.to_thread(self.load))
 
     async def follow(self, swap: Swap) -> None:
         """Puts each newer bundle in force by `swap`. Ends when cancelled."""

@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 import json
 import secrets
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from governance.config import load
 from governance.errors import ConfigInvalid
-from governance.policy.bundle import Bundle
+from governance.policy.bundle import Bundle, configured
 from governance.policy.distribution.acceptance import Candidate
 from governance.policy.distribution.bundle_commands import build
 from governance.policy.distribution.signing import read_key
@@ -181,6 +183,33 @@ async def test_directories_read_again_during_a_swap_stand_beside_the_new_bundle(
     await policies.close()
 
     assert ["second", "second"] == swapped
+
+
+async def test_the_event_loop_goes_on_while_directories_are_read_again(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading takes seconds where there are many rules, and requests do not wait for it."""
+    publisher.publish("first", "allow/all")
+    policies = publisher.policies()
+    await policies.start()
+    goes_on = threading.Event()
+    swapped: list[str] = []
+
+    def slow(*sources: Any) -> Bundle:
+        assert goes_on.wait(30)
+        return configured(*sources)
+
+    async def swap(bundle: Bundle) -> None:
+        swapped.append(bundle.revision)
+
+    monkeypatch.setattr("sidecar.policies.configured", slow)
+    again = asyncio.create_task(policies.again(swap))
+    await asyncio.sleep(0)
+    goes_on.set()
+    await again
+    await policies.close()
+
+    assert ["first"] == swapped
 
 
 async def test_a_change_beside_a_bundle_that_is_tested_is_not_undone(
