@@ -24,6 +24,8 @@ MAX_VALUES = 200_000
 MAX_YAML_VALUES = 20_000
 MAX_YAML_BYTES = 512 << 10
 MAX_REGO_LINES = 10_000
+# regopy takes time by the square of the rules in a file: seconds for these, a minute for all of a bundle's in one.
+MAX_REGO_LINES_OF_FILE = 2_500
 MAX_DEPTH = 64
 
 _JSON_MARKS = (b",", b"[", b"{")
@@ -69,10 +71,13 @@ def refuse_large(documents: Iterable[tuple[Path, bytes]]) -> None:
 
 
 def refuse_long(modules: Iterable[tuple[Path, bytes]]) -> None:
-    """Raises ConfigInvalid where `modules` have more lines of Rego together than a bundle may: regopy takes 2 ms for a rule."""
+    """Raises ConfigInvalid where one of `modules`, or all together, has more lines of Rego than can be loaded in time."""
     lines = 0
     for path, raw in modules:
-        lines += raw.count(b"\n") + 1
+        more = raw.count(b"\n") + 1
+        if more > MAX_REGO_LINES_OF_FILE:
+            raise _too_much(f"{MAX_REGO_LINES_OF_FILE} lines of Rego in a file: a package may have several", path)
+        lines += more
         if lines > MAX_REGO_LINES:
             raise _too_much(f"{MAX_REGO_LINES} lines of Rego in the modules of a bundle: make tables data", path)
 

@@ -333,12 +333,25 @@ def test_mode_of_an_unknown_policy_is_refused(tmp_path: Path) -> None:
 
 def test_more_rego_than_can_be_loaded_in_time_is_refused(tmp_path: Path) -> None:
     """All modules count together, tests do not; the file that goes beyond is named."""
-    rules = "".join(f"r{number} := {number}\n" for number in range(6_000))
-    write(tmp_path, {"p.rego": policy("p"), "a.rego": f"package ringfence.lib.a\n{rules}"})
-    write(tmp_path, {"a_test.rego": f"package ringfence.lib.a_test\n{rules}"})
-    write(tmp_path, {"b.rego": f"package ringfence.lib.b\n{rules}"})
+    rules = "".join(f"r{number} := {number}\n" for number in range(2_490))
+    write(tmp_path, {f"{name}.rego": f"package ringfence.lib.{name}\n{rules}" for name in "abcde"})
+    write(tmp_path, {"p.rego": policy("p"), "a_test.rego": f"package ringfence.lib.a_test\n{rules}"})
 
     with pytest.raises(ConfigInvalid, match="more than 10000 lines of Rego") as caught:
         load_bundle([tmp_path])
 
-    assert "b.rego" in str(caught.value)
+    assert "e.rego" in str(caught.value)
+
+
+def test_a_file_of_rego_that_cannot_be_loaded_in_time_is_refused(tmp_path: Path) -> None:
+    """Loading takes time by the square of a file's rules; the same rules in several files are loaded."""
+    rules = [f"r{number} := {number}" for number in range(2_500)]
+    write(tmp_path / "one", {"p.rego": policy("p"), "a.rego": "\n".join(["package ringfence.lib.a", *rules])})
+    halves = {f"{at}.rego": "\n".join(["package ringfence.lib.a", *rules[at::2]]) for at in range(2)}
+    write(tmp_path / "two", {"p.rego": policy("p"), **halves})
+
+    with pytest.raises(ConfigInvalid) as caught:
+        load_bundle([tmp_path / "one"])
+
+    expected = f"{tmp_path}/one/a.rego:1: more than 2500 lines of Rego in a file: a package may have several"
+    assert (expected, 3) == (str(caught.value), len(load_bundle([tmp_path / "two"]).modules))
