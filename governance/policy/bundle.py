@@ -196,7 +196,7 @@ def _belongs(name: str, modules: str, *, data: bool) -> bool:
 
 
 def read_source(source: Source) -> Tree:
-    """The files of `source` that make up the bundle."""
+    """The files of `source` that make up the bundle, as they were at one time. Raises ConfigInvalid."""
     if not isinstance(source, Tree):
         top = library() if source == BUILTIN else Path(source)
         if top.is_dir() and not archive.is_layout(top):
@@ -208,9 +208,17 @@ def read_source(source: Source) -> Tree:
 
 
 def _directory(top: Path) -> Tree:
+    files = _files(top)
+    # Whoever writes replaces one file after another. What is read twice alike was there at once, between the two.
+    if _files(top) != files:
+        raise ConfigInvalid("changed while it was read", file=str(top))
+    return Tree(place=top, files=files)
+
+
+def _files(top: Path) -> Mapping[str, bytes]:
     # Reads what belongs to the bundle and nothing else: a directory of policies may be the top of a repository.
     paths = {path.relative_to(top).as_posix(): path for path in top.rglob("*") if path.is_file()}
-    return Tree(place=top, files=archive.read_files(top, {name: paths[name] for name in relevant(paths)}))
+    return archive.read_files(top, {name: paths[name] for name in relevant(paths)})
 
 
 def is_data(name: str) -> bool:

@@ -9,8 +9,13 @@ import pytest
 from governance.decision import Mode
 from governance.errors import ConfigInvalid
 from governance.policy.bundle import ReadSet, library, load_bundle
+from governance.policy.distribution import archive
+from governance.policy.distribution.archive import read_limited
 from governance.residency import EEA, Level
 from tests.bundles import ALLOW, bundle_of, one_policy, policy, write
+
+DENY = """effects contains {"effect": "deny", "rule": "r", "code": "c",
+	"params": {"status": 403, "code": "no", "message_id": "no"}}"""
 
 
 def refusal(top: Path, files: dict[str, str]) -> str:
@@ -295,6 +300,26 @@ def test_missing_directory_is_refused(tmp_path: Path) -> None:
 def test_broken_file_is_refused_with_its_line(tmp_path: Path, files: dict[str, str], expected: str) -> None:
     """Every file that cannot be used is named with the line to look at."""
     assert expected == refusal(tmp_path, files)[: len(expected)]
+
+
+@pytest.mark.parametrize("written", [{"a.rego": policy("a", DENY), "z.rego": policy("z")}, {"n.rego": policy("n")}])
+def test_directory_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: dict[str, str]
+) -> None:
+    """A set of policies that never was there is not loaded: here each whole set denies, and the mixed one does not."""
+    write(tmp_path, {"a.rego": policy("a"), "z.rego": policy("z", DENY)})
+
+    def read(path: Path, limit: int) -> bytes:
+        raw = read_limited(path, limit)
+        if path.name == "a.rego":
+            write(tmp_path, written)
+        return raw
+
+    monkeypatch.setattr(archive, "read_limited", read)
+    with pytest.raises(ConfigInvalid, match=f"^{tmp_path}: changed while it was read$"):
+        load_bundle([tmp_path])
+
+    assert sorted(written | {"a.rego": "", "z.rego": ""}) == [one.name[2:] for one in load_bundle([tmp_path]).modules]
 
 
 def test_policy_defined_twice_is_refused(tmp_path: Path) -> None:
