@@ -31,6 +31,11 @@ class GovernanceError(Exception):
             self.code = code
 
 
+def told(error: Exception) -> GovernanceError:
+    """`error`, or of one that is not ours its kind alone: its message may quote content."""
+    return error if isinstance(error, GovernanceError) else GovernanceError(type(error).__name__)
+
+
 class MalformedRequest(GovernanceError):
     """The body or its encoding cannot be read in exactly one way."""
 

@@ -29,7 +29,7 @@ from governance.audit.log import AuditLog
 from governance.caller import identify
 from governance.config import parse
 from governance.dialects.routes import Limits
-from governance.errors import AuditUnavailable, GovernanceError
+from governance.errors import AuditUnavailable, told
 from governance.gather import providers
 from governance.interfaces import Detector
 from governance.pipeline import Runtime
@@ -145,7 +145,8 @@ class _Reload:
         """Loads the policy directories again. A bundle that cannot be used changes nothing: the last good one stays."""
         try:
             await self._policies.again(self.swap)
-        except GovernanceError as error:
+        except Exception as failure:  # noqa: BLE001  (the edge of a task: nobody else would tell)
+            error = told(failure)
             _LOG.error("policy_reload_refused", code=error.code, reason=str(error))
 
     async def swap(self, bundle: Bundle) -> None:

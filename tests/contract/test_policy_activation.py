@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web
 
 from governance.config import load
@@ -20,6 +21,7 @@ from governance.policy.bundle import Bundle, configured
 from governance.policy.distribution.acceptance import Candidate
 from governance.policy.distribution.bundle_commands import build
 from governance.policy.distribution.signing import read_key
+from sidecar import worker
 from sidecar.policies import Policies
 from tests.bundles import policy, write
 
@@ -183,6 +185,22 @@ async def test_directories_read_again_during_a_swap_stand_beside_the_new_bundle(
     await policies.close()
 
     assert ["second", "second"] == swapped
+
+
+async def test_a_failure_of_ours_at_sighup_is_told(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the reload: what is not logged is lost. Of an unknown error its kind is, and no content."""
+
+    def fail(*_: Any) -> Bundle:
+        raise RuntimeError("content")
+
+    monkeypatch.setattr("sidecar.policies.configured", fail)
+    nobody: Any = None
+    with structlog.testing.capture_logs() as said:
+        await worker._Reload(publisher.policies(), nobody, nobody).again()
+
+    assert [
+        {"event": "policy_reload_refused", "log_level": "error", "code": "internal_error", "reason": "RuntimeError"}
+    ] == said
 
 
 async def test_the_event_loop_goes_on_while_directories_are_read_again(

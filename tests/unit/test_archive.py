@@ -210,6 +210,33 @@ def test_links_of_a_whole_directory_are_refused(tmp_path: Path) -> None:
 # --- OCI -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", [b"caf\xe9.rego", b"caf\xe9/p.rego"])
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path, name: bytes) -> None:
+    """Whether all of a directory is read or what makes up a bundle; the message has no byte of it that is no text."""
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(policy("p"))
+
+    with pytest.raises(ConfigInvalid) as of_bundle:
+        load_bundle([tmp_path])
+    with pytest.raises(ConfigInvalid) as of_all:
+        read_tree(tmp_path)
+
+    place = name.decode("ascii", "replace").replace("\ufffd", "?")
+    assert (
+        f"{tmp_path}/{place}: the name is not UTF-8",
+        f"{tmp_path}: a name in the archive is not a plain relative path",
+    ) == (str(of_bundle.value), str(of_all.value))
+
+
+def test_a_name_beside_a_bundle_may_be_anything(tmp_path: Path) -> None:
+    """What makes up no bundle is not looked at."""
+    write(tmp_path, {"p.rego": policy("p")})
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")).touch()
+
+    assert ["p"] == [one.id for one in load_bundle([tmp_path]).policies]
+
+
 def layout(top: Path, *, layer: bytes | None = None, **changes: object) -> Path:
     content = pack(FILES)
     blobs = top / "blobs" / "sha256"

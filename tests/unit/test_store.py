@@ -40,7 +40,7 @@ class FakeOrigin:
 
     name = "https://bundles.example/b.tar.gz"
 
-    def __init__(self, *answers: Fetched | GovernanceError | RuntimeError | None) -> None:
+    def __init__(self, *answers: Fetched | Exception | None) -> None:
         self.answers = list(answers)
         self.tags: list[str] = []
         self.closed = False
@@ -110,10 +110,11 @@ async def test_the_origins_bundle_is_in_force_and_kept(tmp_path: Path) -> None:
     )
 
 
-async def test_the_last_good_bundle_stands_in_for_an_origin_that_is_down(tmp_path: Path) -> None:
+@pytest.mark.parametrize("failure", [DOWN, RuntimeError("content")])
+async def test_the_last_good_bundle_stands_in_for_an_origin_that_is_down(tmp_path: Path, failure: Exception) -> None:
     """A start without the origin takes the bundle that was in force last, and asks with its tag from then on."""
     await feed(tmp_path, FakeOrigin(fetched("p"))).start(InForce())
-    activate, origin = InForce(), FakeOrigin(DOWN, fetched("p"))
+    activate, origin = InForce(), FakeOrigin(failure, fetched("p"))
     again = feed(tmp_path, origin, sleep=Clock(1))
 
     await again.start(activate)
@@ -126,6 +127,7 @@ async def test_the_last_good_bundle_stands_in_for_an_origin_that_is_down(tmp_pat
         (started.kept, started.failing),
         (again.status.kept, again.status.failing),
     )
+    assert "content" not in started.reason
 
 
 @pytest.mark.parametrize("answer", [DOWN, fetched("p", key=None), fetched("bad")])

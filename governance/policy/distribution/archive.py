@@ -128,11 +128,12 @@ def checked_name(name: str, place: str) -> str:
     """`name` as a bundle spells it. Raises ConfigInvalid for one that is absolute, climbs, or hides characters."""
     parts = name.split("/")
     if (
-        len(name.encode()) > _MAX_NAME
+        # First, because what cannot be encoded is not printable either.
+        not name.isprintable()
+        or len(name.encode()) > _MAX_NAME
         or len(parts) > MAX_DEPTH
         or any(part in ("", ".", "..") for part in parts)
         or "\\" in name
-        or not name.isprintable()
     ):
         raise ConfigInvalid("a name in the archive is not a plain relative path", file=place)
     return name
@@ -142,12 +143,17 @@ def checked_name(name: str, place: str) -> str:
 
 
 def read_files(top: Path, paths: Mapping[str, Path]) -> Mapping[str, bytes]:
-    """The content of `paths`, by name. Raises ConfigInvalid where a file, their number or their sum is too large."""
+    """The content of `paths`, by name. Raises ConfigInvalid for a name that is not UTF-8, and where a file, their number
+    or their sum is too large.
+    """
     if len(paths) > MAX_FILES:
         raise ConfigInvalid(f"more than {MAX_FILES} files", file=str(top))
     files: dict[str, bytes] = {}
     total = 0
     for name, path in paths.items():
+        legible = name.encode(errors="replace").decode()
+        if legible != name:
+            raise ConfigInvalid("the name is not UTF-8", file=f"{top}/{legible}")
         files[name] = read_limited(path, limit_of(name))
         total += len(files[name])
         if total > MAX_BYTES:

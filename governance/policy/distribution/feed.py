@@ -16,7 +16,7 @@ from pathlib import Path
 
 import structlog
 
-from governance.errors import ConfigInvalid, GovernanceError
+from governance.errors import ConfigInvalid, told
 from governance.frozen import frozen
 from governance.policy.bundle import Bundle
 from governance.policy.distribution.archive import Tree
@@ -92,10 +92,10 @@ class Feed:
         self.status = Status(origin=origin.name, signed=key is not None)
 
     async def start(self, activate: Activate) -> Bundle:
-        """The bundle in force: the origin's, else the last good one. Raises GovernanceError where there is neither."""
+        """The bundle in force: the origin's, else the last good one. Raises what the origin's failed with without either."""
         try:
             bundle = await self._ask(activate)
-        except GovernanceError as error:
+        except Exception as error:
             self._failed(error)
             kept = await asyncio.to_thread(self._store.last_good, self._key)
             if kept is None:
@@ -114,10 +114,8 @@ class Feed:
             await self._sleep(self._pause())
             try:
                 await self._ask(activate)
-            except GovernanceError as error:
-                self._failed(error)
             except Exception as error:  # noqa: BLE001  (the edge of a task: it must not die and leave old policies)
-                self._failed(GovernanceError(type(error).__name__))
+                self._failed(error)
 
     async def close(self) -> None:
         """Frees the origin."""
@@ -174,7 +172,8 @@ class Feed:
         )
         _LOG.info("bundle_activated", origin=self.status.origin, revision=bundle.revision, kept=kept)
 
-    def _failed(self, error: GovernanceError) -> None:
+    def _failed(self, failure: Exception) -> None:
+        error = told(failure)
         self.status = replace(
             self.status,
             failures=self.status.failures + 1,
