@@ -217,7 +217,7 @@ def _directory(top: Path) -> Tree:
 
 def _files(top: Path) -> Mapping[str, bytes]:
     # Reads what belongs to the bundle and nothing else: a directory of policies may be the top of a repository.
-    paths = {path.relative_to(top).as_posix(): path for path in top.rglob("*") if path.is_file()}
+    paths = {path.relative_to(top).as_posix(): path for path in archive.visible(top) if path.is_file()}
     return archive.read_files(top, {name: paths[name] for name in relevant(paths)})
 
 

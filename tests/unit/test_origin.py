@@ -239,6 +239,30 @@ async def test_a_directory_is_read_when_a_file_changed(tmp_path: Path) -> None:
     assert [True, False] * 4 == seen
 
 
+async def test_a_config_map_that_kubernetes_mounts_is_a_directory(tmp_path: Path) -> None:
+    """Its files are links through `..data`, which is turned at once to another directory with the files of an update."""
+
+    def mount(version: str) -> None:
+        write(tmp_path / f"..2026_{version}", {"p.rego": policy("p", version=version)})
+        (tmp_path / "..data_tmp").symlink_to(f"..2026_{version}")
+        (tmp_path / "..data_tmp").rename(tmp_path / "..data")
+
+    mount("1.0.0")
+    (tmp_path / "p.rego").symlink_to("..data/p.rego")
+    origin = LocalOrigin(tmp_path, signed=False)
+
+    first = await origin.fetch("")
+    assert first is not None
+    mount("2.0.0")
+    second = await origin.fetch(first.tag)
+    assert second is not None
+
+    assert ({"p.rego": policy("p").encode()}, {"p.rego": policy("p", version="2.0.0").encode()}) == (
+        dict(first.tree.files),
+        dict(second.tree.files),
+    )
+
+
 async def test_an_archive_on_disk_is_an_origin(tmp_path: Path) -> None:
     """A file that a job replaces is read when it changed."""
     (tmp_path / "b.tar.gz").write_bytes(ARCHIVE)

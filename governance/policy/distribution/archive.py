@@ -142,6 +142,14 @@ def checked_name(name: str, place: str) -> str:
 # --- directories ---------------------------------------------------------------------------------------------------
 
 
+def visible(top: Path) -> Iterator[Path]:
+    """Everything below `top` but what has a part that begins with two dots.
+
+    That is where Kubernetes keeps the files of a ConfigMap, and turns a link to them; what is meant links there.
+    """
+    return (path for path in top.rglob("*") if not any(part.startswith("..") for part in path.relative_to(top).parts))
+
+
 def read_files(top: Path, paths: Mapping[str, Path]) -> Mapping[str, bytes]:
     """The content of `paths`, by name. Raises ConfigInvalid for a name that is not UTF-8, and where a file, their number
     or their sum is too large.

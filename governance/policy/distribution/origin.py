@@ -20,7 +20,15 @@ import aiohttp
 from governance.errors import ConfigInvalid, GovernanceError
 from governance.frozen import frozen
 from governance.policy.bundle import read_source
-from governance.policy.distribution.archive import MAX_ARCHIVE_BYTES, Tree, is_layout, read_limited, read_tree, unpack
+from governance.policy.distribution.archive import (
+    MAX_ARCHIVE_BYTES,
+    Tree,
+    is_layout,
+    read_limited,
+    read_tree,
+    unpack,
+    visible,
+)
 from governance.sensitive import SensitiveText
 
 _CONNECT_S = 10.0
@@ -109,7 +117,7 @@ def fingerprint(paths: Sequence[Path]) -> str:
     for top in paths:
         # The blobs of an OCI layout are named by their content.
         top = top / "index.json" if is_layout(top) else top  # noqa: PLW2901
-        for path in (top, *sorted(top.rglob("*"))) if top.is_dir() else (top,):
+        for path in (top, *sorted(visible(top))) if top.is_dir() else (top,):
             seen += 1
             if seen > _MAX_WATCHED:
                 raise OriginUnavailable(f"more than {_MAX_WATCHED} files")
