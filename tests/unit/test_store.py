@@ -111,10 +111,16 @@ async def test_the_origins_bundle_is_in_force_and_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("failure", [DOWN, RuntimeError("content")])
-async def test_the_last_good_bundle_stands_in_for_an_origin_that_is_down(tmp_path: Path, failure: Exception) -> None:
-    """A start without the origin takes the bundle that was in force last, and asks with its tag from then on."""
+@pytest.mark.parametrize("then", [fetched("p"), None])
+async def test_the_last_good_bundle_stands_in_for_an_origin_that_is_down(
+    tmp_path: Path, failure: Exception, then: Fetched | None
+) -> None:
+    """A start without the origin takes the bundle that was in force last, and asks with its tag from then on.
+
+    Once the origin is back, with the same files or with the word that nothing changed, the bundle is the origin's.
+    """
     await feed(tmp_path, FakeOrigin(fetched("p"))).start(InForce())
-    activate, origin = InForce(), FakeOrigin(failure, fetched("p"))
+    activate, origin = InForce(), FakeOrigin(failure, then)
     again = feed(tmp_path, origin, sleep=Clock(1))
 
     await again.start(activate)

@@ -35,7 +35,7 @@ Activate = Callable[[Tree], Awaitable[Bundle]]
 
 @frozen
 class Status:
-    """What an operator asks about a feed. `kept` says that the bundle in force is the one from disk.
+    """What an operator asks about a feed. `kept` says that the bundle in force is from disk, and nobody confirmed it yet.
 
     `signed` says that nothing without a good signature is taken. `failing` counts failures since the last success.
     Times are Unix seconds, 0 for never: asked at all, asked with success, and put in force. `code` and `reason` are of
@@ -125,7 +125,10 @@ class Feed:
         fetched = await self._origin.fetch(self._tag)
         bundle = await self._take(fetched, activate) if fetched is not None else None
         now = int(time.time())
-        self.status = replace(self.status, failing=0, code="", reason="", asked_unix_s=now, succeeded_unix_s=now)
+        # With success: what is in force is the origin's, also where it was taken from disk and is still the newest.
+        self.status = replace(
+            self.status, kept=False, failing=0, code="", reason="", asked_unix_s=now, succeeded_unix_s=now
+        )
         return bundle
 
     async def _take(self, fetched: Fetched, activate: Activate) -> Bundle | None:
@@ -142,7 +145,6 @@ class Feed:
                 self._store.drop(staged)
                 raise
             self._activated(bundle, kept=False)
-        self.status = replace(self.status, kept=False)
         self._tag, self._held, self._place = fetched.tag, fetched.held, staged.place
         try:
             await asyncio.to_thread(self._store.keep, staged, fetched.tag)
