@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.opa,
 ]
 
-# One body each, for every way in which a policy can look at a list or at something in it.
+# One body each, for every way in which a policy can look at a list or at something in it, or at whether it is there.
 _BODIES = {
     "scan": "some row in input.rows; row.type in data.kinds; row.score >= 500",
     "scan_twice": 'some a in input.rows; a.type == "A"; some b in input.rows; b.type == "B"; a.score > b.score',
@@ -50,6 +50,33 @@ _BODIES = {
     "failing": 'some row in input.rows; row.type == "A"; 10 / row.score > 0',
     "sum": 'sum([row.score | some row in input.rows; row.type != "C"]) > 900',
     "same_list": "input.rows == input.others",
+    "there": "_ = input.who.attributes.held",
+    "there_called": "_taken(input.who.attributes.held, input.prior.action)",
+    "there_unused": "x := input.prior",
+    "there_deep": "f := input.who; a := f.attributes; _taken(a.held, a)",
+    "there_in_list": "[input.who.attributes.held][0] != 7",
+    "there_either": "_either",
+    "there_default": "_held == 2",
+    "there_else": "_answered == 2",
+    "there_counted": "count([1 | _ = input.who.attributes.held]) == 0",
+    "there_taken_apart": '{"action": _} = input.prior',
+    "not_there": "not _prior",
+    "not_there_below": "x := input.who.attributes; not x.held",
+    "not_there_called": "_bare(input.who)",
+    "list_there": "_ = input.rows",
+    "list_not_there": "x := input.tree; not _any_high(x.rows)",
+    "list_without": "x := input.tree; every row in x.rows { row.score < 900 }",
+    "any_item": "some _ in input.rows",
+    "any_two": "[_, _] = input.rows",
+    "in_item": "some row in input.loose; _ = row.extra",
+    "in_item_called": "some row in input.loose; _taken(row.extra, 1)",
+    "in_item_of": 'some row in input.loose; row.type == "A"; _ = row.extra',
+    "in_each_item": "every row in input.loose { _ = row.extra }",
+    "in_inner_item": "some row in input.rows; some _ in row.where",
+    "not_in_item": "some row in input.rows; x := row.where; not x.extra",
+    "at_index": "_ = input.rows[0].extra",
+    "under_key": 'some name; _ = input.who.attributes[name]; name == "held"',
+    "under_computed": "_ = input.who.attributes[input.name]",
 }
 
 _MODULE = """# METADATA
@@ -78,6 +105,24 @@ _any_high(rows) if {{
 	some row in rows
 	_high(row)
 }}
+
+_taken(_, action) if action != "refuse"
+
+_bare(who) if not who.attributes.held
+
+_prior if _ = input.prior
+
+_either if _ = input.who.attributes.held
+
+_either if input.wanted == 1
+
+default _held := 2
+
+_held := 1 if _ = input.who.attributes.held
+
+_answered := 1 if {{
+	_ = input.prior.action
+}} else := 2
 """
 
 _SCALARS = st.sampled_from([None, True, False, 0, 1, 499, 500, 1000, "A", "B"])
@@ -91,15 +136,20 @@ _LISTS = st.one_of(
     st.dictionaries(st.sampled_from(["0", "x"]), _ROWS, max_size=2),
     _SCALARS,
 )
+_ATTRIBUTES = st.one_of(st.dictionaries(st.sampled_from(["held", "unread"]), _SCALARS, max_size=2), _SCALARS)
 _DOCUMENTS = st.fixed_dictionaries(
     {},
     optional={
         "rows": _LISTS,
         "others": _LISTS,
+        # Of its items nobody takes the whole.
+        "loose": _LISTS,
         "tree": st.one_of(st.fixed_dictionaries({"rows": _LISTS}), _SCALARS),
         "wanted": _SCALARS,
         "words": st.lists(_SCALARS, max_size=2),
-        "name": st.sampled_from(["rows", "others", 1]),
+        "name": st.sampled_from(["rows", "others", "held", 1]),
+        "who": st.one_of(st.fixed_dictionaries({}, optional={"attributes": _ATTRIBUTES}), _SCALARS),
+        "prior": st.one_of(st.fixed_dictionaries({}, optional={"action": st.just("refuse") | _SCALARS}), _SCALARS),
     },
 )
 
@@ -141,6 +191,32 @@ def test_an_item_that_matters_to_no_policy_is_no_part_of_a_key(engine: PlanEngin
 
     assert {"scan", "counted_distinct", "called", "absent"} <= same
     assert not same & {"counted", "first", "walked", "whole", "other", "all", "same_list"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"who": {"attributes": {}}}, {"who": {"attributes": {"held": "yes"}}}),
+        ({}, {"prior": {"action": "allow"}}),
+        ({"loose": [{}]}, {"loose": [{"extra": False}]}),
+    ],
+    ids=["attribute", "part", "item"],
+)
+def test_what_is_only_looked_for_is_part_of_a_key(
+    engine: PlanEngine, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    """Whether it is there decides, not what it is."""
+    told = {"there", "there_unused", "not_there", "in_item", "in_item_called"}
+
+    differing = {name for name in told if engine._slices.of(first, [name]) != engine._slices.of(second, [name])}
+
+    assert differing
+    assert differing == {name for name in told if _first(engine, name, first) != _first(engine, name, second)}
+
+
+def _first(engine: PlanEngine, name: str, document: dict[str, Any]) -> Any:
+    engine._said[name].clear()
+    return engine.evaluate_value([name], document)
 
 
 def test_conditions_are_found_where_a_scan_begins_with_one(engine: PlanEngine) -> None:

@@ -1,7 +1,7 @@
 """What of its input each policy of a plan depends on, over-approximated from the statements that it can reach.
 
-Two things are found for an entrypoint. The paths that it reads: what is only walked through on the way to something below
-is not among them. And, for a list that it reads item by item, the conditions with which each of its scans begins: an item
+Two things are found for an entrypoint. The paths that it reads: of what is only walked through on the way to something
+below, it is whether it is there, since a path that leads nowhere ends what follows. And, for a list that it reads item by item, the conditions with which each of its scans begins: an item
 that meets none of them changes nothing, whatever else is in the input.
 """
 
@@ -18,8 +18,9 @@ from governance.policy.plan.flow import everything, needed, reads, unassigned, w
 from governance.policy.plan.ir import DATA, INPUT, Block, Function, Operand, OperandKind, Plan, Statement
 from governance.policy.plan.simplify import leaves, simplified
 
-# Names of keys from the input down; None stands for every item of a list.
-Path = tuple[str | None, ...]
+# Names of keys from the input down; None stands for every item of a list, EXISTS at the end for whether there is anything.
+Path = tuple[str | bool | None, ...]
+EXISTS: Final = True
 # A parameter of a function, and a path in what it is called with.
 Place = tuple[int, Path]
 # In place of a condition: every item counts.
@@ -214,7 +215,10 @@ class _Walk:
             return {one["target"]: holds.get(one["source"].local, frozenset())}
         if one.kind == "DotStmt" and one["key"].kind is OperandKind.STRING:
             name = self._reading.strings[one["key"].value]
-            return {one["target"]: _below(holds.get(one["source"].local, ()), (name,))}
+            found = _below(holds.get(one["source"].local, ()), (name,))
+            # Where there is nothing it fails, whoever uses what it finds.
+            self.places |= _below(found, (EXISTS,))
+            return {one["target"]: found}
         if one.kind == "CallStmt" and one["func"] in self._reading.functions:
             params = self._reading.functions[one["func"]].params
             arguments = {param: holds.get(each.local, ()) for param, each in zip(params, one["args"], strict=False)}

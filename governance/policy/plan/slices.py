@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, Final, final
 
 from governance.frozen import frozen
-from governance.policy.plan.dependence import ALWAYS, Dependence, Opening, Path
+from governance.policy.plan.dependence import ALWAYS, EXISTS, Dependence, Opening, Path
 from governance.policy.plan.values import Value
 
 # Items of one list that are known at a time.
@@ -192,9 +192,9 @@ def _form(fields: Sequence[Path]) -> Callable[[Value], Hashable]:
 
 def _at(value: Value, path: Path) -> Any:
     for name in path:
-        # Whatever is no object holds nothing under a name.
+        # Whatever is no object holds nothing under a name. EXISTS is no name: who gets there has found something.
         if type(value) is not dict or (value := value.get(name, _MISSING)) is _MISSING:
-            return _MISSING
+            return True if name is EXISTS else _MISSING
     return value
 
 
