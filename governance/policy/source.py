@@ -36,8 +36,8 @@ _KEYWORDS = frozenset(
     ["as", "default", "else", "every", "false", "if", "import", "in", "not", "null", "package", "some", "true", "with"]
 )
 # A line that starts after one of these goes on with the expression before it and defines no rule.
-_CONTINUES = frozenset(
-    ["if", ":=", "=", "==", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "&", "|", ",", "not"]
+_CONTINUES = _KEYWORDS - {"default", "false", "import", "null", "package", "true"} | frozenset(
+    [":=", "=", "==", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "&", "|", ",", ";", "contains"]
 )
 _OPTIONAL_PACKAGES = (("rego", "v1"), ("future", "keywords"))
 
@@ -153,11 +153,21 @@ def _refuse_rebinding(tokens: list[Token], file: str) -> None:
 
 
 def _refuse_bracket_calls(tokens: list[Token], file: str) -> None:
-    """Raises ConfigInvalid for a call of something that is not a dotted name, whose target nobody could check."""
+    """Raises ConfigInvalid for a call of something that is not a dotted name, whose target nobody could check.
+
+    regopy takes a name with space in it for one name, and a bracket on the next line for a call; OPA does not.
+    """
+    for before, token in itertools.pairwise(tokens):
+        if "." in (before.text, token.text) and ("space" in (before.kind, token.kind) or token.first):
+            raise ConfigInvalid("a dotted name is written without space", file=file, line=token.line)
     code = [token for token in tokens if token.kind != "space"]
     for before, token in itertools.pairwise(code):
-        if token.text == "(" and before.text in _CLOSE - {"}"} and before.line == token.line:
+        if token.text != "(":
+            continue
+        if before.text in _CLOSE - {"}"}:
             raise ConfigInvalid("a function is called by its dotted name", file=file, line=token.line)
+        if token.first and before.kind == "name" and before.text not in _KEYWORDS:
+            raise ConfigInvalid("a bracket stands on the line of what it calls", file=file, line=token.line)
 
 
 def _annotations(text: str, package_line: int, file: str) -> Mapping[str, object] | None:
@@ -185,8 +195,10 @@ def _statement(tokens: list[Token], word: str) -> Iterator[tuple[list[Token], in
     """The tokens of each `package` or `import` statement, and its line."""
     for at, token in enumerate(tokens):
         if token.first and token.depth == 0 and token.text == word:
-            rest = [t for t in tokens[at + 1 : at + 64] if t.line == token.line and t.kind != "space"]
-            yield rest, token.line
+            end = at + 1
+            while end < len(tokens) and tokens[end].line == token.line:
+                end += 1
+            yield [t for t in tokens[at + 1 : end] if t.kind != "space"], token.line
 
 
 def _dotted(tokens: list[Token]) -> Path | None:
@@ -236,8 +248,8 @@ def read_module(*, name: str, file: str, text: str) -> Module:
             raise ConfigInvalid("`with` takes no import: bind it to a variable first", file=file, line=token.line)
         if (token.first and token.depth == 0 and previous not in _CONTINUES) or previous == "default":
             rules.add(".".join(reference.path))
-        else:
-            references.append(reference)
+        # Also the name of a rule: what was taken for one may be the end of an expression, and reads what it names.
+        references.append(reference)
     return Module(
         name=name,
         file=file,

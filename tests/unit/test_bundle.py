@@ -159,6 +159,14 @@ def test_library_is_a_directory_of_the_package() -> None:
         ("effects contains {} if { some k\n input[k] }", None),
         ("effects contains {} if walk(input, [_, 1])", None),
         ('# input.phase\neffects contains {"input.a": "input"}', ()),
+        ('effects contains {} if "a" in\ninput.principal.groups', (("principal", "groups"),)),
+        ('effects contains {} if "a" in # b\n\ninput.principal.groups', (("principal", "groups"),)),
+        ("effects contains\ninput.phase if true", (("phase",),)),
+        ("effects contains {} if some g in\ninput.principal.groups", (("principal", "groups"),)),
+        ("effects contains {} if some\ng in input.principal.groups", (("principal", "groups"),)),
+        ("effects contains {} if x\nx := 1 if false\nelse :=\ninput.phase", (("phase",),)),
+        ("effects contains {} if {1}\n&\ninput.phase", (("phase",),)),
+        ("import input.origin as o\n\neffects contains {} if 1 in\no.basis", (("origin", "basis"),)),
     ],
 )
 def test_read_set_covers_what_rules_refer_to(
@@ -182,6 +190,13 @@ def test_read_set_covers_what_rules_refer_to(
             "effects contains {} if time.now_ns() > 1",
             "p.rego:8: `time.now_ns` is not allowed in a policy: use `input.context.time`",
         ),
+        ('effects contains {} if "a" in\nopa.runtime().env', "p.rego:9: `opa.runtime` is not allowed in a policy"),
+        ("effects contains {} if true\nopa.runtime()", "p.rego:9: `opa.runtime` is not allowed in a policy"),
+        ("effects contains {} if opa .runtime().env", "p.rego:8: a dotted name is written without space"),
+        ("effects contains {} if opa.\nruntime().env", "p.rego:9: a dotted name is written without space"),
+        ("effects contains {} if max\n([1])", "p.rego:9: a bracket stands on the line of what it calls"),
+        ('effects contains {} if opa["runtime"]\n()', "p.rego:9: a function is called by its dotted name"),
+        ('effects contains {} if "a" in\nlowwer(input.phase)', "p.rego:9: unknown function `lowwer`"),
         ('effects contains {} if trace("x")', "p.rego:8: `trace` is not allowed in a policy"),
         ('effects contains {} if print("x")', "p.rego:8: `print` is not allowed in a policy"),
         (
@@ -210,6 +225,15 @@ def test_read_set_covers_what_rules_refer_to(
 def test_broken_rule_is_refused_with_its_line(tmp_path: Path, body: str, expected: str) -> None:
     """What one engine would take for undefined, and another for an error, is an error before it is in force."""
     assert expected == refusal(tmp_path, {"p.rego": policy("p", body)})
+
+
+def test_a_rule_on_the_line_of_a_long_package_is_refused(tmp_path: Path) -> None:
+    """The whole line is the package's name: nothing is read or called behind it unseen."""
+    line = f"package {'.'.join('a' * 31)} x := input.phase"
+
+    found = refusal(tmp_path, {"p.rego": policy("p", "effects contains {} if true"), "l.rego": line})
+
+    assert "l.rego:1: a package is a dotted name" == found
 
 
 def test_more_data_than_a_bundle_may_hold_is_refused(tmp_path: Path) -> None:
