@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from governance.policy.bundle import load_bundle
 from governance.policy.plan.build import build_plan
 from governance.policy.plan.dependence import ALWAYS
-from governance.policy.plan.engine import UNHURRIED_MS, PlanEngine
+from governance.policy.plan.engine import UNHURRIED_MS, PlanEngine, _Judge
 
 pytestmark = [
     pytest.mark.opa,
@@ -182,12 +183,11 @@ def test_what_was_said_before_changes_nothing(engine: PlanEngine, documents: lis
 
 def test_an_item_that_matters_to_no_policy_is_no_part_of_a_key(engine: PlanEngine) -> None:
     """What a scan begins with decides which items count, and fields that nobody reads never do."""
-    slices = engine._slices
     few = {"rows": [{"type": "A", "score": 900, "where": []}]}
     more = {"rows": [{"type": "A", "score": 900, "where": [], "unread": 7}, {"type": "B", "score": 0, "where": []}]}
 
-    assert slices.of({"rows": 0}, ["scan"]) != slices.of(few, ["scan"]), "a number is no item"
-    same = {name for name in _BODIES if slices.of(few, [name]) == slices.of(more, [name])}
+    assert _keys(engine, {"rows": 0}, "scan") != _keys(engine, few, "scan"), "a number is no item"
+    same = {name for name in _BODIES if _keys(engine, few, name) == _keys(engine, more, name)}
 
     assert {"scan", "counted_distinct", "called", "absent"} <= same
     assert not same & {"counted", "first", "walked", "whole", "other", "all", "same_list"}
@@ -208,10 +208,15 @@ def test_what_is_only_looked_for_is_part_of_a_key(
     """Whether it is there decides, not what it is."""
     told = {"there", "there_unused", "not_there", "in_item", "in_item_called"}
 
-    differing = {name for name in told if engine._slices.of(first, [name]) != engine._slices.of(second, [name])}
+    differing = {name for name in told if _keys(engine, first, name) != _keys(engine, second, name)}
 
     assert differing
     assert differing == {name for name in told if _first(engine, name, first) != _first(engine, name, second)}
+
+
+def _keys(engine: PlanEngine, document: Any, name: str) -> Any:
+    judge = _Judge(engine._compiled, engine._data, engine._budget, math.inf)
+    return engine._slices.of(document, [name], judge)
 
 
 def _first(engine: PlanEngine, name: str, document: dict[str, Any]) -> Any:

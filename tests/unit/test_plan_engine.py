@@ -89,6 +89,39 @@ def test_a_budget_that_is_spent_is_a_timeout(bundle: Bundle) -> None:
     assert None is evaluated(bundle, scan, scan, budget=100).failure
 
 
+def scanning(bundle: Bundle, **options: Any) -> PlanEngine:
+    """A policy that scans `input.rows`, and for each of its items the data, before it compares the item's `x`."""
+
+    def dot(source: int, name: int, target: int) -> Raw:
+        return stmt("Dot", source=local(source), key=string(name), target=target)
+
+    data = stmt("Scan", source=1, key=5, value=6, block=block(stmt("Nop")))
+    body = block(dot(4, 2, 7), data, stmt("Equal", a=local(7), b=string(2)))
+    rows = stmt("Scan", source=2, key=3, value=4, block=body)
+    written = plan(block(dot(0, 1, 2), rows), strings=("rows", "x"), entrypoint=ENTRYPOINT)
+    return PlanEngine(bundle, written, **options)
+
+
+def test_items_are_judged_within_the_steps_of_a_policy(bundle: Bundle) -> None:
+    """Of all of a request together: a long list of items that do not matter costs no more than one that does."""
+    engine = scanning(bundle, budget=60)
+
+    few, many = ([{"x": at} for at in range(length)] for length in (5, 1000))
+    said = [engine.evaluate_value(["p"], {"rows": rows})[0].failure for rows in (few, many, few)]
+
+    assert [None, "timeout", None] == said
+
+
+def test_judging_items_ends_with_the_deadline_of_a_request(bundle: Bundle) -> None:
+    """Every policy has failed then, and nothing is remembered."""
+    engine = scanning(bundle, deadline_ms=-1)
+
+    said = engine.evaluate_value(["p", "p"], {"rows": [{"x": 1}, {"x": 2}]})
+
+    assert ["timeout", "timeout"] == [one.failure for one in said]
+    assert ({"p": {}}, [{}]) == (engine._said, [each._known for each in engine._slices._lists])
+
+
 def test_a_document_that_is_no_json_is_a_failure(bundle: Bundle) -> None:
     """Nobody asks the policy."""
     engine = PlanEngine(bundle, plan(entrypoint=ENTRYPOINT))

@@ -1,7 +1,7 @@
 """Policies as Python functions, compiled from the plan that OPA made of them: the fast engine.
 
 An evaluation holds all it changes in a state of its own. Its deadline is a budget of steps for each policy, and a time
-for all of them together: a policy that spends either fails, and a failure denies.
+for all of a request together, the cutting of its input too: a policy that spends either fails, and a failure denies.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, final
 
 import orjson
 
@@ -23,7 +23,7 @@ from governance.policy.plan.builtins import BUILTINS
 from governance.policy.plan.builtins.error import UNDEFINED, BuiltinError
 from governance.policy.plan.compile import Builtin, Compiled, Entrypoint, RuleExit, compile_plan
 from governance.policy.plan.ir import Plan, read_plan
-from governance.policy.plan.slices import Key, Slices
+from governance.policy.plan.slices import Judge, Key, Slices
 from governance.policy.plan.values import Set, Value
 from governance.policy.result import contribution_of, failure_of
 
@@ -83,7 +83,7 @@ class PlanEngine:
         self._compiled = compile_plan(self._plan, builtins)
         self._chosen = self._entrypoints(self._compiled)
         depends = {policy.id: self._compiled.dependences[policy.entrypoint] for policy in bundle.policies}
-        self._slices = Slices(depends, self._compiled.openings, self._met)
+        self._slices = Slices(depends, self._compiled.openings)
         self.version = version()
         for document in rehearsals:
             self._rehearse(document)
@@ -108,14 +108,17 @@ class PlanEngine:
 
     def evaluate_value(self, policies: Sequence[str], document: Value) -> tuple[Contribution, ...]:
         """The same of a document that is read already. Nothing in it is changed."""
+        deadline = time.monotonic() + self._seconds
+        judge = _Judge(self._compiled, self._data, self._budget, deadline)
         try:
-            keys = self._slices.of(document, policies)
+            keys = self._slices.of(document, policies, judge)
+            known = list(map(dict.get, [self._said[id_] for id_ in policies], keys))
+            unknown = {policies[at]: keys[at] for at, contribution in enumerate(known) if contribution is None}
+            asked = self._ask_again(unknown, document, judge, deadline) if unknown else {}
         except RecursionError:
             return tuple(failure_of(self._policies[id_], "unsupported") for id_ in policies)
-        known = list(map(dict.get, [self._said[id_] for id_ in policies], keys))
-        asked = self._ask_again(
-            {policies[at]: keys[at] for at, contribution in enumerate(known) if contribution is None}, document
-        )
+        except runtime.BudgetExceeded:
+            return tuple(failure_of(self._policies[id_], "timeout") for id_ in policies)
         return tuple([contribution or asked[policies[at]] for at, contribution in enumerate(known)])
 
     def explain(self, policies: Sequence[str], document: bytes) -> tuple[Explanation, ...]:
@@ -125,7 +128,7 @@ class PlanEngine:
         found = []
         for id_ in policies:
             trail: set[int] = set()
-            state = self._fresh(compiled, time.monotonic() + self._seconds, trail)
+            state = _fresh(compiled, time.monotonic() + self._seconds, trail)
             self._ask(*entrypoints[id_], state, value)
             found.append(Explanation(policy=id_, rules=tuple(compiled.exits[at] for at in sorted(trail))))
         return tuple(found)
@@ -137,17 +140,13 @@ class PlanEngine:
     def _traced(self) -> Compiled:
         return compile_plan(self._plan, self._builtins, traced=True)
 
-    def _fresh(self, compiled: Compiled, deadline: float, trail: set[int] | None = None) -> runtime.State:
-        return runtime.fresh(compiled.memos, 0, trail=trail, deadline=deadline)
-
-    def _ask_again(self, keys: Mapping[str, Key], document: Value) -> Mapping[str, Contribution]:
+    def _ask_again(
+        self, keys: Mapping[str, Key], document: Value, judge: Judge, deadline: float
+    ) -> Mapping[str, Contribution]:
         """What each policy of `keys` says to its slice of `document`, kept under its key unless it failed."""
-        if not keys:
-            return {}
-        deadline = time.monotonic() + self._seconds
         said = {}
-        for (id_, key), part in zip(keys.items(), self._slices.cut(document, keys), strict=True):
-            said[id_] = found = self._ask(*self._chosen[id_], self._fresh(self._compiled, deadline), part)
+        for (id_, key), part in zip(keys.items(), self._slices.cut(document, keys, judge), strict=True):
+            said[id_] = found = self._ask(*self._chosen[id_], _fresh(self._compiled, deadline), part)
             if found.failure is None:
                 self._keep(id_, key, found)
         return said
@@ -161,22 +160,6 @@ class PlanEngine:
     def _entrypoints(self, compiled: Compiled) -> Mapping[str, tuple[Policy, Entrypoint]]:
         chosen = {id_: (policy, compiled.entrypoints[policy.entrypoint]) for id_, policy in self._policies.items()}
         return MappingProxyType(chosen)
-
-    def _met(self, conditions: Iterable[int], item: Value) -> frozenset[int]:
-        """Which of `conditions` hold for `item`: it may matter to the scans that begin with them."""
-        state = self._fresh(self._compiled, time.monotonic() + self._seconds)
-        left = state[runtime.BUDGET]
-        met = []
-        for number in conditions:
-            left[0], left[1] = self._budget, 0
-            try:
-                found = self._compiled.conditions[number](state, None, self._data, item)
-            except (runtime.BudgetExceeded, *_EVALUATION_ERRORS, *_DAMAGED_PLAN):
-                # How it fails is for the policy to say.
-                found = True
-            if found is not UNDEFINED:
-                met.append(number)
-        return frozenset(met)
 
     def _ask(self, policy: Policy, entrypoint: Entrypoint, state: runtime.State, document: Value) -> Contribution:
         left = state[runtime.BUDGET]
@@ -209,6 +192,43 @@ class PlanEngine:
                 policy = self._policies[said.policy]
                 kind = "its effects do not fit the schema" if said.failure == "schema" else "it cannot be evaluated"
                 raise ConfigInvalid(f"policy `{policy.id}` fails on a sample request: {kind}", file=policy.file, line=1)
+
+
+@final
+class _Judge:
+    """Implements `slices.Judge` for one request: each condition has the steps of a policy, for all items together.
+
+    One that has none left counts as met: how it fails is for the policy to say. Raises BudgetExceeded after `deadline`.
+    """
+
+    def __init__(self, compiled: Compiled, data: Value, budget: int, deadline: float) -> None:
+        self._conditions, self._data, self._deadline = compiled.conditions, data, deadline
+        self._state = _fresh(compiled, deadline)
+        self._left = [budget] * len(compiled.conditions)
+
+    def __call__(self, conditions: Iterable[int], item: Value) -> frozenset[int]:
+        if time.monotonic() > self._deadline:
+            raise runtime.BudgetExceeded
+        return frozenset([number for number in conditions if self._is_met(number, item)])
+
+    def _is_met(self, number: int, item: Value) -> bool:
+        left = self._state[runtime.BUDGET]
+        left[0] = min(self._left[number], runtime.STEPS_BETWEEN_LOOKS)
+        left[1] = self._left[number] - left[0]
+        try:
+            return self._conditions[number](self._state, None, self._data, item) is not UNDEFINED
+        except runtime.BudgetExceeded:
+            if time.monotonic() > self._deadline:
+                raise
+            return True
+        except (*_EVALUATION_ERRORS, *_DAMAGED_PLAN):
+            return True
+        finally:
+            self._left[number] = max(0, left[0] + left[1])
+
+
+def _fresh(compiled: Compiled, deadline: float, trail: set[int] | None = None) -> runtime.State:
+    return runtime.fresh(compiled.memos, 0, trail=trail, deadline=deadline)
 
 
 def _contribution(policy: Policy, effects: Set) -> Contribution:

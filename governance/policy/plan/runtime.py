@@ -21,7 +21,7 @@ BUDGET: Final = 0
 TRAIL: Final = 1
 MEMOS: Final = 2
 _MAX_DIGITS: Final = 308
-_STEPS_BETWEEN_LOOKS: Final = 500
+STEPS_BETWEEN_LOOKS: Final = 500
 
 
 class EvaluationError(Exception):
@@ -62,7 +62,7 @@ def charge(state: State, steps: int) -> None:
 def _refill(budget: list[Any]) -> None:
     # The clock is asked once in so many steps: a step may be long, where it compares large values.
     while budget[0] < 0:
-        portion = min(_STEPS_BETWEEN_LOOKS, budget[1])
+        portion = min(STEPS_BETWEEN_LOOKS, budget[1])
         if portion <= 0:
             raise BudgetExceeded
         budget[0] += portion

@@ -25,10 +25,13 @@ _Shares = Mapping[str, Hashable]
 
 @final
 class Slices:
-    """Cuts inputs for the entrypoints of one plan. Bounded in memory; used by one thread at a time."""
+    """Cuts inputs for the entrypoints of one plan. Bounded in memory; used by one thread at a time.
 
-    def __init__(self, dependences: Mapping[str, Dependence], openings: Mapping[int, Opening], judge: Judge) -> None:
-        """`judge` says which of the conditions with these numbers an item meets; where it cannot tell, it does."""
+    A `judge` says which of the conditions with some numbers an item meets; where it cannot tell, it does. What it raises
+    goes through, and nothing is kept of the item that it was asked about.
+    """
+
+    def __init__(self, dependences: Mapping[str, Dependence], openings: Mapping[int, Opening]) -> None:
         wholes = {
             name: _outermost(
                 path for path in map(_before_items, found.paths) if path in found.paths or path not in found.conditions
@@ -44,7 +47,7 @@ class Slices:
                         fields=_outermost(map(_before_items, fields)), conditions=conditions
                     )
         self._paths = sorted({path for paths in wholes.values() for path in paths}, key=str)
-        self._lists = [_List(path, each, openings, judge) for path, each in terms.items()]
+        self._lists = [_List(path, each, openings) for path, each in terms.items()]
         # Policies that read the same outside of lists share that part of their keys.
         self._groups = sorted({tuple(map(self._paths.index, paths)) for paths in wholes.values()})
         self._parts = {
@@ -55,20 +58,20 @@ class Slices:
             for name, paths in wholes.items()
         }
 
-    def of(self, document: Value, names: Iterable[str]) -> list[Key]:
+    def of(self, document: Value, names: Iterable[str], judge: Judge) -> list[Key]:
         """The key of `document` for each entrypoint of `names`. Raises RecursionError for one that is nested too deep."""
         components = [_hashable(_at(document, path)) for path in self._paths]
         groups = [tuple([components[at] for at in group]) for group in self._groups]
-        shares = [each.shares(_at(document, each.path)) for each in self._lists]
+        shares = [each.shares(_at(document, each.path), judge) for each in self._lists]
         keys: list[Key] = []
         for name in names:
             group, lists = self._parts[name]
             keys.append((groups[group], *[shares[at].get(name, ()) for at in lists]))
         return keys
 
-    def cut(self, document: Value, names: Iterable[str]) -> Iterator[Value]:
+    def cut(self, document: Value, names: Iterable[str], judge: Judge) -> Iterator[Value]:
         """`document` for each of `names` without the items that do not count for it. It was cut before by `of`."""
-        lists = [(each.path, each.items(_at(document, each.path))) for each in self._lists]
+        lists = [(each.path, each.items(_at(document, each.path), judge)) for each in self._lists]
         for name in names:
             part = document
             for at in self._parts[name][1]:
@@ -90,9 +93,8 @@ class _Terms:
 class _List:
     """The list at one path, whose items are known by what is read of them. INVARIANT: no number stands for two forms."""
 
-    def __init__(self, path: Path, terms: Mapping[str, _Terms], openings: Mapping[int, Opening], judge: Judge) -> None:
-        self.path = path
-        self._terms, self._judge = terms, judge
+    def __init__(self, path: Path, terms: Mapping[str, _Terms], openings: Mapping[int, Opening]) -> None:
+        self.path, self._terms = path, terms
         self._form = _form(_outermost(field for each in terms.values() for field in each.fields))
         conditions = {number for each in terms.values() for number in each.conditions} - {ALWAYS}
         self._unopened = sorted(conditions - openings.keys())
@@ -110,7 +112,7 @@ class _List:
         self._forms: dict[tuple[int, Hashable], int] = {}
         self._opened: dict[tuple[str, Hashable], tuple[int, ...]] = {}
 
-    def shares(self, value: Value) -> _Shares:
+    def shares(self, value: Value, judge: Judge) -> _Shares:
         """What of the list counts for each policy to which anything in it does: the numbers of items, in order."""
         if type(value) is not list:
             # Told apart from the numbers of items.
@@ -121,7 +123,7 @@ class _List:
             form = form_of(item)
             known = known_of(form)
             if known is None:
-                known = self._judged(form, item)
+                known = self._judged(form, item, judge)
             for name, number in known:
                 if name in found:
                     found[name].append(number)
@@ -129,7 +131,7 @@ class _List:
                     found[name] = [number]
         return {name: tuple(numbers) for name, numbers in found.items()}
 
-    def items(self, value: Value) -> Mapping[str, list[Value]] | None:
+    def items(self, value: Value, judge: Judge) -> Mapping[str, list[Value]] | None:
         """The items that count for each policy, in order; None where they are not in a list."""
         if type(value) is not list:
             return None
@@ -137,16 +139,16 @@ class _List:
         for item in value:
             form = self._form(item)
             known = self._known.get(form)
-            for name, _ in self._judged(form, item) if known is None else known:
+            for name, _ in self._judged(form, item, judge) if known is None else known:
                 found.setdefault(name, []).append(item)
         return found
 
-    def _judged(self, form: Hashable, item: Value) -> tuple[tuple[str, int], ...]:
+    def _judged(self, form: Hashable, item: Value, judge: Judge) -> tuple[tuple[str, int], ...]:
         if len(self._known) >= _MOST_ITEMS:
             self._known.clear()
             self._forms.clear()
             self._opened.clear()
-        met = self._judge(self._open(item), item) | {ALWAYS}
+        met = judge(self._open(item, judge), item) | {ALWAYS}
         known: list[tuple[str, int]] = []
         for at, (form_of, readers) in enumerate(self._readers):
             names = [name for name, conditions in readers if not met.isdisjoint(conditions)]
@@ -156,14 +158,14 @@ class _List:
         self._known[form] = tuple(known)
         return self._known[form]
 
-    def _open(self, item: Value) -> list[int]:
+    def _open(self, item: Value, judge: Judge) -> list[int]:
         """The conditions that `item` may meet, by the first field that each looks at: most are met no further."""
         found = list(self._unopened)
         for field, openings in self._by_field.items():
             key = field, _hashable(_at(item, (field,)))
             known = self._opened.get(key)
             if known is None:
-                met = self._judge(list(openings), item)
+                met = judge(list(openings), item)
                 known = self._opened[key] = tuple(number for opening, number in openings.items() if opening in met)
             found += known
         return found
