@@ -20,6 +20,8 @@ from governance.policy.components import Voice
 from governance.policy.lattice import settle, voices_of
 from governance.policy.remedies import with_remedies
 
+# Of the inputs that one memory was made from, as JSON. As values they take up to ten times as much.
+MOST_BYTES = 16 * 1024 * 1024
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -36,6 +38,7 @@ class Kept:
     provenance: Provenance
     since: float
     until: float
+    size: int
 
     def decision(self, decision_id: str, classifiers: str) -> Decision:
         """The decision under its new id, for what the classifiers of the digest `classifiers` found."""
@@ -47,11 +50,12 @@ class Kept:
 
 @final
 class DecisionCache:
-    """The decisions last used, at most `size`, each until its time is over."""
+    """The decisions last used, each until its time is over: at most `size`, on inputs of at most MOST_BYTES together."""
 
     def __init__(self, size: int, clock: Callable[[], float]) -> None:
         self._size, self._clock = size, clock
         self._kept: OrderedDict[Hashable, Kept] = OrderedDict()
+        self._bytes = 0
 
     def get(self, key: Hashable) -> Kept | None:
         """What is kept under `key` and not over."""
@@ -60,24 +64,27 @@ class DecisionCache:
             return None
         # A clock that went back says nothing of how old this is.
         if not kept.since <= self._clock() < kept.until:
-            del self._kept[key]
+            self._drop(key)
             return None
         self._kept.move_to_end(key)
         return kept
 
-    def put(self, key: Hashable, decision: Decision) -> None:
-        """Keeps `decision` unless it forbids that."""
-        if not decision.cacheable or decision.ttl_s <= 0 or decision.errors or self._size <= 0:
+    def put(self, key: Hashable, decision: Decision, size: int) -> None:
+        """Keeps `decision`, on an input of `size` bytes, unless it forbids that."""
+        if not decision.cacheable or decision.ttl_s <= 0 or decision.errors:
             return
+        if key in self._kept:
+            self._drop(key)
         provenance = replace(decision.provenance, cached=True, eval_us=0)
-        again = _without(decision, "decision_id", "provenance")
+        again = partial(_without(decision, "decision_id", "provenance"), provenance=provenance)
         now = self._clock()
-        self._kept[key] = Kept(
-            again=partial(again, provenance=provenance), provenance=provenance, since=now, until=now + decision.ttl_s
-        )
-        self._kept.move_to_end(key)
-        if len(self._kept) > self._size:
-            self._kept.popitem(last=False)
+        self._kept[key] = Kept(again=again, provenance=provenance, since=now, until=now + decision.ttl_s, size=size)
+        self._bytes += size
+        while len(self._kept) > self._size or self._bytes > MOST_BYTES:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: Hashable) -> None:
+        self._bytes -= self._kept.pop(key).size
 
 
 @final

@@ -215,7 +215,7 @@ class Decider:
         )
         joined = active.joins.decision(contributions, terms.effective, key[:2])
         decision = joined(decision_id=decision_id, provenance=provenance)
-        active.cache.put(key, decision)
+        active.cache.put(key, decision, len(document))
         return decision
 
     async def reload(self, bundle: Bundle, *, before: Callable[[Bundle], Awaitable[object]] | None = None) -> None:
@@ -339,14 +339,21 @@ def _tree(read_set: ReadSet) -> _Tree | None:
 
 
 def reading(read_set: ReadSet) -> Callable[[Facts], Hashable]:
-    """The function that takes from facts what `read_set` names, or more: equal results have equal projections."""
+    """The function that takes from facts what `read_set` names, or more: equal results have equal projections.
+
+    What is more is not held: it is larger than the projection, whose size counts.
+    """
     if read_set.paths is None:
-        return facts_bytes
+        return _digest
     names = sorted({name for path in read_set.paths if (name := _attribute(path))})
     # Attributes are a mapping and cannot be a key; attrgetter makes a tuple of two names or more.
     if "principal" in names or any(name.startswith("principal.attributes") for name in names):
-        return facts_bytes
+        return _digest
     return attrgetter("phase", "schema", *names)
+
+
+def _digest(facts: Facts) -> bytes:
+    return hashlib.sha256(facts_bytes(facts)).digest()
 
 
 def _attribute(path: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from governance.decision import Contribution
 from governance.policy.bundle import Bundle
+from governance.policy.cache import MOST_BYTES
 from governance.policy.plan.engine import PlanEngine
 from governance.policy.sample import samples
 from tests.bundles import ALLOW, one_policy
@@ -120,6 +121,19 @@ def test_judging_items_ends_with_the_deadline_of_a_request(bundle: Bundle) -> No
 
     assert ["timeout", "timeout"] == [one.failure for one in said]
     assert ({"p": {}}, [{}]) == (engine._said, [each._known for each in engine._slices._lists])
+
+
+def test_what_is_remembered_is_bounded_by_the_size_of_inputs(bundle: Bundle) -> None:
+    """Also where an input leaves nothing behind but judged items; what was seen before weighs nothing."""
+    engine = scanning(bundle)
+
+    def remembered(row: str, size: int) -> list[int]:
+        engine.evaluate_value(["p"], {"rows": [{"x": row}]}, size=size)
+        return [len(each) for each in (engine._said["p"], *[each._known for each in engine._slices._lists])]
+
+    sizes = [remembered(row, MOST_BYTES // 2) for row in ("a", "a", "b", "c", "d")]
+
+    assert [[1, 1], [1, 1], [1, 2], [0, 0], [1, 1]] == sizes
 
 
 def test_a_document_that_is_no_json_is_a_failure(bundle: Bundle) -> None:

@@ -18,7 +18,7 @@ from governance.errors import ConfigInvalid, PolicyUnavailable
 from governance.facts import DetectorFact, EntityFact, Facts
 from governance.finding import DetectionStatus
 from governance.policy.bundle import Bundle, ReadSet, load_bundle
-from governance.policy.cache import DecisionCache
+from governance.policy.cache import MOST_BYTES, DecisionCache
 from governance.policy.contract import facts_bytes
 from governance.policy.engine import Decider, projected, projection
 from governance.policy.lattice import combine
@@ -346,12 +346,28 @@ def test_an_entry_never_outlives_its_ttl_on_a_clock_that_goes_back() -> None:
     now = [100.0]
     cache = DecisionCache(4, lambda: now[0])
     decision = combine((), decision_id="d", phase="request", provenance=Provenance())
-    cache.put("k", replace(decision, cacheable=True, ttl_s=10))
+    cache.put("k", replace(decision, cacheable=True, ttl_s=10), 1)
     assert cache.get("k") is not None
 
     now[0] = 50.0
 
     assert cache.get("k") is None
+
+
+def test_decisions_are_kept_by_the_size_of_their_inputs() -> None:
+    """The oldest go first, and one that is too large alone is not kept; one that goes makes room for others."""
+    cache = DecisionCache(4, lambda: 0.0)
+    decision = replace(combine((), decision_id="d", phase="request", provenance=Provenance()), cacheable=True, ttl_s=10)
+    third = MOST_BYTES // 3
+    for key in "abcd":
+        cache.put(key, decision, third)
+    kept = [key for key in "abcd" if cache.get(key) is not None]
+    cache.put("d", decision, 1)
+    cache.put("e", decision, third)
+    again = [key for key in "abcde" if cache.get(key) is not None]
+    cache.put("f", decision, MOST_BYTES + 1)
+
+    assert (["b", "c", "d"], ["b", "c", "d", "e"], []) == (kept, again, [key for key in "abcdef" if cache.get(key)])
 
 
 async def test_a_detector_whose_id_is_no_unicode_text_is_decided_on(tmp_path: Path) -> None:

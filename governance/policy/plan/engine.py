@@ -18,6 +18,7 @@ from governance.decision import Contribution
 from governance.errors import ConfigInvalid
 from governance.frozen import frozen
 from governance.policy.bundle import Bundle, Policy
+from governance.policy.cache import MOST_BYTES
 from governance.policy.plan import runtime
 from governance.policy.plan.builtins import BUILTINS
 from governance.policy.plan.builtins.error import UNDEFINED, BuiltinError
@@ -38,7 +39,7 @@ _MAX_NODES = 20_000
 _MAX_DEPTH = 32
 # Policies say the same things again and again: equal sets of effects are read once.
 _MAX_KNOWN = 4096
-# And are asked about the same again and again: what each said to so many slices of inputs is kept.
+# And are asked about the same again and again: what each said to so many slices of inputs is kept, of MOST_BYTES of inputs.
 _MAX_SAID = 4096
 _EVALUATION_ERRORS = (runtime.EvaluationError, BuiltinError, RecursionError, ArithmeticError, LookupError, MemoryError)
 _DAMAGED_PLAN = (TypeError, AttributeError, ValueError, UnboundLocalError)
@@ -78,6 +79,7 @@ class PlanEngine:
         self._nothing = {policy.id: contribution_of(policy, None) for policy in bundle.policies}
         self._known: dict[tuple[str, Hashable], Contribution] = {}
         self._said: dict[str, dict[Key, Contribution]] = {policy.id: {} for policy in bundle.policies}
+        self._bytes = 0
         self._plan = read_plan(plan)
         _refuse_other_policies(self._plan, bundle)
         self._compiled = compile_plan(self._plan, builtins)
@@ -104,12 +106,13 @@ class PlanEngine:
             value = orjson.loads(document)
         except ValueError:
             return tuple(failure_of(self._policies[id_], "unsupported") for id_ in policies)
-        return self.evaluate_value(policies, value)
+        return self.evaluate_value(policies, value, size=len(document))
 
-    def evaluate_value(self, policies: Sequence[str], document: Value) -> tuple[Contribution, ...]:
-        """The same of a document that is read already. Nothing in it is changed."""
+    def evaluate_value(self, policies: Sequence[str], document: Value, *, size: int = 0) -> tuple[Contribution, ...]:
+        """The same of a document that is read already, from `size` bytes. Nothing in it is changed."""
         deadline = time.monotonic() + self._seconds
         judge = _Judge(self._compiled, self._data, self._budget, deadline)
+        unknown: dict[str, Key] = {}
         try:
             keys = self._slices.of(document, policies, judge)
             known = list(map(dict.get, [self._said[id_] for id_ in policies], keys))
@@ -119,6 +122,9 @@ class PlanEngine:
             return tuple(failure_of(self._policies[id_], "unsupported") for id_ in policies)
         except runtime.BudgetExceeded:
             return tuple(failure_of(self._policies[id_], "timeout") for id_ in policies)
+        finally:
+            if unknown or judge.asked:
+                self._weigh(size)
         return tuple([contribution or asked[policies[at]] for at, contribution in enumerate(known)])
 
     def explain(self, policies: Sequence[str], document: bytes) -> tuple[Explanation, ...]:
@@ -150,6 +156,16 @@ class PlanEngine:
             if found.failure is None:
                 self._keep(id_, key, found)
         return said
+
+    def _weigh(self, size: int) -> None:
+        """Forgets all inputs where those that left something behind are too large together, `size` bytes among them."""
+        self._bytes += size
+        if self._bytes > MOST_BYTES:
+            self._slices.forget()
+            self._known.clear()
+            for said in self._said.values():
+                said.clear()
+            self._bytes = 0
 
     def _keep(self, policy: str, key: Key, said: Contribution) -> None:
         kept = self._said[policy]
@@ -199,14 +215,17 @@ class _Judge:
     """Implements `slices.Judge` for one request: each condition has the steps of a policy, for all items together.
 
     One that has none left counts as met: how it fails is for the policy to say. Raises BudgetExceeded after `deadline`.
+    `asked` is whether there was an item to judge.
     """
 
     def __init__(self, compiled: Compiled, data: Value, budget: int, deadline: float) -> None:
         self._conditions, self._data, self._deadline = compiled.conditions, data, deadline
         self._state = _fresh(compiled, deadline)
         self._left = [budget] * len(compiled.conditions)
+        self.asked = False
 
     def __call__(self, conditions: Iterable[int], item: Value) -> frozenset[int]:
+        self.asked = True
         if time.monotonic() > self._deadline:
             raise runtime.BudgetExceeded
         return frozenset([number for number in conditions if self._is_met(number, item)])

@@ -80,6 +80,11 @@ class Slices:
                     part = _with(part, path, items.get(name, []))
             yield part
 
+    def forget(self) -> None:
+        """Holds nothing of any document any more. No key from before is equal to one from now on, unless rightly so."""
+        for each in self._lists:
+            each.forget()
+
 
 @frozen
 class _Terms:
@@ -143,11 +148,15 @@ class _List:
                 found.setdefault(name, []).append(item)
         return found
 
+    def forget(self) -> None:
+        """Judges every item anew. Numbers are not given again."""
+        self._known.clear()
+        self._forms.clear()
+        self._opened.clear()
+
     def _judged(self, form: Hashable, item: Value, judge: Judge) -> tuple[tuple[str, int], ...]:
         if len(self._known) >= _MOST_ITEMS:
-            self._known.clear()
-            self._forms.clear()
-            self._opened.clear()
+            self.forget()
         met = judge(self._open(item, judge), item) | {ALWAYS}
         known: list[tuple[str, int]] = []
         for at, (form_of, readers) in enumerate(self._readers):
