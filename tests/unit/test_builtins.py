@@ -191,7 +191,10 @@ VALUES = [
     ("walk", ({"a": [1]},), [[[], {"a": [1]}], [["a"], [1]], [["a", 0], 1]]),
     ("json.verify_schema", ({"type": "string"},), [True, None]),
     ("json.verify_schema", ({"type": "secret"},), [False, "jsonschema: invalid schema"]),
+    ("json.verify_schema", ({"items": {"$ref": "http://a/secret"}},), [False, "jsonschema: schema refers to another document"]),
     ("json.match_schema", ({"a": 1}, {"properties": {"a": {"type": "integer"}}}), [True, []]),
+    ("json.match_schema", ({"a": 1}, {"properties": {"a": {"format": "ipv4"}, "b": {"format": "ipv4"}}}), [True, []]),
+    ("json.match_schema", ({"format": 1}, {"properties": {"format": {"$ref": "#/definitions/n"}}, "definitions": {"n": {}}}), [True, []]),
     ("json.match_schema", ({"a": "secret"}, {"properties": {"a": {"type": "integer"}}}), [False, [{"error": "a: type", "type": "type", "field": "a", "desc": "type"}]]),
     ("json.match_schema", ({"a": "x"}, {"patternProperties": {"^a": {"pattern": "^y"}}}), [False, [{"error": "a: pattern", "type": "pattern", "field": "a", "desc": "pattern"}]]),
     # hashes, tokens, networks, graphs, versions, units, UUIDs and URIs
@@ -330,6 +333,8 @@ ERRORS = [
     ("json.patch", ({"a": 1}, [{"op": "secret", "path": "/a"}])),
     ("json.match_schema", ({"a": 1}, {"$ref": "http://127.0.0.1:9/secret"})),
     ("json.match_schema", ({"a": 1}, {"patternProperties": {"(secret": {}}})),
+    ("json.match_schema", ({"a": "secret"}, {"properties": {"a": {"format": "ipv4"}}})),
+    ("json.match_schema", ({}, {"properties": {"a": {"$ref": "http://127.0.0.1:9/secret"}}})),
     # hashes, tokens, networks, graphs, versions, units, UUIDs and URIs
     ("net.cidr_contains", ("secret", "10.0.0.1")),
     ("net.cidr_contains", ("10.0.0.0/8", "secret")),
