@@ -43,6 +43,8 @@ VALUES = [
     ("format_int", (-255, 16), "-ff"),
     ("format_int", (15.9, 10), "15"),
     ("to_number", ("1e3",), 1000),
+    ("to_number", ("-0.5E+1",), -5),
+    ("to_number", ("12345678901234567890",), 12345678901234567890),
     ("to_number", (True,), 1),
     ("sum", ([0.1, 0.2],), 0.3),
     ("product", (Set([2, 3]),), 6),
@@ -268,6 +270,7 @@ ERRORS = [
     ("to_number", ("secret",)),
     ("to_number", ("inf",)),
     ("to_number", ("1e99999",)),
+    *[("to_number", (text,)) for text in ("+5", "007", "00", ".5", "-.5", "5.", "1e400", "1" * 400, " 5", "5 ", "\u0663", "")],
     ("sum", (["secret"],)),
     # collections, objects, comparison and types
     ("count", (5,)),

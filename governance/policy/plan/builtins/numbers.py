@@ -7,6 +7,7 @@ LIMIT: OPA keeps how a number was written (1.50, 1e3); we keep its value.
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ _DIGITS: Final = 15  # every decimal of so many digits survives a float
 _PRECISION: Final = 400  # holds any float beside any other; Decimal is exact up to here
 _BASES: Final = {2: "b", 8: "o", 10: "d", 16: "x"}
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?", re.ASCII)
+_JSON: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 Number = int | float
 
 
@@ -197,10 +199,12 @@ def in_base(a: Value, b: Value) -> Value:
 
 
 def to_number(a: Value) -> Value:
-    """0 for null and false, 1 for true, and a decimal as its number."""
+    """0 for null and false, 1 for true, and a number as JSON writes it, within the range of a float, as that."""
     if a is None or type(a) is bool:
         return int(bool(a))
     if type(a) is str:
+        if _JSON.fullmatch(a) is None or math.isinf(float(a)):
+            raise BuiltinError("not a number")
         return number_of(a)
     if type(a) is int or type(a) is float:
         return a
