@@ -141,6 +141,7 @@ VALUES = [
     # regular expressions and globs
     ("regex.match", ("^a+$", "aaa"), True),
     ("regex.is_valid", ("(",), False),
+    ("regex.is_valid", ("\\C",), False),
     ("regex.is_valid", (1,), False),
     ("regex.find_n", ("a.", "abacad", 2), ["ab", "ac"]),
     ("regex.find_n", ("a*", "baac", -1), ["", "aa", ""]),
@@ -161,6 +162,9 @@ VALUES = [
     ("glob.match", ("**.github.com", ["."], "api.v1.github.com"), True),
     ("glob.match", ("{cat,b[ai]t}", [], "bit"), True),
     ("glob.match", ("[!a-c]at", [], "bat"), False),
+    ("glob.match", ("[-b][ab-]", [], "--"), True),
+    ("glob.match", ("[!!]", [], "!"), False),
+    ("regex.match", ("^\\\\C\\Q\\C\\E$", "\\C\\C"), True),
     ("glob.match", ("\\*", [], "x"), False),
     ("glob.quote_meta", ("*.com",), "\\*.com"),
     # encodings, JSON, YAML, schemas, patches and walks
@@ -311,6 +315,8 @@ ERRORS = [
     ("regex.globs_match", ("[secret", "a")),
     ("glob.match", ("[secret", [], "a")),
     ("glob.match", ("{secret", [], "a")),
+    *[("glob.match", (glob, None, "b")) for glob in ("[b-]", "[!b-]", "[a-bc]", "[a-c-e]", "[^-]", "[\\-]", "[!]", "{a,[b-]}")],
+    *[("regex.match", (pattern, "b")) for pattern in ("\\C", "a\\\\\\C", "(?i)\\C", "\\Q\\\\E\\C")],
     ("glob.match", ("a", ["secret"], "a")),
     ("glob.match", ("a", "secret", "a")),
     # encodings, JSON, YAML, schemas, patches and walks

@@ -83,6 +83,9 @@ def _piece(found: re.Match[str], inside: str, depth: int) -> str:
 def _class(written: str, negation: str) -> str:
     if (span := _RANGE.fullmatch(written)) is not None:
         return f"[{negation}{re2.escape(span['low'])}-{re2.escape(span['high'])}]"
+    # A range stands alone, and what is not in a class is something.
+    if written[1:2] == "-" or (written == "!" and not negation):
+        raise BuiltinError("not a glob")
     chars = re.sub(r"\\(.)", r"\1", written, flags=re.DOTALL)
     return f"[{negation}{re2.escape(chars)}]"
 

@@ -27,6 +27,8 @@ from governance.policy.plan.values import Value
 _MAX_PATTERN: Final = 10_000
 _MAX_MEMORY: Final = 8 << 20
 _REFERENCE: Final = re.compile(r"\$(?:(?P<dollar>\$)|(?P<name>[0-9A-Za-z_]+)|\{(?P<braced>[0-9A-Za-z_]+)\})", re.ASCII)
+# An escape, or text between \Q and \E in which there is none.
+_ESCAPE: Final = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.", re.DOTALL)
 
 
 @lru_cache(maxsize=256)
@@ -34,6 +36,9 @@ def compiled(pattern: str) -> Any:
     """The RE2 object of `pattern`. Raises BuiltinError where it is none, or too large."""
     if len(pattern) > _MAX_PATTERN:
         raise BuiltinError("pattern too large")
+    # A single byte, which Go's regexp does not know.
+    if "\\C" in _ESCAPE.findall(pattern):
+        raise BuiltinError("not a pattern")
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _MAX_MEMORY
