@@ -1,7 +1,11 @@
-"""YAML. As OPA reads it: YAML 1.2 with old octals, so that `yes` and a date are strings."""
+"""YAML. As OPA reads it: YAML 1.2 with old octals, so that `yes` and a date are strings.
+
+LIMIT: a scalar with a tag of its own (`!!str 1`) is an error here, where OPA lets the tag decide.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Hashable, Mapping
 from functools import lru_cache
@@ -29,6 +33,9 @@ _OLD: Final = re.compile(  # what YAML 1.1 took for another value: quoted, so th
     r"y|Y|yes|Yes|YES|on|On|ON|n|N|no|No|NO|off|Off|OFF|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
+_NO_JSON: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_BASES: Final = {"two": 2, "sixteen": 16, "eight": 8, "ten": 10}
+_LEAST, _MOST = -(2**63), 2**64 - 1
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,4})?")
 
 
@@ -38,15 +45,22 @@ def unmarshal(a: Value) -> Value:
     if len(source) > _MAX_YAML:
         raise BuiltinError("YAML too large")
     try:
-        _check_depth(source)
+        _check(source)
         nodes = list(yaml.compose_all(source, Loader=yaml.CSafeLoader))
     except (yaml.YAMLError, RecursionError):
         raise BuiltinError("not YAML") from None
     return _Reading().value(nodes[0], 0) if nodes else None
 
 
-def _check_depth(source: str) -> None:
-    """Raises where the document nests too deep. The composer recurses in C, which ends the process when it is deep."""
+class _NotRead(BuiltinError):
+    """A document that OPA may read and we do not: nothing is said about it."""
+
+
+def _check(source: str) -> None:
+    """Raises where the document nests too deep, asks for another YAML, or has a scalar with a tag of its own.
+
+    The composer recurses in C, which ends the process when it is deep, and does not tell whose a tag is.
+    """
     depth = 0
     for event in yaml.parse(source, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -55,6 +69,10 @@ def _check_depth(source: str) -> None:
                 raise BuiltinError("YAML too deep")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        elif isinstance(event, yaml.DocumentStartEvent) and event.version not in (None, (1, 1)):
+            raise BuiltinError("not YAML 1.1")
+        elif isinstance(event, yaml.ScalarEvent) and event.tag is not None:
+            raise _NotRead("YAML with a tag")
 
 
 class _Reading:
@@ -71,7 +89,7 @@ class _Reading:
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
         if node.tag not in (_TAG + "seq", _TAG + "map"):
-            raise BuiltinError("not YAML: a tag that JSON has not")
+            raise _NotRead("YAML with a tag")
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, depth + 1) for item in node.value]
         if isinstance(node, yaml.MappingNode):
@@ -103,11 +121,8 @@ def _name(value: Value) -> str:
 
 def _scalar(node: yaml.ScalarNode) -> Value:
     source = str(node.value)
-    tag = node.tag.removeprefix(_TAG)
-    if node.style in _STYLES or (tag == "str" and not _is_plain_other(source)):
+    if node.style in _STYLES or (node.tag == _TAG + "str" and not _is_plain_other(source)):
         return source
-    if tag not in ("str", "null", "bool", "int", "float", "timestamp", "value", "merge"):
-        raise BuiltinError("not YAML: a tag that JSON has not")
     return _resolved(source)
 
 
@@ -120,19 +135,26 @@ def _resolved(source: str) -> Value:
         return None
     if _TRUE.fullmatch(source) or _FALSE.fullmatch(source):
         return bool(_TRUE.fullmatch(source))
+    if _NO_JSON.fullmatch(source):
+        raise _NotRead("a number that JSON has not")
     digits = source.replace("_", "")
     if (found := _INTEGER.fullmatch(digits)) is not None:
-        for group, base in (("two", 2), ("sixteen", 16), ("eight", 8)):
-            if found[group]:
-                return int(found["sign"] + found[group], base)
-        return number_of(digits)
-    return number_of(digits) if _FLOAT.fullmatch(digits) else source
+        base = next((base for group, base in _BASES.items() if found[group]), 10)
+        whole = int(found["sign"] + found[found.lastgroup or 0], base)
+        if _LEAST <= whole <= _MOST:
+            return whole
+    # What is too large for whole numbers is a float, and for a float a string.
+    if _FLOAT.fullmatch(digits) and math.isfinite(value := float(digits)):
+        return number_of(repr(value))
+    return source
 
 
 def is_valid(a: Value) -> Value:
     """Whether a value is a YAML document."""
     try:
         unmarshal(a)
+    except _NotRead:
+        raise
     except BuiltinError:
         return False
     return True
