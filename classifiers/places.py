@@ -29,6 +29,7 @@ _MOST_MEANINGS = 4
 _MOST_WORDS = 4
 _LONGEST_UNSPACED = 8
 _SHORTEST_STEM = 3
+_ABBREVIATION = 5
 _STEMS_FROM = 100_000
 
 # Cities that are words or first names in the languages around them: they need a second signal.
@@ -42,6 +43,25 @@ _WORDS = frozenset(
     charlotte dallas chelsea israel jordan chad brooklyn sydney austin orlando sofia sierra aurora carmen dolores paris orleans
     """.split()
 ) - {"paris", "lima", "lagos", "catania", "phoenix", "sydney", "philadelphia", "dallas", "sofia", "israel"}  # fmt: skip
+# Cities that are everyday words or labels: none is meant where nothing but their being near says so.
+_EVERYDAY = frozenset(
+    """
+    acre airport along alta altos ama anda ann annex ans anthem apex auch baja bake banda bank barking basic bear
+    begun bell bend bo bone bono bow bra brick bury bush buy campamento can canta cat central centro chico chin cita
+    clay coin colon come como conda confederation corrente crystal cua cukai custodia dabei dar date dax deal delgado
+    deli delta dig dire dole dome drama drug dual dura dure eagle enterprise esim esquina esse este fate federal
+    felling fiche fleet forest fountain gap gare gay gente god goes gold golden gore green hago hail hang harrow hem
+    hire hit ho hola holiday hook horn hub humble hums hun hurricane ica ico ihren jam kasa kilo klar largo leek lend
+    lens liberal lice lido lids lime lion lista logos luck mach mai male man manage manga mango mani marca march
+    mascot mason mentor metro mile mim mine mission mobile mol mon moss most much mut nacimiento nada nan ner normal
+    novena nur obra od of officer opportunity ora oral os pa papa papaya parola parole passi patra patur peer pen
+    placas plaque plum po poblacion police pop porta puma punch registro reo republica reservoir rest retreat rho rich
+    rim roles roman roses rota rumah sake sale salt same save say se semi senna seria seul sig sim sira soci sola
+    solana solo soul spoken spring stains sue sues summit sunrise sunset sur surat surprise tame tangi tank temple
+    terminus terrace than time tire to toma tomar tono torrent tunes un una union university uptown velho ventas vic
+    vicar vin vista vite walker walnut waren wedding wil yoga young
+    """.split()
+)
 # States and provinces, which say more than a city of a common name.
 _REGIONS: Mapping[str, str] = {
     "CA": "alberta|british columbia|manitoba|new brunswick|newfoundland|nova scotia|ontario|prince edward island|quebec|saskatchewan",
@@ -222,7 +242,7 @@ class Places:
         return found
 
     def all(self, text: str, start: int, end: int, *, declined: bool = False) -> Iterator[Place]:
-        """Every place in `text[start:end]`, in order. Names of streets are left out."""
+        """Every place in `text[start:end]`, in order. Names of streets are left out, and everyday words."""
         words = list(_WORD.finditer(text, start, end))
         if words and start and text[start - 1].isalnum() and words[0].start() == start:
             del words[0]
@@ -236,6 +256,9 @@ class Places:
                 at += 1
                 continue
             found = self._placed_in(text, found)
+            if not found.whole and plain(text[found.start : found.end]) in _EVERYDAY:
+                at += 1
+                continue
             yield found
             while at < len(words) and words[at].start() < found.end:
                 at += 1
@@ -249,8 +272,10 @@ class Places:
             words = words[:1]
         for count in range(len(words), 0, -1):
             first, last = words[0].start(), words[count - 1].end()
-            found = self.named(text[first:last], declined=declined)
-            if found is not None and text[first:last] not in _STATE_CODES:
+            name = text[first:last]
+            # An abbreviation is no case of a name: `IBAN` is not of Iba.
+            found = self.named(name, declined=declined and not (len(name) <= _ABBREVIATION and name.isupper()))
+            if found is not None and name not in _STATE_CODES:
                 countries, whole, ambiguous = found
                 return Place(start=first, end=last, countries=countries, whole=whole, ambiguous=ambiguous)
         return None

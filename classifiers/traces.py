@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import final
 
 from classifiers import weak_signals
@@ -114,7 +114,7 @@ class Tracer:
         """What findings and homes say."""
         pointing = [each for each in findings if _points(each)]
         meter.spend(len(pointing) // 8)
-        ground = _Ground(text, [each.span.start for each in findings if _personal(each)])
+        ground = _Ground(_without_secrets(text, findings), [each.span.start for each in findings if _personal(each)])
         for finding in pointing:
             piece = evidence(finding, self._shared.get(finding.detector, ""))
             span = finding.span
@@ -266,6 +266,18 @@ class _Ground:
         if _FIRM.search(self.text, low, high) is None:
             return False
         return CONCERNED.isdisjoint(_WORD.findall(self.lowered, low, high))
+
+
+def _without_secrets(text: str, findings: Iterable[Finding]) -> str:
+    """`text` with blanks for its credentials: a password that holds the name of a town says nothing of anybody."""
+    parts, at = [], 0
+    for start, end in sorted(
+        (each.span.start, each.span.end) for each in findings if each.category is Category.CREDENTIAL
+    ):
+        if end > at:
+            parts += [text[at : max(at, start)], " " * (end - max(at, start))]
+            at = end
+    return "".join((*parts, text[at:])) if parts else text
 
 
 def _points(finding: Finding) -> bool:

@@ -92,6 +92,13 @@ def test_a_country_is_not_the_town_abroad_that_is_called_like_it(text: str, code
     assert ((code,), True) == (place.countries, place.whole)
 
 
+@pytest.mark.parametrize("text", ["Date", "Hola, mi pasaporte", "Mobile 12", "Bank, Police", "Can", "IBAN", "NIF"])
+def test_everyday_words_are_no_places_where_only_nearness_says_so(text: str) -> None:
+    """They are towns of Japan, Kenya, Alabama; and abbreviations are no cases of a name."""
+    assert [] == list(places().all(text, 0, len(text), declined=True))
+    assert "US" == next(places().all("Mobile, Alabama", 0, 15)).countries[0]
+
+
 def test_the_last_place_of_an_address_is_its_city():
     """Streets named after cities are left out, and what follows an empty line."""
     text = "Berlin Street 5, Leeds\n\nParis"
