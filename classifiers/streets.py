@@ -123,7 +123,7 @@ _HEBREW_COUNTED = '(?! ?(?:חנויות|אנשים|איש|שנים|שנה|ימי
 _THAI = "[\u0e00-\u0e7f]"
 _THAI_WAY = rf"(?:(?:หมู่(?:ที่)?|ม\.|ซอย|ซ\.) ?(?:{_THAI}|[0-9]){{1,20}} ?){{0,2}}"
 _FORMS: Final = (
-    _Form(name="street_chinese", country="CN", signs="号", head=rf"{_NUMBER}号{_NO_HOUSE}楼?{_ROOM}", before=_CHINESE),
+    _Form(name="street_chinese", country="CN", signs="号", head=rf"{_NUMBER}号{_NO_HOUSE}[院楼]?{_ROOM}", before=_CHINESE),
     _Form(name="street_taiwanese", country="TW", signs="號", head=rf"{_NUMBER}號{_NO_HOUSE}樓?{_ROOM}", before=_CHINESE),
     _Form(
         name="street_japanese",
@@ -138,9 +138,9 @@ _FORMS: Final = (
         name="street_korean",
         country="KR",
         signs="로길",
-        head=rf"{_KOREAN_ADVERB}[가-힣0-9]{{1,12}}(?:로|길) ?[0-9]{{1,4}}(?:-[0-9]{{1,3}})?(?:번길 ?[0-9]{{1,4}}(?:-[0-9]{{1,3}})?)?(?![0-9~-]|[.,][0-9]|(?:{_KOREAN_COUNTED})| (?:{_KOREAN_COUNTED})(?![가-힣]{{2}}))"
+        head=rf"{_KOREAN_ADVERB}[가-힣0-9]{{1,12}}(?:로|길) ?[0-9]{{1,4}}(?:-[0-9]{{1,3}})?(?:번?길 ?[0-9]{{1,4}}(?:-[0-9]{{1,3}})?)?(?![0-9~-]|[.,][0-9]|(?:{_KOREAN_COUNTED})| (?:{_KOREAN_COUNTED})(?![가-힣]{{2}}))"
         r"(?:,? ?[0-9]{1,4}(?:동|호|층))*",
-        before=rf"(?<![가-힣])(?:[가-힣]{{2,8}}[시도])?(?:(?:{_KOREAN_CITIES})(?:특별자치|특별|광역)?시|(?:{_KOREAN_COUNTIES})군|(?:{_KOREAN_DISTRICTS})구)(?: ?[가-힣]{{1,4}}[읍면])? ?\Z",
+        before=rf"(?<![가-힣])(?:[가-힣]{{2,8}}[시도] ?)?(?:(?:{_KOREAN_CITIES})(?:특별자치|특별|광역)?시|(?:{_KOREAN_COUNTIES})군|(?:{_KOREAN_DISTRICTS})구)(?: ?[가-힣]{{1,4}}[읍면])? ?\Z",
     ),
     _Form(
         name="street_russian",
@@ -163,7 +163,9 @@ _FORMS: Final = (
         country=None,
         signs="ش",
         head=rf"(?:(?<!{_ARABIC})|(?<=(?<!{_ARABIC})[بولف]))شارع {_ARABIC_WORD}(?: {_ARABIC_WORD}){{0,3}}[،,]? ?(?:رقم |مبنى )?"
-        rf"(?!{_YEAR}|(?:١[٥-٩]|٢٠)[٠-٩]{{2}}(?![٠-٩]))[0-9٠-٩]{{1,4}}(?![0-9٠-٩]){_ARABIC_COUNTED}",
+        rf"(?!{_YEAR}|(?:١[٥-٩]|٢٠)[٠-٩]{{2}}(?![٠-٩]))[0-9٠-٩]{{1,4}}(?![0-9٠-٩]){_ARABIC_COUNTED}"
+        # Streets that are counted have no article.
+        rf"|(?<![0-9٠-٩.,/-])(?!{_YEAR})[0-9٠-٩]{{1,4}} شارع ال{_ARABIC}{{2,20}}",
     ),
     _Form(
         name="street_hebrew",
