@@ -26,6 +26,7 @@ from sidecar.signals import until_stopped
 from sidecar.sites import serving
 
 _LOG = structlog.get_logger("ringfence.control")
+_POLL_S = 0.5
 
 
 @frozen
@@ -71,8 +72,21 @@ async def _serve(config: Config) -> None:
         await stack.enter_async_context(
             serving(_admin_routes(config, ads, probe, metrics), (config.admin.address, config.admin.port))
         )
+        proof = asyncio.create_task(_prove(ads, probe))
+        stack.callback(proof.cancel)
         _LOG.info("control_ready", nodes=len(config.nodes))
         await until_stopped()
+
+
+async def _prove(ads: AdsServer, probe: SelfTest) -> None:
+    """Keeps the proof that the path inspects, from the first Envoy on: before it, there is no path that could fail to."""
+    while not _configured(ads):  # noqa: ASYNC110  another process's state
+        await asyncio.sleep(_POLL_S)
+    await probe.keep()
+
+
+def _configured(ads: AdsServer) -> bool:
+    return any(stream.accepted for stream in ads.status().streams)
 
 
 async def alive(_: web.Request) -> web.Response:
@@ -110,9 +124,16 @@ def _pool_routes(config: Config, fleet: FleetState, metrics: telemetry.ControlMe
 def _admin_routes(
     config: Config, ads: AdsServer, probe: SelfTest, metrics: telemetry.ControlMetrics
 ) -> list[web.RouteDef]:
+    workers = range(config.workers)
+
+    async def from_worker(index: int, page: str) -> bytes:
+        return await _from_worker(sockets.metrics(config.state_directory, index), page)
+
     async def ready(_: web.Request) -> web.Response:
         checks = {
-            "envoy_configured": any(stream.accepted for stream in ads.status().streams),
+            "envoy_configured": _configured(ads),
+            # What the path proved within the hour says nothing of a worker that has stopped since.
+            "worker_answers": any(await asyncio.gather(*(from_worker(index, "metrics") for index in workers))),
             "path_inspects": await probe.passed(),
         }
         return web.json_response(
@@ -122,16 +143,13 @@ def _admin_routes(
 
     async def scrape(_: web.Request) -> web.Response:
         parts = {"control": telemetry.render(metrics.registry)}
-        for index in range(config.workers):
-            parts[f"worker-{index}"] = await _from_worker(sockets.metrics(config.state_directory, index), "metrics")
+        for index in workers:
+            parts[f"worker-{index}"] = await from_worker(index, "metrics")
         return web.Response(body=telemetry.merge(parts), headers={"content-type": telemetry.CONTENT_TYPE})
 
     async def policies(_: web.Request) -> web.Response:
         """Null for a worker that does not answer."""
-        pages = {
-            str(index): await _from_worker(sockets.metrics(config.state_directory, index), "policy")
-            for index in range(config.workers)
-        }
+        pages = {str(index): await from_worker(index, "policy") for index in workers}
         return web.json_response({"workers": {index: _json(page) for index, page in pages.items()}})
 
     return [

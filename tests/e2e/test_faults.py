@@ -385,20 +385,23 @@ async def test_one_of_two_workers_killed_in_the_middle_of_load_leaves_the_other_
 
 
 async def test_a_worker_that_hangs_is_a_503_and_nothing_goes_by_it(s: Stack) -> None:
-    """A stopped process answers nobody: refused after the message timeout, and served again when it goes on."""
+    """A stopped process answers nobody: refused after the message timeout, not ready, and served again when it goes on."""
     workers = child(s, "worker")
     kill(workers, signal.SIGSTOP)
     try:
         answers = await asyncio.gather(*(s.say(f"hello {number}") for number in range(4)))
         streamed = await s.send(chat("x" * (9 << 20)))
         listing = await s.send(b"", path="/v1/models", method="GET")
+        ready = await s.is_ready()
     finally:
         kill(workers, signal.SIGCONT)
 
+    assert not ready
     assert [(503, "inspection_unavailable")] * 6 == [refused(answer) for answer in (*answers, streamed, listing)]
     await asyncio.sleep(0.3)
     assert {} == s.received()
     await until(lambda: serves(s))
+    assert await s.is_ready()
 
 
 async def test_without_a_worker_nothing_is_forwarded(s: Stack) -> None:
