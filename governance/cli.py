@@ -814,6 +814,11 @@ def main() -> None:
                 sys.stdout.flush()
     except BrokenPipeError:
         code = 128 + signal.SIGPIPE
+    except SystemExit as ended:
+        # Rich makes this of it.
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        code = 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
     except OSError as error:

@@ -126,6 +126,17 @@ def test_a_reader_that_goes_away_is_no_error_message(tmp_path: Path) -> None:
         assert (0, b"", 141) == (json.loads(first)["id"], process.stderr.read(), process.wait(30))
 
 
+@pytest.mark.parametrize("words", [("policy", "list"), ("rules", "list"), ("--help",)])
+def test_a_table_that_nobody_reads_is_no_answer(words: tuple[str, ...]) -> None:
+    """1 would say that something is damaged or refused."""
+    with started(*words) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+
+        assert (b"", 141) == (process.stderr.read(), process.wait(30))
+
+
 def test_a_full_disk_is_an_error_in_one_line() -> None:
     """What cannot be written is not lost silently."""
     with Path("/dev/full").open("wb") as full:
