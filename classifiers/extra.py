@@ -126,15 +126,20 @@ def load_own(recognizers: Sequence[str]) -> OwnRecognizers:
     )
 
 
+def beside_rules(own: OwnRecognizers) -> RecognizerClient | None:
+    """A child process that has loaded what of `own` did not become rules; None where nothing is left. Raises ConfigInvalid."""
+    if not (own.patterns or own.classes):
+        return None
+    return RecognizerClient(patterns=own.patterns, classes=own.classes, floor_permille=CONTEXT_FLOOR)
+
+
 def extended(detector: D, own: OwnRecognizers) -> D | ExtendedDetector:
     """`detector` with what of `own` did not become rules; itself where nothing is left. Raises ConfigInvalid.
 
     Starts the child process and waits until it has loaded everything. The child ends with this process at the latest.
     """
-    finder: TextFinder | None = None
-    if own.patterns or own.classes:
-        finder = RecognizerClient(patterns=own.patterns, classes=own.classes, floor_permille=CONTEXT_FLOOR)
-    elif not own.labels:
+    finder = beside_rules(own)
+    if finder is None and not own.labels:
         return detector
     return ExtendedDetector(detector, finder, stated=own.stated, labels_of=dict(own.labels))
 

@@ -158,21 +158,28 @@ def init(
 """,
 )
 def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson = False) -> None:
-    """Loads the configuration, its policies, its model and a bundle on disk as `up` would, and says what is wrong with file and line.
+    """Loads what the configuration names as `up` would, and says what is wrong with file and line: policies, a bundle on disk,
+    recognisers, models, keys and Envoy. Ports, the audit directory and the state directory are only looked at by `up`.
 
     Exit code 1 when something is wrong, 2 when the file cannot be read.
     """
-    from classifiers.extra import load_own
+    from classifiers.extra import beside_rules, load_own
     from classifiers.model.choice import verify_models
+    from governance import state
     from governance.config import load
     from governance.policy.bundle import configured
     from governance.policy.distribution.feed import local_tree
+    from sidecar import envoy_binary
 
     with config.open("rb"):
         pass
     try:
         settings = load(config)
-        load_own(settings.classifiers.recognizers)
+        for purpose in state.Key:
+            state.named_key(settings, purpose)
+        envoy_binary.require(envoy_binary.version(envoy_binary.locate(settings.envoy.binary)))
+        if beside := beside_rules(load_own(settings.classifiers.recognizers)):
+            beside.close()
         verify_models(settings.classifiers)
         watched = local_tree(settings.policy.bundle)
         # A server's bundle is fetched by those who run it.

@@ -69,18 +69,24 @@ def owned(config: Config) -> Iterator[None]:
 
 def key(config: Config, purpose: Key, *, environ: Mapping[str, str] | None = None) -> SensitiveBytes:
     """The 32 bytes for `purpose`. Processes that ask at the same time get the same key. Raises ConfigInvalid."""
-    variable = f"RINGFENCE_{purpose.upper()}_KEY"
-    text = (os.environ if environ is None else environ).get(variable)
-    if text is not None:
-        return _decoded(text, variable)
-    configured = config.audit.key_file if purpose is Key.AUDIT else config.redaction.key_file
-    if configured is not None:
-        return _read(configured)
+    named = named_key(config, purpose, environ=environ)
+    if named is not None:
+        return named
     own = prepare(config) / "keys" / f"{purpose}.key"
     try:
         return _read(own) if own.exists() else _make(own)
     except OSError as error:
         raise ConfigInvalid(f"cannot be made: {_reason(error)}", file=str(own)) from None
+
+
+def named_key(config: Config, purpose: Key, *, environ: Mapping[str, str] | None = None) -> SensitiveBytes | None:
+    """The key that the environment or the configuration names; None where it is left to us. Raises ConfigInvalid."""
+    variable = f"RINGFENCE_{purpose.upper()}_KEY"
+    text = (os.environ if environ is None else environ).get(variable)
+    if text is not None:
+        return _decoded(text, variable)
+    configured = config.audit.key_file if purpose is Key.AUDIT else config.redaction.key_file
+    return None if configured is None else _read(configured)
 
 
 def _read(path: Path) -> SensitiveBytes:

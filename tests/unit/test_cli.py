@@ -150,6 +150,27 @@ def test_a_bundle_on_disk_is_opened_by_the_check(tmp_path: Path, capsys: pytest.
     assert (1, True) == ((bare := check("url: house, key_file: key.pem"))[0], "signed" in bare[1])
 
 
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("envoy: {binary: ./no-envoy}", "no executable envoy at `"),
+        ("audit: {key_file: no-key}", "no-key: cannot be read"),
+        ("redaction: {key_file: no-key}", "no-key: cannot be read"),
+        ("classifiers: {recognizers: ['no_module:Finder']}", "recogniser `no_module:Finder` cannot be loaded"),
+    ],
+)
+def test_what_the_configuration_names_is_looked_up_by_the_check(
+    setting: str, named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`up` would not start with it, or its workers would not."""
+    path = tmp_path / "ringfence.yaml"
+    path.write_text(f"{NODE}\n{setting}\n")
+
+    code = exit_code(["config", "check", "-c", str(path)])
+
+    assert (1, True) == (code, named in (said := capsys.readouterr().err)), said
+
+
 def test_the_sample_input_is_decided(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--sample` writes what `--input` reads."""
     assert 0 == exit_code(["decide", "--sample"])
