@@ -165,16 +165,18 @@ def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson
     """
     from classifiers.extra import beside_rules, load_own
     from classifiers.model.choice import verify_models
-    from governance import state
-    from governance.config import load
+    from governance import state, yaml_source
+    from governance.config import located, parse
     from governance.policy.bundle import configured
     from governance.policy.distribution.feed import local_tree
+    from governance.yaml_source import SettingInvalid
     from sidecar import envoy_binary
 
     with config.open("rb"):
         pass
     try:
-        settings = load(config)
+        text = yaml_source.text(config)
+        settings = parse(text, config)
         for purpose in state.Key:
             state.named_key(settings, purpose)
         envoy_binary.require(envoy_binary.version(envoy_binary.locate(settings.envoy.binary)))
@@ -185,7 +187,8 @@ def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson
         # A server's bundle is fetched by those who run it.
         trees = () if watched is None else (watched,)
         bundle = configured(settings.policy, *trees) if settings.policy.directories or trees else None
-    except ConfigInvalid as error:
+    except ConfigInvalid as found:
+        error = located(found, text, config) if isinstance(found, SettingInvalid) else found
         if as_json:
             _print_json({"ok": False, "problems": str(error).splitlines()})
         else:

@@ -8,7 +8,6 @@ what to write instead; all mistakes of a file are told at once. Any single value
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import hashlib
 import os
@@ -36,9 +35,9 @@ from governance.settings import (
     Settings,
     places,
 )
-from governance.yaml_source import Document, Place, Value, quoted
+from governance.yaml_source import Document, Place, SettingInvalid, Value, dotted, nearest, quoted
 
-__all__ = ["SECRET_VARIABLES", "STARTER", "Config", "load", "parse", "variables"]
+__all__ = ["SECRET_VARIABLES", "STARTER", "Config", "load", "located", "parse", "variables"]
 
 STARTER: Final = Path(__file__).with_name("starter.yaml")
 PREFIX: Final = "RINGFENCE_"
@@ -72,6 +71,13 @@ def parse(text: str, file: Path, *, environ: Mapping[str, str] | None = None) ->
     return config
 
 
+def located(error: SettingInvalid, text: str, file: Path, *, environ: Mapping[str, str] | None = None) -> ConfigInvalid:
+    """`error` with the line of its setting in `text`, which `file` holds and which could be parsed, or with the variable."""
+    overrides = _overrides(os.environ if environ is None else environ)
+    sources = {place: name for place, (name, _) in overrides.items()}
+    return _invalid(yaml_source.parse(text, file=str(file)), sources, [(error.place, error.what)])
+
+
 def variables() -> Mapping[str, Place]:
     """Environment variables and the setting that each overrides."""
     single = (place for place, kind in places().items() if "*" not in place and _is_single(kind))
@@ -95,7 +101,7 @@ def _overrides(environ: Mapping[str, str]) -> dict[Place, tuple[str, Value]]:
     found: dict[Place, tuple[str, Value]] = {}
     for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in SECRET_VARIABLES):
         if name not in known:
-            raise ConfigInvalid(f"unknown environment variable{_nearest(name, sorted(known))}; unset it", file=name)
+            raise ConfigInvalid(f"unknown environment variable{nearest(name, sorted(known))}; unset it", file=name)
         found[known[name]] = (name, _environment_value(name, environ[name], kinds[known[name]]))
     return found
 
@@ -155,11 +161,6 @@ def _invalid(document: Document, sources: Mapping[Place, str], found: list[tuple
     return first
 
 
-def dotted(place: Place) -> str:
-    """`nodes[0].address`: how a setting is named in messages."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
-
-
 def _place(loc: tuple[int | str, ...]) -> Place:
     """Where an error is: Pydantic marks a bad key of a free mapping by one more step, `[key]`."""
     return tuple(step for step in loc if step != "[key]")
@@ -173,7 +174,7 @@ def _explained(entry: Any) -> str:
             return f"is required; add `{_EXAMPLES.get(name, f'{name}: ...')}`"
         case "unexpected_keyword_argument":
             known = _known_at(place[:-1])
-            return f"unknown key{_nearest(name, known)}; known here: {', '.join(known)}"
+            return f"unknown key{nearest(name, known)}; known here: {', '.join(known)}"
         case "dataclass_type" | "dict_type":
             return f"must be a mapping of settings, not {_kind(given)}; write `key: value` lines below it"
         case "tuple_type":
@@ -186,7 +187,7 @@ def _explained(entry: Any) -> str:
             return f"must be a path, not {_kind(given)}; put the value in quotes if it is meant"
         case "enum" | "literal_error":
             choices = [choice.strip("'") for choice in limits["expected"].replace(" or ", ", ").split(", ")]
-            return f"must be one of {', '.join(choices)}, not {quoted(given)}{_nearest(str(given), choices)}"
+            return f"must be one of {', '.join(choices)}, not {quoted(given)}{nearest(str(given), choices)}"
         case "greater_than_equal":
             return f"must be at least {limits['ge']}, not {quoted(given)}"
         case "less_than_equal":
@@ -216,11 +217,6 @@ def _kind(value: object) -> str:
 def _known_at(place: Place) -> list[str]:
     here = tuple("*" if isinstance(step, int) else step for step in place)
     return list(dict.fromkeys(str(known[len(here)]) for known in places() if known[: len(here)] == here))
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name[: yaml_source.MAX_QUOTED], known, n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
 
 
 # --- settling ------------------------------------------------------------------------------------------------------

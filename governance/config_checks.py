@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from governance.claims import SINGLE, UNKNOWN_PURPOSE, Identity
 from governance.nodes.node import Node
 from governance.residency import COUNTRIES
-from governance.settings import BUILTIN, MODEL_OFF, REGISTRY_FILES, Config, PolicyBundle
-from governance.yaml_source import Place, quoted
+from governance.settings import BUILTIN, MODEL_OFF, REGISTRY_FILES, SHIPPED_MODELS, Config, PolicyBundle
+from governance.yaml_source import Place, nearest, quoted
 
 # Bytes of a socket's whole path: Linux takes 107 (unix(7), sun_path less its NUL); some room is left.
 MAX_SOCKET_PATH: Final = 100
@@ -103,12 +103,24 @@ def _classifiers(config: Config) -> Iterator[Problem]:
                 place,
                 f"must be a file `.yaml`, a class `package.module:Class` or a pipeline `spacy:NAME`, not {quoted(name)}",
             )
+    yield from _model(("classifiers", "model"), config.classifiers.model)
     for tenant, name in config.classifiers.tenants.items():
+        yield from _model(("classifiers", "tenants", tenant), name)
         if config.classifiers.server is not None and name not in {MODEL_OFF, config.classifiers.model}:
             what = (
                 f"must be `{MODEL_OFF}` or the `model` beside a `server`, which has that one alone, not {quoted(name)}"
             )
             yield ("classifiers", "tenants", tenant), what
+
+
+def _model(place: Place, name: str) -> Iterator[Problem]:
+    known = (MODEL_OFF, *SHIPPED_MODELS)
+    if name not in known and not Path(name).is_dir():
+        meant = nearest(Path(name).name, known)
+        yield (
+            place,
+            f"must be {', '.join(known)} or the directory of a model, and there is none at {quoted(name)}{meant}",
+        )
 
 
 def _policy(config: Config) -> Iterator[Problem]:

@@ -7,8 +7,9 @@ on which one counts), one document, bounded size and depth.
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -42,6 +43,26 @@ class Document:
     def line(self, place: Place) -> int:
         """The line of `place`, or of the nearest thing around it that stands in the file."""
         return next(self.lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in self.lines)
+
+
+class SettingInvalid(ConfigInvalid):
+    """A setting that whoever uses it cannot use: what is wrong, `what`, with the one at `place`."""
+
+    def __init__(self, what: str, *, place: Place) -> None:
+        super().__init__(f"{dotted(place)}: {what}")
+        self.what = what
+        self.place = place
+
+
+def dotted(place: Place) -> str:
+    """`nodes[0].address`: how a setting is named in messages."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about `name` that suggests the one of `known` that is most like it; empty where none is."""
+    close = difflib.get_close_matches(name[:MAX_QUOTED], list(known), n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
 
 
 def quoted(text: object) -> str:

@@ -15,10 +15,11 @@ from classifiers.compiled import load_compiled
 from classifiers.extra import load_own
 from governance import state, telemetry, yaml_source
 from governance.audit.log import require_writable
-from governance.config import parse
+from governance.config import located, parse
 from governance.policy.bundle import configured
 from governance.policy.distribution.store import write_whole
 from governance.settings import Config
+from governance.yaml_source import SettingInvalid
 from sidecar import bootstrap, envoy_binary, probes, sockets
 from sidecar.supervisor import Child, Supervisor
 
@@ -35,7 +36,10 @@ async def run(config_file: Path) -> int:
     config = parse(text, config_file)
     # With a watched bundle it is the workers' to say whether all of it together can be used.
     if config.policy.bundle.url is None:
-        configured(config.policy)
+        try:
+            configured(config.policy)
+        except SettingInvalid as error:
+            raise located(error, text, config_file) from None
     # The first start on a machine compiles the rules, which takes longer than a worker is waited for.
     load_compiled(more=load_own(config.classifiers.recognizers).rules)
     binary = envoy_binary.locate(config.envoy.binary)

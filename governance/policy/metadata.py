@@ -13,6 +13,7 @@ from governance.facts import Phase
 from governance.frozen import frozen
 from governance.policy.source import Module
 from governance.residency import COUNTRIES, GROUPS
+from governance.yaml_source import SettingInvalid, nearest
 
 ROOT = ("ringfence", "policy")
 LIBRARY = ("ringfence", "lib")
@@ -87,7 +88,8 @@ def declared(modules: Sequence[Module], modes: Mapping[str, Mode]) -> tuple[Poli
             raise at(module, "a policy has a rule `effects`")
     unknown = sorted(set(modes) - set(found))
     if unknown:
-        raise ConfigInvalid(f"no policy is called `{unknown[0]}`")
+        what = f"no policy is called `{unknown[0]}`{nearest(unknown[0], found)}"
+        raise SettingInvalid(what, place=("policy", "modes", unknown[0]))
     return tuple(_in_mode(found[name], modes.get(name)) for name in sorted(found))
 
 
@@ -99,7 +101,10 @@ def at(module: Module, message: str, line: int = 0) -> ConfigInvalid:
 def _in_mode(policy: Policy, mode: Mode | None) -> Policy:
     changed = policy if mode is None else replace(policy, mode=mode)
     if changed.on_error == "skip" and changed.mode is Mode.ENFORCE:
-        raise ConfigInvalid("`on_error: skip` needs mode warn or shadow", file=changed.file, line=1)
+        what = "`on_error: skip` needs mode warn or shadow"
+        if mode is not None:
+            raise SettingInvalid(f"policy `{policy.id}`: {what}", place=("policy", "modes", policy.id))
+        raise ConfigInvalid(what, file=changed.file, line=1)
     return changed
 
 

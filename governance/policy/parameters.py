@@ -21,11 +21,14 @@ from governance.frozen import frozen
 from governance.policy.documents import document, refuse_floats
 from governance.policy.metadata import ROOT
 from governance.policy.source import Module
+from governance.yaml_source import Place, SettingInvalid, nearest
 
 DEFAULTS, SCHEMA = "params.json", "params.schema.json"
 Values = Mapping[str, Any]
 
 _LONGEST_REASON = 300
+# Where overrides stand in the configuration.
+_PLACE: Place = ("policy", "parameters")
 
 
 @frozen
@@ -47,7 +50,7 @@ def parameters_of(
 ) -> Mapping[str, Parameters]:
     """The parameters of each policy that has some, by its id. Raises ConfigInvalid with the file to look at.
 
-    `overrides` replace single values, by policy and name.
+    `overrides` replace single values, by policy and name; SettingInvalid tells the one that is wrong.
     """
     owners = owners_of(modules)
     found: dict[str, Parameters] = {}
@@ -89,23 +92,18 @@ def owner_of(name: str, path: Path, owners: Mapping[str, frozenset[str]]) -> str
 
 
 def _settled(policy: str, defaults: Values, schema: Values, overrides: Values, file: Path) -> Parameters:
-    _check_values(policy, defaults, schema, file)
-    if overrides:
-        known = set(defaults) | set(schema.get("properties", {}))
-        for key, value in overrides.items():
-            if key not in known:
-                raise ConfigInvalid(f"policy `{policy}` has no parameter `{key}`", file=str(file))
-            try:
-                refuse_floats(value, file)
-            except ConfigInvalid:
-                raise ConfigInvalid(
-                    f"parameter `{key}` of policy `{policy}` holds strings, whole numbers and booleans only"
-                ) from None
-            if not schema and type(value) is not type(defaults[key]):
-                raise ConfigInvalid(f"parameter `{key}` of policy `{policy}` has another type here", file=str(file))
+    reason = _wrong(defaults, schema, file)
+    if reason is not None:
+        place, what = reason
+        named = ".".join(map(str, place)) or "the parameters"
+        raise ConfigInvalid(f"policy `{policy}`, `{named}`: {what}", file=str(file))
     values = {**defaults, **overrides}
     if overrides:
-        _check_values(policy, values, schema, file)
+        _check_overrides(policy, defaults, schema, overrides, file)
+        reason = _wrong(values, schema, file)
+        if reason is not None:
+            place, what = reason
+            raise SettingInvalid(what, place=(*_PLACE, policy, *place))
     return Parameters(
         policy=policy,
         defaults=MappingProxyType(dict(defaults)),
@@ -115,6 +113,21 @@ def _settled(policy: str, defaults: Values, schema: Values, overrides: Values, f
     )
 
 
+def _check_overrides(policy: str, defaults: Values, schema: Values, overrides: Values, file: Path) -> None:
+    known = set(defaults) | set(schema.get("properties", {}))
+    for key, value in overrides.items():
+        place = (*_PLACE, policy, key)
+        if key not in known:
+            what = f"policy `{policy}` has no parameter `{key}`{nearest(key, sorted(known))}"
+            raise SettingInvalid(what, place=place)
+        try:
+            refuse_floats(value, file)
+        except ConfigInvalid:
+            raise SettingInvalid("may hold strings, whole numbers and booleans only", place=place) from None
+        if not schema and type(value) is not type(defaults[key]):
+            raise SettingInvalid(f"has another type in `{DEFAULTS}` of the policy", place=place)
+
+
 def _check_schema(schema: dict[str, Any], path: Path) -> None:
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
@@ -122,9 +135,10 @@ def _check_schema(schema: dict[str, Any], path: Path) -> None:
         raise ConfigInvalid("not a JSON Schema of the dialect 2020-12", file=str(path), line=1) from None
 
 
-def _check_values(policy: str, values: Values, schema: Values, file: Path) -> None:
+def _wrong(values: Values, schema: Values, file: Path) -> tuple[Place, str] | None:
+    """Where `values` are not as `schema` says, and why; None where they are. Raises ConfigInvalid for the schema."""
     if not schema:
-        return
+        return None
     # A registry of its own is empty: the default one fetches a `$ref` from the network.
     checker = jsonschema.Draft202012Validator(dict(schema), registry=Registry())
     try:
@@ -133,18 +147,16 @@ def _check_values(policy: str, values: Values, schema: Values, file: Path) -> No
         raise ConfigInvalid(f"`{SCHEMA}` refers to something that it does not hold", file=str(file)) from None
     except re.error:
         raise ConfigInvalid(f"`{SCHEMA}` holds a pattern that is none", file=str(file)) from None
-    if error is not None:
-        place = ".".join(map(str, error.absolute_path)) or "the parameters"
-        reason = error.message[:_LONGEST_REASON]
-        raise ConfigInvalid(f"policy `{policy}`, `{place}`: {reason}", file=str(file))
+    return None if error is None else (tuple(error.absolute_path), error.message[:_LONGEST_REASON])
 
 
 def _refuse_unknown(overrides: Mapping[str, Values], policies: set[str], found: Mapping[str, Parameters]) -> None:
     for policy in sorted(overrides):
         if policy not in policies:
-            raise ConfigInvalid(f"no policy is called `{policy}`")
+            what = f"no policy is called `{policy}`{nearest(policy, sorted(policies))}"
+            raise SettingInvalid(what, place=(*_PLACE, policy))
         if policy not in found:
-            raise ConfigInvalid(f"policy `{policy}` has no parameters")
+            raise SettingInvalid(f"policy `{policy}` has no parameters", place=(*_PLACE, policy))
 
 
 def _beside(name: str, other: str) -> str:

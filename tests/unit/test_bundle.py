@@ -376,7 +376,7 @@ def test_data_in_the_place_of_rules_is_refused(tmp_path: Path, root: str) -> Non
 
 def test_mode_of_an_unknown_policy_is_refused(tmp_path: Path) -> None:
     """A misspelt policy in the configuration must not leave the real one as it is in silence."""
-    with pytest.raises(ConfigInvalid, match="no policy is called `q`"):
+    with pytest.raises(ConfigInvalid, match=r"^policy\.modes\.q: no policy is called `q`$"):
         bundle_of(tmp_path, {"p.rego": policy("p")}, q=Mode.OFF)
 
 

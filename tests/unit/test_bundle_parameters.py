@@ -73,12 +73,17 @@ def test_the_parameters_in_effect_load_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "parts", "expected"),
     [
-        ({"p": {"least": 1}}, {}, "params.json: policy `p` has no parameter `least`"),
-        ({"p": {"most": 0}}, {}, "params.json: policy `p`, `most`: 0 is less than the minimum of 1"),
-        ({"p": {"words": ["a", 1]}}, {}, "params.json: policy `p`, `words.1`: 1 is not of type 'string'"),
-        ({"p": {"most": 1.5}}, {}, "parameter `most` of policy `p` holds strings, whole numbers and booleans only"),
-        ({"q": {"most": 1}}, {}, "no policy is called `q`"),
-        ({"p": {"most": True}}, {"schema": None}, "params.json: parameter `most` of policy `p` has another type here"),
+        ({"p": {"least": 1}}, {}, "policy.parameters.p.least: policy `p` has no parameter `least`"),
+        ({"p": {"mots": 1}}, {}, "policy.parameters.p.mots: policy `p` has no parameter `mots`; did you mean `most`?"),
+        ({"p": {"most": 0}}, {}, "policy.parameters.p.most: 0 is less than the minimum of 1"),
+        ({"p": {"words": ["a", 1]}}, {}, "policy.parameters.p.words[1]: 1 is not of type 'string'"),
+        ({"p": {"most": 1.5}}, {}, "policy.parameters.p.most: may hold strings, whole numbers and booleans only"),
+        ({"q": {"most": 1}}, {}, "policy.parameters.q: no policy is called `q`"),
+        (
+            {"p": {"most": True}},
+            {"schema": None},
+            "policy.parameters.p.most: has another type in `params.json` of the policy",
+        ),
         (None, {"params": {"most": "x"}}, "params.json: policy `p`, `most`: 'x' is not of type 'integer'"),
         (None, {"params": []}, "params.json:1: a data document is an object"),
         (None, {"schema": {"type": "objekt"}}, "params.schema.json:1: not a JSON Schema of the dialect 2020-12"),

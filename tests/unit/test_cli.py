@@ -171,6 +171,38 @@ def test_what_the_configuration_names_is_looked_up_by_the_check(
     assert (1, True) == (code, named in (said := capsys.readouterr().err)), said
 
 
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        (
+            "policy:\n  modes:\n    credentals: 'off'",
+            ":4: policy.modes.credentals: no policy is called `credentals`; did you mean `credentials`?",
+        ),
+        (
+            "policy:\n  parameters:\n    machine_callers_level:\n      tier: [x]",
+            "policy `machine_callers_level` has no parameter `tier`; did you mean `tiers`?",
+        ),
+        (
+            "policy:\n  parameters:\n    machine_callers_level:\n      highest:\n        agent: 9",
+            ":6: policy.parameters.machine_callers_level.highest.agent: 9 is greater than the maximum of 3",
+        ),
+        ("classifiers:\n  model: studnt", "; did you mean `student`?"),
+    ],
+)
+def test_a_setting_that_only_its_user_can_judge_is_told_by_line(
+    setting: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The check and `up` say the same."""
+    monkeypatch.chdir(tmp_path)
+    Path("ringfence.yaml").write_text(f"{NODE}\n{setting}\n")
+
+    codes = (exit_code(["config", "check"]), exit_code(["up"]))
+
+    lines = capsys.readouterr().err.splitlines()
+    assert ((1, 2), 2, 1) == (codes, len(lines), len(set(lines)))
+    assert ("config_invalid: ringfence.yaml:", True) == (lines[0][:31], lines[0].endswith(told)), lines
+
+
 def test_the_sample_input_is_decided(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--sample` writes what `--input` reads."""
     assert 0 == exit_code(["decide", "--sample"])
