@@ -17,7 +17,7 @@ import sys
 import traceback
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +25,9 @@ from governance.errors import ConfigInvalid, GovernanceError
 from governance.finding import Detection
 from governance.policy.commands import explain, policy_app
 from governance.segment import Edit, TextSegment
+
+if TYPE_CHECKING:
+    from governance.policy.bundle import Policy
 
 _PIPED_WIDTH = 160
 
@@ -172,10 +175,8 @@ def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson
     from governance.yaml_source import SettingInvalid
     from sidecar import envoy_binary
 
-    with config.open("rb"):
-        pass
+    text = yaml_source.text(config)
     try:
-        text = yaml_source.text(config)
         settings = parse(text, config)
         for purpose in state.Key:
             state.named_key(settings, purpose)
@@ -194,11 +195,26 @@ def config_check(config: ConfigFile = Path("ringfence.yaml"), *, as_json: AsJson
         else:
             _complain(f"{error.code}: {error}")
         raise typer.Exit(1) from None
-    policies = [policy.id for policy in bundle.policies] if bundle else []
+    policies = bundle.policies if bundle else ()
     if as_json:
-        _print_json({"ok": True, "nodes": len(settings.nodes), "policies": policies})
+        modes = {policy.id: policy.mode for policy in policies}
+        _print_json({"ok": True, "nodes": len(settings.nodes), "policies": list(modes), "modes": modes})
     else:
-        print(f"ok: {len(settings.nodes)} nodes, {len(policies)} policies ({', '.join(policies)})")
+        print(f"ok: {_number(len(settings.nodes), 'node')}, {_policies(policies)}")
+
+
+def _number(count: int, of: str) -> str:
+    return f"{count} {of}" if count == 1 else f"{count} {of.removesuffix('y')}{'ies' if of.endswith('y') else 's'}"
+
+
+def _policies(policies: Sequence[Policy]) -> str:
+    """How many there are in each mode; those that are asked by name."""
+    said = []
+    for mode, how in (("enforce", "enforced"), ("warn", "warning"), ("shadow", "in shadow"), ("off", "off")):
+        ids = [policy.id for policy in policies if policy.mode == mode]
+        if ids:
+            said.append(f"{len(ids)} {how}" + (f" ({', '.join(ids)})" if mode != "off" else ""))
+    return f"{_number(len(policies), 'policy')}{': ' if said else ''}{', '.join(said)}"
 
 
 @app.command(

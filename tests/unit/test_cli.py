@@ -51,7 +51,10 @@ def test_help_shows_an_example_of_the_command(words: tuple[str, ...], capsys: py
         ),
         (["scan", "nofile"], "config_invalid: nofile: cannot be read: no such file or directory\n"),
         (["decide", "--input", "nofile"], "config_invalid: nofile: cannot be read: no such file or directory\n"),
-        (["config", "check", "-c", "nofile"], "system_error: `nofile`: no such file or directory\n"),
+        (
+            ["config", "check", "-c", "nofile"],
+            "config_invalid: nofile: cannot be read: no such file or directory; `ringfence init` writes a starter file\n",
+        ),
         (["init", "nodir/ringfence.yaml"], "system_error: `nodir/ringfence.yaml`: no such file or directory\n"),
         (["audit", "show", "nodir"], "cannot read `nodir`: No such file or directory\n"),
         (["audit", "verify", "nodir"], "cannot read `nodir`: No such file or directory\n"),
@@ -148,6 +151,20 @@ def test_a_bundle_on_disk_is_opened_by_the_check(tmp_path: Path, capsys: pytest.
     assert (0, True) == ((good := check("url: house"))[0], " own" in good[1])
     assert (1, True) == ((gone := check("url: nowhere"))[0], "nowhere" in gone[1])
     assert (1, True) == ((bare := check("url: house, key_file: key.pem"))[0], "signed" in bare[1])
+
+
+def test_the_check_says_how_far_policies_reach(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that is off is not taken for one in force."""
+    for name in ("a", "b", "c", "d"):
+        write(tmp_path / "house", {f"{name}.rego": policy(name)})
+    path = tmp_path / "ringfence.yaml"
+    path.write_text(f"{NODE}\npolicy: {{directories: [house], modes: {{b: warn, c: shadow, d: 'off'}}}}\n")
+
+    codes = (exit_code(["config", "check", "-c", str(path)]), exit_code(["config", "check", "-c", str(path), "--json"]))
+
+    said, document = capsys.readouterr().out.splitlines()
+    assert ((0, 0), "ok: 1 node, 4 policies: 1 enforced (a), 1 warning (b), 1 in shadow (c), 1 off") == (codes, said)
+    assert {"a": "enforce", "b": "warn", "c": "shadow", "d": "off"} == json.loads(document)["modes"]
 
 
 @pytest.mark.parametrize(
