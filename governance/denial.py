@@ -50,7 +50,7 @@ MESSAGES: Mapping[str, str] = MappingProxyType(
         "credentials_found": "The request holds a credential.",
         "card_found": "The request holds payment card data.",
         "uninspected_content": "The request holds content that cannot be inspected here.",
-        "malformed_request": "The request body cannot be read.",
+        "malformed_request": "The request body cannot be read{why}.",
         "duplicate_key": "The request body has two equal keys in one object.",
         "invalid_model": "The name of the model is not an identifier.",
         "invalid_tool_name": "The name of a tool is not an identifier.",
@@ -89,7 +89,7 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
         "credentials_found": "Remove the credential, and revoke it if it was real.",
         "card_found": "Remove the card data and try again.",
         "uninspected_content": "Send text only.",
-        "malformed_request": "Send one valid JSON document in UTF-8.",
+        "malformed_request": "Send one valid JSON document in UTF-8, with the fields of this API.",
         "duplicate_key": "Send each key once.",
         "invalid_model": _LIST,
         "invalid_tool_name": "Use letters, digits, `_` and `-`.",
@@ -148,9 +148,19 @@ def of_error(error: Exception) -> Denial:
     if not isinstance(error, GovernanceError):
         return of_code(500, "internal_error")
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-    params = {"limit": error.limit} if isinstance(error, RequestTooLarge) else {}
     words = error.code if error.code in MESSAGES else type(error).code
-    return replace(_denial(status, error.code, words, params), retry_after_s=error.retry_after_s)
+    return replace(_denial(status, error.code, words, _params(error)), retry_after_s=error.retry_after_s)
+
+
+def _params(error: GovernanceError) -> Mapping[str, object]:
+    """What fills the message of `error`. Why a body cannot be read is said by constants of ours, which the caller may see."""
+    match error:
+        case RequestTooLarge():
+            return {"limit": error.limit}
+        case MalformedRequest() if str(error) != error.code:
+            return {"why": f": {error}"}
+        case _:
+            return {}
 
 
 def of_decision(deny: Deny) -> Denial:
@@ -162,5 +172,5 @@ def of_decision(deny: Deny) -> Denial:
 
 def _denial(status: int, code: str, message_id: str, params: Mapping[str, object]) -> Denial:
     template = MESSAGES.get(message_id, MESSAGES["denied"])
-    message = template.format_map({"limit": "its size", **params})
+    message = template.format_map({"limit": "its size", "why": "", **params})
     return Denial(status=status, code=code, message=message, remedies=(remedy_of(message_id),))

@@ -37,7 +37,7 @@ def told(error: Exception) -> GovernanceError:
 
 
 class MalformedRequest(GovernanceError):
-    """The body or its encoding cannot be read in exactly one way."""
+    """The body or its encoding cannot be read in exactly one way. Its message is one of our constants: callers are told it."""
 
     code = "malformed_request"
 

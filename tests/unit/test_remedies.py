@@ -24,6 +24,8 @@ from governance.decision import (
     Provenance,
 )
 from governance.denial import MESSAGES, REMEDIES, Denial, of_code, of_decision, of_error, worded
+from governance.dialects.contract import Limits
+from governance.dialects.openai_chat import read_chat
 from governance.dialects.routes import refusal
 from governance.facts import Facts, Parse
 from governance.policy.bundle import load_bundle
@@ -158,7 +160,26 @@ def test_a_refusal_for_an_error_says_what_to_do(error: Exception) -> None:
     """With the words of its code, whoever raised it."""
     found = of_error(error)
 
-    assert (MESSAGES[found.code].format(limit=7), (REMEDIES[found.code],)) == (found.message, found.remedies)
+    assert (MESSAGES[found.code].format(limit=7, why=""), (REMEDIES[found.code],)) == (found.message, found.remedies)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"model": "m"}', "body has no list of messages"),
+        (b'{"model": "m", "messages": "hi"}', "body has no list of messages"),
+        (b'{"model": "m", "messages": [], "stream": "yes"}', "`stream` is not a flag"),
+        (b"[]", "body is not an object"),
+        (b'{"model": "m"', "body is not JSON: not one value"),
+        (b"\xff", "body is not UTF-8"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_told_why(body: bytes, why: str) -> None:
+    """What is valid JSON is not called anything else."""
+    with pytest.raises(errors.MalformedRequest) as caught:
+        read_chat(body, Limits())
+
+    assert f"The request body cannot be read: {why}." == of_error(caught.value).message
 
 
 def test_a_refusal_of_policy_has_its_remedies_and_else_our_own() -> None:
