@@ -1,9 +1,9 @@
 # METADATA
 # title: Source code goes to no external model
 # description: >-
-#   Code is a trade secret as long as reasonable steps keep it secret. Two signs are read: a label (`labels`, from a
-#   classifier of yours; none is built in) and the tools that coding agents offer to a model (`tools`, known from the
-#   request itself).
+#   Code is a trade secret as long as reasonable steps keep it secret. Two signs are read: a label (`labels`; the models
+#   that come with Ringfence give `source_code`) and the tools that coding agents offer to a model (`tools`, known from
+#   the request itself).
 # schemas:
 #   - input: schema["ringfence.input-1"]
 # custom:
