@@ -24,6 +24,7 @@ import typer
 from governance.errors import ConfigInvalid, GovernanceError
 from governance.finding import Detection
 from governance.policy.commands import explain, policy_app
+from governance.record import RecordKind
 from governance.segment import Edit, TextSegment
 
 if TYPE_CHECKING:
@@ -674,9 +675,7 @@ def audit_show(
     action: Annotated[
         Literal["allow", "allow_modified", "deny"] | None, typer.Option(help="Only decisions with this action.")
     ] = None,
-    kind: Annotated[
-        str | None, typer.Option(help="Only records of this kind: decision, outcome, start, stop, ...")
-    ] = None,
+    kind: Annotated[RecordKind | None, typer.Option(help="Only records of this kind.")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:

@@ -158,11 +158,14 @@ class OutcomeRecord:
     us_total: Count = 0
 
 
+EventKind = Literal["start", "stop", "gap", "heartbeat", "config", "policy_load", "reconcile", "access"]
+
+
 @frozen
 class EventRecord:
     """An act of the logger itself. `count` is what `kind` counts (records lost in a gap, requests in a reconcile)."""
 
-    kind: Literal["start", "stop", "gap", "heartbeat", "config", "policy_load", "reconcile", "access"]
+    kind: EventKind
     digest: Digest = ""
     code: Id = ""
     count: Count = 0
@@ -170,6 +173,7 @@ class EventRecord:
 
 
 Record = DecisionRecord | OutcomeRecord | EventRecord
+RecordKind = Literal["decision", "outcome", EventKind]
 
 
 def kind_of(record: Record) -> str:

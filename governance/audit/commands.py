@@ -51,12 +51,18 @@ def show(
             errors.print(Text(f"no audit log under `{root}`"))
             return UNREADABLE
         wanted = _newest(read(root, Query(decision=decision, action=action, kind=kind, since=since)), last)
+        shown = 0
         if as_json:
-            for record in wanted:
+            for shown, record in enumerate(wanted, 1):  # noqa: B007  counted for the end
                 sys.stdout.buffer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
             sys.stdout.flush()
         else:
-            _people().print(_records_table(wanted))
+            table = _records_table(wanted)
+            shown = table.row_count
+            if shown:
+                _people().print(table)
+        if not shown:
+            errors.print(Text("no such record"))
     except AuditUnavailable as error:
         errors.print(Text(f"{error}; run `ringfence audit verify`"))
         return PROBLEMS

@@ -386,6 +386,18 @@ def test_the_commands_speak_json_and_exit_codes(tmp_path: Path, capfdbinary: pyt
     assert show(tmp_path / "none") == UNREADABLE
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_search_without_a_record_says_so(
+    as_json: bool, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """On standard error: a heading without a row could be taken for a table that was cut."""
+    filled(Disk(tmp_path / "w0" / "wal"))
+
+    code = show(tmp_path, decision="o-99", as_json=as_json)
+
+    assert (OK, (b"", b"no such record\n")) == (code, tuple(capfdbinary.readouterr()))
+
+
 def test_a_log_is_held_to_a_verdict_on_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:

@@ -58,6 +58,10 @@ def test_help_shows_an_example_of_the_command(words: tuple[str, ...], capsys: py
         (["init", "nodir/ringfence.yaml"], "system_error: `nodir/ringfence.yaml`: no such file or directory\n"),
         (["audit", "show", "nodir"], "cannot read `nodir`: No such file or directory\n"),
         (["audit", "verify", "nodir"], "cannot read `nodir`: No such file or directory\n"),
+        (
+            ["audit", "show", "x", "--kind", "decisions"],
+            "ringfence audit show: invalid value for '--kind': 'decisions' is not one of 'decision', 'outcome', 'start', 'stop', 'gap', 'heartbeat', 'config', 'policy_load', 'reconcile', 'access'; see ringfence audit show --help\n",
+        ),
         (["policy", "test", "--policy", "nodir"], "config_invalid: nodir: policy directory not found\n"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
