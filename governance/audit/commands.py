@@ -155,9 +155,7 @@ def _progress(console: Console) -> Iterator[verification.Progress]:
 
 
 def _records_table(records: Iterable[dict[str, Any]]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("seq", "time (UTC)", "log", "kind", "id", "what"):
-        table.add_column(heading, overflow="fold")
+    table = _folding("seq", "time (UTC)", "log", "kind", "id", "what")
     for record in records:
         try:
             cells = _cells(record)
@@ -167,6 +165,14 @@ def _records_table(records: Iterable[dict[str, Any]]) -> Table:
                 code="audit_corrupt",
             ) from None
         table.add_row(*map(_cell, cells))
+    return table
+
+
+def _folding(*headings: str) -> Table:
+    """A table that cuts nothing, however narrow the terminal: what is cut cannot be looked up."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
     return table
 
 
@@ -204,7 +210,7 @@ def _what(record: dict[str, Any]) -> str:
 
 def _print_verdict(verdict: Verdict) -> None:
     console = _people()
-    table = Table("log", "origin", "segments", "records", "first", "last", "root", "verdict", box=None)
+    table = _folding("log", "origin", "segments", "records", "first", "last", "root", "verdict")
     for log in verdict.logs:
         count = len(log.problems) + log.more_problems
         word = Text("intact", style="green") if not count else Text(f"{count} problems", style="bold red")
@@ -213,7 +219,7 @@ def _print_verdict(verdict: Verdict) -> None:
     console.print(table)
     if verdict.ok:
         return
-    problems = Table("log", "segment", "offset", "record", "fault", "what it means", box=None)
+    problems = _folding("log", "segment", "offset", "record", "fault", "what it means")
     for log in verdict.logs:
         for problem in log.problems:
             cells = (log.log, problem.segment, str(problem.offset), str(problem.seq), problem.fault, problem.meaning)

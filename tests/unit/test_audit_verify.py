@@ -13,7 +13,9 @@ from pathlib import Path
 
 import orjson
 import pytest
+from rich.console import Console
 
+from governance.audit import commands
 from governance.audit import verify as verification
 from governance.audit.commands import OK, PROBLEMS, UNREADABLE, show, verify_command
 from governance.audit.frame import pack, unpack
@@ -396,6 +398,19 @@ def test_a_search_without_a_record_says_so(
     code = show(tmp_path, decision="o-99", as_json=as_json)
 
     assert (OK, (b"", b"no such record\n")) == (code, tuple(capfdbinary.readouterr()))
+
+
+def test_a_narrow_terminal_cuts_nothing_of_a_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What does not fit goes on in the next line."""
+    filled(Disk(tmp_path / "worker-0" / "wal"))
+    monkeypatch.setattr(commands, "_people", lambda: Console(width=60))
+
+    verify_command(tmp_path)
+
+    shown = capsys.readouterr().out
+    assert (True, False) == ("worke" in shown, "\u2026" in shown), shown
 
 
 def test_a_log_is_held_to_a_verdict_on_the_command_line(
