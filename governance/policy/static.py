@@ -22,10 +22,12 @@ def check(modules: Sequence[Module], data: Mapping[str, Any]) -> None:
     engine = Interpreter()
     engine.log_level = LogLevel.NONE
     rules = {(*module.package, *rule.split(".")) for module in modules for rule in module.rules}
+    # First of all: what a module defines that cannot be read is missed elsewhere.
+    for module in modules:
+        _check_syntax(module)
     for module in modules:
         if module.overrides:
             raise at(module, "`with` belongs to tests", module.overrides[0])
-        _check_syntax(module)
         for reference in module.references:
             name = ".".join(reference.path)
             if is_forbidden(name):

@@ -233,6 +233,19 @@ def test_what_is_right_is_left_alone(tmp_path: Path, body: str) -> None:
     assert [] == [rule for rule in rules if rule[1] not in {"nested-iteration", "load"}]
 
 
+def test_what_a_broken_module_defines_is_not_missed_elsewhere(tmp_path: Path) -> None:
+    """One mistake is one error, wherever the others refer to the module."""
+    used = f"effects contains {ALLOW} if data.ringfence.lib.shared.open\n"
+    write(
+        tmp_path,
+        {"a.rego": HEAD + used, "cases.yaml": CASES, "lib.rego": "package ringfence.lib.shared\n\nopen if {\n"},
+    )
+
+    errors = [one for one in check_policies([str(tmp_path)]).findings if one.severity is Severity.ERROR]
+
+    assert [("lib.rego", 3, "load")] == [(Path(one.file).name, one.line, one.rule) for one in errors]
+
+
 def test_the_library_has_no_finding() -> None:
     """Neither an error nor a warning in a policy or a test that comes with Ringfence."""
     assert [] == [f"{one.file}:{one.line} {one.rule}" for one in check_policies(["builtin"]).findings]
