@@ -172,6 +172,9 @@ def read_document(
     if text is not None:
         tabs = source.path.suffix.lower() == ".tsv"
         found, problem, kind = _in_pieces(text, kind, detect, tally, tabs=tabs, told=told)
+        found = [
+            (piece, said) for piece, findings in found if (said := _without_names(piece, findings, rules, headings))
+        ]
         placing = _Placing(rules, kind, _masks(found), headings)
         for piece, findings in found:
             kept = tuple(each for each in findings if each in wanted)
@@ -272,6 +275,15 @@ def known_headings(rules: Iterable[Rule]) -> frozenset[str]:
     return frozenset(_plain(word) for rule in rules for word in rule.context) - {""}
 
 
+def _without_names(
+    piece: Piece, findings: tuple[Finding, ...], rules: Mapping[str, Rule], headings: Collection[str]
+) -> tuple[Finding, ...]:
+    """`findings` but for those of a model in a key or heading that tells what it names: `iban` is nobody, nor `e-mail`."""
+    if not piece.is_key or _plain(piece.text) not in headings:
+        return findings
+    return tuple(each for each in findings if _why(each, rules.get(each.detector)) != _MODEL)
+
+
 def _plain(heading: str) -> str:
     return " ".join(_JOINT.sub(" ", heading).casefold().split())
 
@@ -324,6 +336,9 @@ def _name(finding: Finding, rule: Rule | None) -> str:
     return named or finding.detector.removeprefix(OWN)
 
 
+_MODEL = "model"
+
+
 def _why(finding: Finding, rule: Rule | None) -> str:
     """What the score rests on."""
     if finding.validated:
@@ -331,7 +346,7 @@ def _why(finding: Finding, rule: Rule | None) -> str:
     if finding.detector.startswith((OWN, _OWN_RULE)):
         return "own"
     if rule is None and finding.detector != PHONES:
-        return "model"
+        return _MODEL
     return "context" if finding.beside_word else "shape"
 
 

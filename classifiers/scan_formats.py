@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Final
@@ -81,8 +81,8 @@ class Node:
 class Piece:
     """A text that begins at `start` of the document and is named by `context` (a key, the heading of a column).
 
-    `shifts` are (offset in `text`, by how much the document is ahead from there on). A key (`is_key`) has the node of the
-    value it names, a cell that of the number of its column; a `number` has no quotes around it. A `stray` one is not in the format of the document.
+    `shifts` are (offset in `text`, by how much the document is ahead from there on). A key or heading (`is_key`) has the
+    node of what it names, a cell that of the number of its column; a `number` has no quotes around it. A `stray` one is not in the format of the document.
     """
 
     text: str
@@ -281,6 +281,7 @@ def _cells(text: str, delimiter: str) -> Iterator[Piece]:
             if ends_row or len(first) == _MOST_HEADINGS:
                 if ends_row and all(each.text and _NO_HEADING.search(each.text) is None for each in first):
                     headings = [each.text for each in first]
+                    first = [replace(each, is_key=True) for each in first]
                 yield from first
                 first = None
         elif piece.text:

@@ -18,7 +18,8 @@ from classifiers.reading import Reader
 from classifiers.scan_document import Tally, Wanted, blocks, read_pieces
 from classifiers.scan_formats import Format, Piece
 from classifiers.scan_report import document_fields
-from governance.finding import Detection, DetectionStatus
+from governance.finding import Detection, DetectionStatus, Finding
+from governance.segment import Span
 from tests.scan_fakes import detect, document_of
 
 Row = tuple[str, int, int, str, str]
@@ -77,6 +78,28 @@ def test_a_cell_that_stands_where_a_heading_would_is_not_shown(tmp_path: Path) -
 
     assert ["2"] == [row[3] for row in rows(tmp_path / "none.csv")]
     assert ["BSN_number", "bsnNumber", "3"] == [row[3] for row in rows(tmp_path / "some.csv")]
+
+
+@pytest.mark.parametrize("table", ["bsn,naam\n1,Jane\n", "naam,BSN\nJane,1\n"])
+def test_a_heading_that_names_its_column_is_nobody(table: str, tmp_path: Path) -> None:
+    """What a model takes for a name there would be replaced in a copy; other cells of the first row may be names."""
+    (tmp_path / "x.csv").write_text(table)
+    people = re.compile("bsn|BSN|naam|Jane")
+
+    def by(text: str) -> Detection:
+        found = [
+            Finding(
+                segment=0,
+                entity_type="PERSON",
+                span=Span(start=each.start(), end=each.end()),
+                permille=900,
+                detector="m",
+            )
+            for each in people.finditer(text)
+        ]
+        return Detection(status=DetectionStatus.COMPLETE, findings=tuple(found))
+
+    assert {"Jane", "naam"} == {row[4] for row in rows(tmp_path / "x.csv", by=by)}
 
 
 @pytest.mark.parametrize("name", ["x.json", "x.txt"])
