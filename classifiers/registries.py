@@ -12,6 +12,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from governance.errors import ConfigInvalid
+
 # SWIFT IBAN Registry, release 101 (2025): country, then the BBAN (n digits, a capitals, c both).
 _IBAN_REGISTERED = """
     AD8n12c AE19n AL8n16c AT16n AZ4a20c BA16n BE12n BG4a6n8c BH4a14c BI23n BR23n1a1c BY4c4n16c CH5n12c CR18n CY8n16c
@@ -156,6 +158,14 @@ def country_code(said: str) -> str | None:
     code = said.upper()
     code = "GB" if code == "UK" else code
     return code if code in countries() else None
+
+
+def named_country(said: str) -> str:
+    """The code that `said` means, as `country_code` has it. Raises ConfigInvalid for what is no code."""
+    code = country_code(said)
+    if code is None:
+        raise ConfigInvalid(f"`{said}` is no country: give ISO 3166-1 alpha-2 codes, such as DE")
+    return code
 
 
 @cache

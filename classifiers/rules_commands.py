@@ -16,6 +16,7 @@ from classifiers.checks.table import checks, countries
 from classifiers.compiled import compile_rules, load_compiled
 from classifiers.meter import Meter
 from classifiers.reading import Reader
+from classifiers.registries import named_country
 from classifiers.rules import Rule, load_rules
 from classifiers.scan_report import console_for
 from governance.errors import ConfigInvalid
@@ -30,12 +31,15 @@ _CLOSEST = 5
 
 
 def list_command(*, country: str | None, category: str | None, as_json: bool) -> int:
-    """Prints the rules of a country and a category; returns the exit code: 0, or 1 when there is none."""
+    """Prints the rules of a country and a category; returns the exit code: 0, or 1 when there is none.
+
+    Raises ConfigInvalid for what is no country.
+    """
+    code = None if country is None else named_country(country)
     chosen = [
         rule
         for rule in load_rules()
-        if (country is None or rule.country == country.upper())
-        and (category is None or rule.category is Category(category))
+        if (code is None or rule.country == code) and (category is None or rule.category is Category(category))
     ]
     if as_json:
         for rule in chosen:
@@ -92,8 +96,8 @@ def build_command() -> int:
 
 
 def page_command() -> int:
-    """Prints the catalogue page; returns 0."""
-    sys.stdout.write(page(load_rules()))
+    """Prints the catalogue page, in UTF-8 wherever it goes; returns 0."""
+    sys.stdout.buffer.write(page(load_rules()).encode())
     return 0
 
 

@@ -38,7 +38,7 @@ from classifiers.meter import PATIENCE
 from classifiers.model.choice import chosen_models, composed
 from classifiers.phones import DEFAULT_REGIONS
 from classifiers.reading import Reader
-from classifiers.registries import country_code
+from classifiers.registries import named_country
 from classifiers.rules import CONTEXT_FLOOR, Rule
 from classifiers.scan_document import MOST_HITS, Document, Wanted, known_headings, read_document
 from classifiers.scan_formats import Format, format_of
@@ -183,15 +183,8 @@ def _wanted(options: ScanOptions, found: frozenset[str], own: OwnRecognizers) ->
     return Wanted(
         permille=0 if options.min_score is None else round(options.min_score * 1000),
         entities=frozenset(options.entities),
-        countries=frozenset(map(_country, options.countries)),
+        countries=frozenset(map(named_country, options.countries)),
     )
-
-
-def _country(said: str) -> str:
-    code = country_code(said)
-    if code is None:
-        raise ConfigInvalid(f"`{said}` is no country: give ISO 3166-1 alpha-2 codes, such as DE")
-    return code
 
 
 # --- JSON lines ----------------------------------------------------------------------------------------------------
@@ -288,7 +281,7 @@ def _parse(line: bytes | None) -> tuple[str | int, str]:
     except UnicodeDecodeError:
         raise _BadLine("line is not utf-8") from None
     except (ValueError, RecursionError):
-        raise _BadLine("line is not a json document") from None
+        raise _BadLine("line is not a json document; --format reads files of other kinds") from None
     if not isinstance(value, dict):
         raise _BadLine("line is not a json object")
     text_id, text = value.get("id"), value.get("text")

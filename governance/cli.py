@@ -105,7 +105,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave all of it running and print how to talk to it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Starts everything on free loopback ports, sends ten requests, and shows what became of each.
+    """Starts everything on free loopback ports, sends requests, and shows what became of each.
 
     Exit code 1 when one did not end as it should, or the audit log does not verify.
     """
@@ -327,18 +327,24 @@ def analyzer(
     from classifiers.model.choice import chosen_model
     from classifiers.query import RuleQuery
     from governance.settings import Classifiers
+    from sidecar import probes
 
     address, _, port = listen.rpartition(":")
     if not address or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise ConfigInvalid(f"--listen takes an address and a port, such as 127.0.0.1:5002, not `{listen}`")
-    asyncio.run(
-        serve(
-            address.strip("[]"),
-            int(port),
-            query=RuleQuery(model=chosen_model(Classifiers(model=model))),
-            started=lambda chosen: print(f"listening on {address}:{chosen}", file=sys.stderr),
+    host = address.strip("[]")
+    query = RuleQuery(model=chosen_model(Classifiers(model=model)))
+    try:
+        asyncio.run(
+            serve(
+                host,
+                int(port),
+                query=query,
+                started=lambda chosen: print(f"listening on {address}:{chosen}", file=sys.stderr),
+            )
         )
-    )
+    except OSError as error:
+        raise ConfigInvalid(f"--listen: {probes.reason(error, host, int(port))}") from None
 
 
 @app.command(

@@ -33,7 +33,7 @@ def require_free(address: str, port: int, *, setting: str) -> None:
             probe.bind((address, port))
             probe.listen(1)
         except OSError as error:
-            raise ConfigInvalid(f"{setting}: {_reason(error, address, port)}") from None
+            raise ConfigInvalid(f"{setting}: {reason(error, address, port)}") from None
 
 
 def free_port(address: str) -> int:
@@ -92,7 +92,8 @@ def _family(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def _reason(error: OSError, address: str, port: int) -> str:
+def reason(error: OSError, address: str, port: int) -> str:
+    """Why nobody can listen there, and what to do about it, from the error of who tried."""
     match error.errno:
         case errno.EADDRINUSE:
             return f"port {port} on {address} is taken; stop what listens there or choose another port"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -135,6 +136,29 @@ def test_a_table_that_nobody_reads_is_no_answer(words: tuple[str, ...]) -> None:
         process.stdout.close()
 
         assert (b"", 141) == (process.stderr.read(), process.wait(30))
+
+
+def test_the_page_of_rules_is_utf8_wherever_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written into a file of the repository, whatever the terminal speaks."""
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+
+    done = finished("rules", "page")
+
+    assert (0, b"", False) == (done.returncode, done.stderr, done.stdout.decode("utf-8").isascii())
+
+
+def test_a_taken_port_is_told_with_what_to_do() -> None:
+    """As `up` tells it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        port = taken.getsockname()[1]
+        done = finished("analyzer", "--model", "off", "--listen", f"127.0.0.1:{port}")
+
+    told = (
+        f"config_invalid: --listen: port {port} on 127.0.0.1 is taken; stop what listens there or choose another port\n"
+    )
+    assert (2, told) == (done.returncode, done.stderr.decode())
 
 
 def test_a_full_disk_is_an_error_in_one_line() -> None:

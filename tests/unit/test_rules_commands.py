@@ -73,7 +73,9 @@ def test_rules_are_listed_by_country_and_category(capsys: pytest.CaptureFixture[
 
     assert (0, ["nl.vat", "nl.vat_bare"]) == (code, [json.loads(line)["id"] for line in out.splitlines()])
     assert "nl.bsn" in ran(capsys, "list", "--country", "NL")[1]
-    assert (1, "0 rules for 0 entities\n", "") == ran(capsys, "list", "--country", "QQ")
+    assert "uk.chi" in ran(capsys, "list", "--country", "UK")[1]
+    code, out, err = ran(capsys, "list", "--country", "QQ")
+    assert (2, "", True) == (code, out, "`QQ` is no country" in err)
     assert 2 == ran(capsys, "list", "--category", "nope")[0]
 
 

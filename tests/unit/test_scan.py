@@ -67,9 +67,9 @@ def test_bad_lines_are_answered_in_place_and_end_in_exit_code_1(detector):
         [
             {"id": 1, **empty},
             {"id": None, "line": 2, "error": "`text` is not a string"},
-            {"id": None, "line": 3, "error": "line is not a json document"},
+            {"id": None, "line": 3, "error": "line is not a json document; --format reads files of other kinds"},
             {"id": None, "line": 4, "error": "line is not utf-8"},
-            {"id": None, "line": 5, "error": "line is not a json document"},
+            {"id": None, "line": 5, "error": "line is not a json document; --format reads files of other kinds"},
             {"id": None, "line": 6, "error": "line is not a json object"},
             {"id": None, "line": 7, "error": "`id` is not a string or an integer"},
             {"id": 7, **empty},
@@ -79,7 +79,10 @@ def test_bad_lines_are_answered_in_place_and_end_in_exit_code_1(detector):
 
 def test_deep_nesting_is_a_bad_line(detector):
     """A document that exhausts the parser is answered, not a crash."""
-    assert (1, [{"id": None, "line": 1, "error": "line is not a json document"}]) == run(detector, b"[" * 200_000)
+    assert (
+        1,
+        [{"id": None, "line": 1, "error": "line is not a json document; --format reads files of other kinds"}],
+    ) == run(detector, b"[" * 200_000)
 
 
 def test_a_line_over_the_limit_is_dropped_and_the_next_is_read(detector, monkeypatch):
