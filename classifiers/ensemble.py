@@ -146,7 +146,7 @@ def _by_segment(findings: Sequence[Finding]) -> dict[int, list[Finding]]:
 
 
 def settled(found: Sequence[Finding], added: Sequence[Finding], text: str) -> tuple[Finding, ...]:
-    """The findings of rules in `text` and those that a model added, so that none overlap and no character is lost.
+    """The findings of rules in `text` and those that a model added, settled so that no character is lost.
 
     What a rule found stays, and a model's finding keeps what no rule covers: nothing of a name in a mail address, the name
     of `Jane <jane@example.com>`. Findings of one type become their union, unless a checksum says where the value

@@ -10,6 +10,7 @@ from itertools import takewhile
 from typing import Final
 
 from classifiers.entity_names import MODEL_NAMES
+from classifiers.joining import VIA
 from governance.finding import Category, Finding
 from governance.frozen import frozen
 from governance.segment import Span
@@ -129,8 +130,19 @@ def settle(claims: Iterable[Claim]) -> tuple[Finding, ...]:
     context word, then one with a country; the loser is dropped. A web address gives way to all but dates in it, so that a
     card number inside a URL is a card number. Where the numbers of two countries look the same, pass the same check and bear
     the same name, both findings stay: the value cannot decide between them, the rest of the text may. Values that stand apart
-    in what one carrier holds stay, too, each with the span of the carrier.
+    in what one carrier holds stay, too, each with the span of the carrier. A part of a value that goes on in another text
+    stays beside what this text says by itself: the two digits of it may not stand for the address that they begin.
     """
+    alone: list[Claim] = []
+    joined: list[Claim] = []
+    for claim in claims:
+        (joined if claim.finding.via.startswith(VIA) else alone).append(claim)
+    kept = [*_settled(alone), *_settled(joined)] if joined else _settled(alone)
+    return tuple(each.finding for each in sorted(kept, key=_in_order))
+
+
+def _settled(claims: Iterable[Claim]) -> list[Claim]:
+    """Those of `claims` that stay, which are all of one text alone or all of several."""
     merged = sorted(_without_parts(merge_same_type(claims)), key=_rank)
     taken: list[tuple[int, int]] = []
     kept: list[Claim] = []
@@ -147,7 +159,7 @@ def settle(claims: Iterable[Claim]) -> tuple[Finding, ...]:
             continue
         if claim.finding.via:
             carried.setdefault((start, end), []).append(claim)
-    return tuple(each.finding for each in sorted(kept, key=_in_order))
+    return kept
 
 
 def _in_order(claim: Claim) -> tuple[int, str]:

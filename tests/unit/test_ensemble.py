@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifiers import ensemble as ensemble_module
@@ -64,6 +64,7 @@ def finding(
     beside_word: bool = False,
     country: str | None = None,
     by: str = "r",
+    via: str = "",
 ) -> Finding:
     return Finding(
         segment=segment,
@@ -74,6 +75,7 @@ def finding(
         validated=validated,
         beside_word=beside_word,
         country=country,
+        via=via,
         category=Category.PERSONAL,
     )
 
@@ -264,6 +266,16 @@ async def test_the_two_are_one_detection() -> None:
             [said("PERSON", 0, 10, 1000)],
             [("PERSON", "Anna"), ("CODE", "Smith 12345")],
         ),
+        # A part of a number that began elsewhere takes nothing from an address that a model sees as well.
+        (
+            "12 High Street",
+            [
+                finding("PHONE_NUMBER", 0, 2, 1000, validated=True, via="joined"),
+                finding("STREET_ADDRESS", 0, 14, 700),
+            ],
+            [said("STREET_ADDRESS", 0, 14)],
+            [("PHONE_NUMBER", "12"), ("STREET_ADDRESS", "12 High Street")],
+        ),
         ("nothing", [], [said("PERSON", 0, 7)], [("PERSON", "nothing")]),
     ],
 )
@@ -288,6 +300,10 @@ def disjoint(rows: list[tuple[int, int, str, int, bool]], by: str) -> list[Findi
     return taken
 
 
+def covered(findings: Iterable[Finding]) -> set[int]:
+    return {place for each in findings for place in range(each.span.start, each.span.end)}
+
+
 @given(SPANS, SPANS)
 def test_nothing_overlaps_and_nothing_that_was_seen_is_lost(
     found_rows: list[tuple[int, int, str, int, bool]], added_rows: list[tuple[int, int, str, int, bool]]
@@ -296,15 +312,59 @@ def test_nothing_overlaps_and_nothing_that_was_seen_is_lost(
     text = "x" * 60
     found, added = disjoint(found_rows, "r"), disjoint(added_rows, "model")
     whole = settled(found, added, text)
-    covered = {place for each in whole for place in range(each.span.start, each.span.end)}
-    left = "".join(
-        "x" if place not in covered and any(f.span.start <= place < f.span.end for f in (*found, *added)) else " "
-        for place in range(60)
-    )
+    lost = covered([*found, *added]) - covered(whole)
+    left = "".join("x" if place in lost else " " for place in range(60))
 
     assert all(a.span.end <= b.span.start for a, b in pairwise(whole))
     assert "xx" not in left
     assert [each for each in found if each.validated] == [each for each in whole if each.validated]
+
+
+@given(SPANS, SPANS, SPANS)
+def test_what_rules_cover_stays_covered_where_their_values_go_on_elsewhere(
+    found_rows: list[tuple[int, int, str, int, bool]],
+    joined_rows: list[tuple[int, int, str, int, bool]],
+    added_rows: list[tuple[int, int, str, int, bool]],
+) -> None:
+    """With a model and without: parts of values over the ends of segments lie over anything that the rules found."""
+    joined = [replace(each, via="joined") for each in disjoint(joined_rows, "r")]
+    found = sorted((*disjoint(found_rows, "r"), *joined), key=lambda each: each.span.start)
+
+    for added in ([], disjoint(added_rows, "model")):
+        assert covered(found) <= covered(settled(found, added, "x" * 60))
+
+
+@pytest.fixture(scope="module")
+def patterns() -> PatternDetector:
+    return PatternDetector()
+
+
+PARTS = [
+    "+49 30 901820",
+    "4111 1111 1111 1111",
+    "12 High Street, ",
+    "12.03.1980",
+    "078-05-1120",
+    "10.0.0.1",
+    "jane@example.com",
+]
+
+
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=3), st.lists(st.integers(1, 40), min_size=1, max_size=3))
+def test_a_model_that_says_nothing_takes_nothing_from_texts_in_pieces(
+    patterns: PatternDetector, parts: list[str], cuts: list[int]
+) -> None:
+    """Wherever a text is cut into segments, all that the rules alone cover is covered."""
+    text = " ".join(parts)
+    ends = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
+    pieces = segments(*(text[start:end] for start, end in pairwise(ends)))
+    found = patterns.detect_now(pieces, deadline_ms=60_000)
+    whole = together(found, detection(DONE, by="model"), pieces)
+
+    for number in range(len(pieces)):
+        alone, both = ([each for each in said.findings if each.segment == number] for said in (found, whole))
+        assert covered(alone) <= covered(both)
 
 
 @pytest.mark.parametrize(

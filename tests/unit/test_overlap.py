@@ -104,6 +104,14 @@ def test_equal_shapes_do_not_both_remain():
     assert ["CZ"] == [each.country for each in settle(rivals)]
 
 
+def test_a_part_of_a_value_that_goes_on_elsewhere_stays_beside_what_the_text_says():
+    """It takes nothing from that, nor loses to it; parts of one text are settled among themselves."""
+    address, part = claim("STREET_ADDRESS", 0, 14, 700), claim("PHONE_NUMBER", 0, 2, 1000, validated=True, via="joined")
+    smaller = claim("PHONE_NUMBER", 0, 1, 1000, validated=True, via="joined>hex")
+
+    assert (part.finding, address.finding) == settle([address, smaller, part])
+
+
 def test_values_that_stand_apart_in_one_carrier_all_remain():
     """One of a kind, and none that is part of another; settling again changes nothing."""
     mail = claim("MAIL", 0, 90, 1000, via="base64", inner=(5, 25), validated=True)

@@ -333,6 +333,19 @@ async def test_what_loses_to_a_stronger_finding_says_nothing() -> None:
     assert (base.findings, (), ()) == (found.findings, found.labels, found.jurisdictions)
 
 
+async def test_what_is_found_beside_the_rules_takes_nothing_from_values_over_two_segments() -> None:
+    """Digits that end a telephone number of the segment before do not stand for the address that begins with them."""
+    address = finding("STREET_ADDRESS", 0, 14, detector="family.address")
+    part = replace(finding("PHONE_NUMBER", 0, 2, detector="family.phone"), validated=True, via="joined")
+    base = Detection(status=DetectionStatus.COMPLETE, findings=(part, address))
+    made = ExtendedDetector(FakeDetector(detection=base), FakeFinder(finding("SHELF", 16, 20)))
+
+    found = await made.detect(segments("12 High Street, B-17"), deadline_ms=10_000)
+    made.close()
+
+    assert [part, address] == [each for each in found.findings if each.entity_type != "SHELF"]
+
+
 async def test_recognisers_of_one_name_are_told_apart_by_their_entities() -> None:
     """Each pattern's statement holds for its own entity; a class's for all that it finds."""
     found = (finding("ONE", 0, 2), finding("TWO", 3, 5), finding("THREE", 6, 8, detector="own:B", country="SE"))
