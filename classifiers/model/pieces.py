@@ -39,6 +39,8 @@ _STYLED = re.compile(
 _STYLE_NAME = re.compile(
     r"(?:NEGATIVE (?:CIRCLED|SQUARED) LATIN CAPITAL LETTER|LATIN LETTER (?P<small>SMALL) CAPITAL) (?P<letter>[A-Z])"
 )
+# Those of Unicode (Cc) without the tab and the ends of lines, which are blanks to every tokenizer.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LETTER = re.compile(r"[^\W\d_]")
 # What is not seen in a word: soft hyphen, spaces without width, joiners.
 _DROPPED: Final = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
@@ -110,9 +112,7 @@ class PieceReader:
         for start, end in chunks(clean):
             if time.monotonic() >= deadline:
                 break
-            part = clean[start:end]
-            if self._whole_words and not part.isascii():
-                part = without_pictures(part)
+            part = legible(clean[start:end]) if self._whole_words else clean[start:end]
             parts.append(_pieces(part, start, self._tokenizer.encode(part, add_special_tokens=False), self._names))
         return _joined(parts)
 
@@ -183,12 +183,14 @@ def _plain(character: str) -> str:
     return named["letter"].lower() if named["small"] else named["letter"]
 
 
-def without_pictures(text: str) -> str:
-    """`text` with a space for each picture that touches a word; as long as before.
+def legible(text: str) -> str:
+    """`text` with a space for each control character, and for each picture that touches a word; as long as before.
 
     A vocabulary of whole words knows nothing of a word with one strange character: a picture would hide the name it touches.
+    Controls such as form feed and record separator are dropped by its tokenizer, which would make one word of two.
     """
-    return _glued().sub(" ", text)
+    parted = _CONTROL.sub(" ", text)
+    return parted if parted.isascii() else _glued().sub(" ", parted)
 
 
 @functools.cache

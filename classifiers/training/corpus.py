@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 
 from classifiers.model.case import case_of
 from classifiers.model.names import KnownNames
-from classifiers.model.pieces import names_of, starts_of_words, unstyled, without_pictures
+from classifiers.model.pieces import legible, names_of, starts_of_words, unstyled
 from classifiers.training.rows import LABELS, TOPICS, TYPES, Row, split_of
 from governance.frozen import frozen
 
@@ -200,7 +200,7 @@ def _cut(rows: Sequence[Row], tokenizer: Tokenizer, names: KnownNames, window: i
     for row, text, encoding in zip(
         rows,
         texts,
-        tokenizer.encode_batch([without_pictures(text) for text in texts], add_special_tokens=False),
+        tokenizer.encode_batch([legible(text) for text in texts], add_special_tokens=False),
         strict=True,
     ):
         ids, offsets = encoding.ids, encoding.offsets

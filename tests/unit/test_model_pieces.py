@@ -20,9 +20,9 @@ from classifiers.model.pieces import (
     PieceReader,
     Pieces,
     chunks,
+    legible,
     piece_reader,
     unstyled,
-    without_pictures,
     worth_reading,
 )
 from tests.model_directories import VOCABULARY, Model, tokenizer_bytes, write
@@ -213,9 +213,20 @@ def test_no_symbol_hides_a_name() -> None:
         if unicodedata.category(character) in {"Sm", "Sc", "Sk", "So", "Me"}
     ]
 
-    kept = [each for each in symbols if "Tomasz " != without_pictures(f"Tomasz{each}")]
+    kept = [each for each in symbols if "Tomasz " != legible(f"Tomasz{each}")]
 
     assert "$+<=>^`|~¢£¤¥¦¨¬°±\u00b4\u00d7÷\u2044₤₩€₱₹№\ufffd" == "".join(kept)
+
+
+def test_control_characters_part_words() -> None:
+    """All of them, in ASCII and beside other letters: words in fields and pages that they part are words."""
+    controls = [each for each in map(chr, range(0x110000)) if unicodedata.category(each) == "Cc"]
+    found = [
+        slices(text, read(text)) for each in controls for text in (f"Berlin{each}Tomasz", f"Berlin{each}Tomasz \u00e9")
+    ]
+
+    assert 65 == len(controls)
+    assert [["Berlin", "Tomasz"], ["Berlin", "Tomasz", "\u00e9"]] * 65 == found
 
 
 @pytest.mark.parametrize("mark", ["\u0301", "\u200b", "\u0323\u0302", "\u200d"])
