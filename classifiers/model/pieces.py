@@ -341,4 +341,5 @@ def _inside_word(text: str, end: int, start: int) -> bool:
 
 
 def _is_edge(character: str) -> bool:
-    return not (character.isalnum() or character in _DROPPED or "\u0300" <= character <= "\u036f")
+    # The vowel signs of a script are no letters (isalnum), and stand within its words.
+    return not (character.isalnum() or character in _DROPPED or unicodedata.category(character)[0] == "M")

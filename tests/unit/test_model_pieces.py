@@ -22,6 +22,7 @@ from classifiers.model.pieces import (
     chunks,
     legible,
     piece_reader,
+    starts_of_words,
     unstyled,
     worth_reading,
 )
@@ -267,6 +268,17 @@ def test_words_end_at_marks_even_if_the_tokenizer_splits_at_spaces_alone() -> No
     for number, start, end in zip(found.words.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True):
         words[number] = (words.get(number, (start, end))[0], end)
     assert ["anna", ",", "bab", "中", "国"] == [each for each in (text[a:b].strip() for a, b in words.values()) if each]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [("दि", "ल्ली"), ("रा", "जेश"), ("மது", "ரை"), ("مُ", "حَمَّد"), ("שָׁ", "לוֹם"), ("Kowal", "ski"), ("Kowa\u0301", "lski")],
+)
+def test_signs_of_a_script_part_no_word(pieces: tuple[str, str]) -> None:
+    """Vowel signs, points and accents stand within words, wherever a tokenizer cuts these."""
+    first, rest = map(len, pieces)
+
+    assert [1, 0] == starts_of_words("".join(pieces), [(0, first), (first, first + rest)], [0, 0]).tolist()
 
 
 @pytest.mark.parametrize(
