@@ -124,6 +124,8 @@ def demo(
 )
 def up(config: ConfigFile = Path("ringfence.yaml")) -> None:
     """Runs Envoy, the control process and the workers until SIGTERM; restarts what dies."""
+    # Until there are workers to pass it on to: they will read the policies as they are by then.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     import asyncio
 
     from sidecar.up import run

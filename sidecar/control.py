@@ -22,7 +22,7 @@ from sidecar import sockets
 from sidecar.ads import AdsServer
 from sidecar.fleet import FleetState
 from sidecar.self_test import SelfTest
-from sidecar.signals import until_stopped
+from sidecar.signals import stop_asked
 from sidecar.sites import serving
 
 _LOG = structlog.get_logger("ringfence.control")
@@ -66,6 +66,7 @@ async def _serve(config: Config) -> None:
         metrics.nodes.set(len(config.nodes))
         metrics.pools.follow(lambda: len(fleet.pools))
         metrics.xds_streams.follow(lambda: len(ads.status().streams))
+        stopped = stop_asked()
         await stack.enter_async_context(
             serving(_pool_routes(config, fleet, metrics), sockets.control(config.state_directory))
         )
@@ -75,7 +76,7 @@ async def _serve(config: Config) -> None:
         proof = asyncio.create_task(_prove(ads, probe))
         stack.callback(proof.cancel)
         _LOG.info("control_ready", nodes=len(config.nodes))
-        await until_stopped()
+        await stopped.wait()
 
 
 async def _prove(ads: AdsServer, probe: SelfTest) -> None:

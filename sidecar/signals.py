@@ -7,8 +7,8 @@ import signal
 from collections.abc import Awaitable, Callable
 
 
-async def until_stopped(reload: Callable[[], Awaitable[None]] | None = None) -> None:
-    """Returns at SIGTERM or SIGINT; SIGHUP runs `reload`."""
+def stop_asked(reload: Callable[[], Awaitable[None]] | None = None) -> asyncio.Event:
+    """Set at SIGTERM or SIGINT from now on; SIGHUP runs `reload`. To be called before the process says that it is ready."""
     stopped = asyncio.Event()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -23,4 +23,4 @@ async def until_stopped(reload: Callable[[], Awaitable[None]] | None = None) -> 
     loop.add_signal_handler(signal.SIGHUP, start_reload)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopped.set)
-    await stopped.wait()
+    return stopped

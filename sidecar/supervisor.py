@@ -38,11 +38,13 @@ _OUTPUT_S: Final = 1.0
 # Runs before the child's own program, and becomes it. PR_SET_PDEATHSIG (1) survives execve (prctl(2)); it is bound to
 # the *thread* that forked, hence the rule that the supervisor runs in the main thread. A wrapper, because Python code
 # between fork and exec (preexec_fn) can deadlock where threads exist. The parent may be gone before prctl: asked after.
+# What is ignored stays so through execve: SIGHUP ends no child before it has a handler, whoever sends it.
 _GUARD: Final = """
 import ctypes, os, signal, sys
 if ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != int(sys.argv[1]):
     sys.exit("the supervisor is gone")
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
 try:
     os.execvp(sys.argv[2], sys.argv[2:])
 except OSError as error:
@@ -62,7 +64,7 @@ class Child:
 
     `env` is added to the supervisor's environment. `ready` says whether it serves; raising OSError means not yet. The
     first start fails after `ready_s`. To stop it, `drain` is awaited for at most `drain_s`, then `stop_signal` is sent,
-    and SIGKILL after `grace_s`. SIGHUP is passed on to children with `reloads`.
+    and SIGKILL after `grace_s`. SIGHUP is passed on to children with `reloads`, as soon as they are ready.
     """
 
     name: str
@@ -160,7 +162,7 @@ class Supervisor:
     def _reload(self) -> None:
         for child in (child for stage in self._stages for child in stage if child.reloads):
             if child.name in self._running:
-                self._running[child.name].send(signal.SIGHUP)
+                self._running[child.name].reload()
 
     # --- keeping -------------------------------------------------------------------------------------------------
 
@@ -218,7 +220,7 @@ class Supervisor:
         deadline = loop.time() + child.ready_s
         while not process.ended.is_set() and loop.time() < deadline:
             if await _answers(child.ready, min(_PROBE_S, deadline - loop.time())) and not process.ended.is_set():
-                process.ready_at = time.monotonic()
+                process.became_ready()
                 _LOG.info(Event.CHILD_READY, child=child.name)
                 return True
             await _either(process.ended, within_s=_POLL_S)
@@ -274,6 +276,7 @@ class _Process(asyncio.SubprocessProtocol):
         self.ended = asyncio.Event()
         self.ended_at: float | None = None
         self.ready_at: float | None = None
+        self._reload_owed = False
 
     @property
     def pid(self) -> int:
@@ -291,6 +294,18 @@ class _Process(asyncio.SubprocessProtocol):
         if self._transport is not None and not self.ended.is_set():
             with suppress(ProcessLookupError):
                 self._transport.send_signal(number)
+
+    def reload(self) -> None:
+        """Sends SIGHUP once the process is ready: until then it may have read the old and not be able to hear of the new."""
+        if self.ready_at is None:
+            self._reload_owed = True
+        else:
+            self.send(signal.SIGHUP)
+
+    def became_ready(self) -> None:
+        self.ready_at = time.monotonic()
+        if self._reload_owed:
+            self.send(signal.SIGHUP)
 
     async def closed(self) -> None:
         """Returns when the output was read to its end, or nobody ends it."""

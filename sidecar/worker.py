@@ -44,7 +44,7 @@ from sidecar.intake import Intake
 from sidecar.outcomes import AccessLog
 from sidecar.placement import Placement
 from sidecar.policies import Policies
-from sidecar.signals import until_stopped
+from sidecar.signals import stop_asked
 from sidecar.sites import serving
 
 _LOG = structlog.get_logger("ringfence.worker")
@@ -123,6 +123,7 @@ async def _serve(config: Config, index: int) -> None:
         stack.push_async_callback(server.stop, _GRACE_S)
         reconciler = asyncio.create_task(_reconcile(audit, processor, log))
         stack.callback(reconciler.cancel)
+        stopped = stop_asked(reload.again)
         await stack.enter_async_context(
             serving(_state_routes(metrics, policies, policy), sockets.metrics(config.state_directory, index))
         )
@@ -131,7 +132,7 @@ async def _serve(config: Config, index: int) -> None:
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER)
         _LOG.info("worker_ready", index=index, policies=len(bundle.policies), revision=bundle.revision)
-        await until_stopped(reload.again)
+        await stopped.wait()
         _LOG.info("worker_draining", index=index)
 
 

@@ -18,7 +18,7 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import (
     ProcessingResponse,
 )
 
-from sidecar.signals import until_stopped
+from sidecar.signals import stop_asked
 
 _REQUEST = ProcessingResponse(request_headers=HeadersResponse(response=CommonResponse()))
 _RESPONSE = ProcessingResponse(response_headers=HeadersResponse(response=CommonResponse()))
@@ -40,7 +40,7 @@ async def serve(path: str) -> None:
     external_processor_pb2_grpc.add_ExternalProcessorServicer_to_server(Noop(), server)
     server.add_insecure_port(f"unix:{path}")
     await server.start()
-    await until_stopped()
+    await stop_asked().wait()
     await server.stop(1.0)
 
 

@@ -380,6 +380,30 @@ async def test_hangup_is_passed_on_to_children_that_reload(tmp_path: Path) -> No
     assert [("worker", "reloaded")] == [line for line in output.lines if line[1] == "reloaded"]
 
 
+async def test_a_hangup_while_a_child_starts_reaches_it_once_it_is_ready(tmp_path: Path) -> None:
+    """What it has read by then may be old; the signal does not end it, though nothing handles it yet."""
+    output = Output()
+    program = f"""
+import pathlib, signal, time
+while not pathlib.Path({str(tmp_path / "go")!r}).exists():
+    time.sleep(0.01)
+signal.signal(signal.SIGHUP, lambda *_: print("reloaded", flush=True))
+"""
+    worker = python("worker", SAYS_PID + program + SERVES, tmp_path, reloads=True)
+    supervisor = Supervisor([[worker]], output=output)
+    async with asyncio.timeout(LIMIT_S):
+        run = asyncio.create_task(supervisor.run())
+        await until(lambda: bool(pids(output)) or run.done())
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(pids(output)["worker"], signal.SIGHUP)
+        (tmp_path / "go").touch()
+        await until(lambda: ("worker", "reloaded") in output.lines or run.done())
+        supervisor.stop()
+        await run
+
+    assert 1 == output.lines.count(("worker", "reloaded"))
+
+
 # --- the supervisor's own death ------------------------------------------------------------------------------------
 
 SUPERVISES = textwrap.dedent("""
