@@ -10,7 +10,6 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection
@@ -25,6 +24,7 @@ from rich.table import Table
 from classifiers.bench_texts import FLOODS, LISTS, dense, flood, mixed_chat
 from classifiers.compiled import PHONE
 from classifiers.reading import Reader
+from governance.child import PYTHON
 from governance.finding import DetectionStatus
 from governance.frozen import frozen
 from governance.machine import machine
@@ -162,7 +162,7 @@ def _start() -> Start:
 
 def _process_ms(program: str, environment: dict[str, str]) -> float:
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True, stdin=subprocess.DEVNULL)
+    subprocess.run([*PYTHON, "-c", program], env=environment, check=True, stdin=subprocess.DEVNULL)
     return (time.perf_counter() - started) * 1000
 
 

@@ -27,6 +27,8 @@ from typing import BinaryIO, Final, final
 
 from governance.breaker import Breaker
 
+# How Python is started by us: what lies in the current directory, which may be anybody's, is no module.
+PYTHON: Final = (sys.executable, "-P")
 MAX_FRAME_BYTES: Final = 64 << 20
 _REQUEST: Final = struct.Struct(">II")
 _ANSWER: Final = struct.Struct(">II")
@@ -249,7 +251,7 @@ class _Child:
         with _in_memory(plan) as file:
             inherited = file.fileno()
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", f"from {entry} import serve; serve()", str(inherited), str(loading_s)],
+                [*PYTHON, "-c", f"from {entry} import serve; serve()", str(inherited), str(loading_s)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 
+from governance.child import PYTHON
 from governance.errors import ConfigInvalid
 
 _READY_S = 60.0
@@ -26,12 +26,7 @@ async def launched(config: Path, *, admin_port: int, log: Path) -> AsyncIterator
     """
     with log.open("ab") as sink:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "governance.cli",
-            "up",
-            "-c",
-            str(config),
+            *(*PYTHON, "-m", "governance.cli", "up", "-c", str(config)),
             stdout=sink,
             stderr=sink,
             start_new_session=True,

@@ -7,7 +7,6 @@ reverse, so that Envoy has answered what it holds before the workers go.
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from classifiers.compiled import load_compiled
 from classifiers.extra import load_own
 from governance import state, telemetry, yaml_source
 from governance.audit.log import require_writable
+from governance.child import PYTHON
 from governance.config import located, parse
 from governance.policy.bundle import configured
 from governance.policy.distribution.store import write_whole
@@ -59,7 +59,7 @@ async def run(config_file: Path) -> int:
 def stages(config: Config, binary: Path) -> list[list[Child]]:
     """The processes of `config`, in the order in which they start."""
     env = _chosen_ports(config)
-    own = (sys.executable, "-m", "governance.cli")
+    own = (*PYTHON, "-m", "governance.cli")
     # Whatever becomes of the file: what is started again later has to mean the same machines by the same node ids.
     file = ("--config", str(config.file), "--content", str(_content(config)))
     directory = config.state_directory

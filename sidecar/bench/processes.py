@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import orjson
 import yaml
 
+from governance.child import PYTHON
 from governance.errors import ConfigInvalid
 from governance.frozen import frozen
 from sidecar.envoy_binary import locate
@@ -48,7 +48,7 @@ async def baseline(directory: Path, node_port: int, *, noop: bool) -> AsyncItera
     config = directory / f"baseline-{noop}.json"
     config.write_bytes(orjson.dumps(_baseline_bootstrap(port, node_port, path if noop else None)))
     envoy = [str(locate()), "--config-path", str(config), "--log-level", "error", "--disable-hot-restart"]
-    server = [[sys.executable, "-m", "sidecar.bench.noop", str(path)]] if noop else []
+    server = [[*PYTHON, "-m", "sidecar.bench.noop", str(path)]] if noop else []
     async with _processes([*server, [*envoy, "--concurrency", "1"]]) as processes:
         if not await answers(f"http://127.0.0.1:{port}/", processes[-1]):
             raise ConfigInvalid("Envoy does not answer")

@@ -175,3 +175,12 @@ async def test_tests_that_take_too_long_are_ended(tmp_path: Path) -> None:
         await accept(late, seconds=0.01)
     with pytest.raises(ConfigInvalid, match="take more than"):
         await accept(late, seconds=0.01)
+
+
+async def test_the_current_directory_holds_no_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in the folder that one happens to be in is not run, whatever it is called."""
+    good = candidate(archive(tmp_path))
+    (tmp_path / "yaml.py").write_text("raise SystemExit('a foreign yaml')")
+    monkeypatch.chdir(tmp_path)
+
+    await accept(good)

@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from governance.child import PYTHON
 from governance.errors import ConfigInvalid
 from governance.frozen import frozen
 from governance.policy.bundle import BUILTIN, ROOT, Bundle, is_data, load_bundle, read_source
@@ -87,7 +88,7 @@ async def _examined_elsewhere(order: bytes, seconds: float) -> None:
     pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     try:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "governance.policy.distribution.acceptance"),
+            *(*PYTHON, "-m", "governance.policy.distribution.acceptance"),
             stdin=pipe,
             stdout=pipe,
             stderr=nothing,
