@@ -1,17 +1,18 @@
-"""What a configuration must hold beyond types and bounds. Pure except for asking whether named files exist."""
+"""What a configuration must hold beyond types and bounds. Pure except for looking at named files."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
 import re
+import ssl
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from governance.claims import SINGLE, UNKNOWN_PURPOSE, Identity
-from governance.nodes.node import Node
+from governance.nodes.node import SYSTEM_CA_FILE, Node
 from governance.residency import COUNTRIES
 from governance.settings import BUILTIN, MODEL_OFF, REGISTRY_FILES, SHIPPED_MODELS, Config, PolicyBundle
 from governance.yaml_source import Place, nearest, quoted
@@ -238,8 +239,27 @@ def _node(node: Node) -> Iterator[Problem]:
                 ("tls", "server_name"),
                 f"must be the host name on the certificate, not {quoted(node.tls.server_name)}",
             )
-        if node.tls.ca_file is not None and not Path(node.tls.ca_file).is_file():
-            yield ("tls", "ca_file"), f"no file at {quoted(node.tls.ca_file)}; leave it out to use the system's store"
+        yield from _trust_store(node.tls.ca_file)
+
+
+def _trust_store(file: str | None) -> Iterator[Problem]:
+    """What Envoy refuses to load keeps every node of the cell from changing, those without TLS too."""
+    if file is None:
+        if not Path(SYSTEM_CA_FILE).is_file():
+            yield ("tls", "ca_file"), f"is required, as this machine has no trust store at {quoted(SYSTEM_CA_FILE)}"
+    elif not Path(file).is_file():
+        yield ("tls", "ca_file"), f"no file at {quoted(file)}; leave it out to use the system's store"
+    elif not _holds_certificates(file):
+        yield ("tls", "ca_file"), f"no certificates can be read from {quoted(file)}; they are expected in PEM"
+
+
+def _holds_certificates(file: str) -> bool:
+    store = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        store.load_verify_locations(cafile=file)
+    except OSError:  # SSLError is one
+        return False
+    return store.cert_store_stats()["x509"] > 0
 
 
 def _country(place: Place, code: str, hint: str) -> Iterator[Problem]:

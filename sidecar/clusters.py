@@ -14,6 +14,7 @@ from typing import Any
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import CertificateValidationContext
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -31,6 +32,8 @@ _TRANSPORT = "tls"
 _PLAIN = "plain"
 # No bound worth having is below what a machine can hold open: long streamed answers keep their ext_proc stream.
 _MAX_STREAMS = 65_536
+UNREACHABLE = CertificateValidationContext(verify_certificate_hash=["00" * 32])
+"""What no certificate passes: none has this SHA-256. It reads no trust store, which a machine of plain nodes may not have."""
 
 Addresses = Mapping[str, tuple[str, ...]]
 """IP addresses by node id, for nodes whose address is a name. A name without an entry has no endpoint."""
@@ -157,8 +160,8 @@ def cell_cluster(settings: DataPlane, name: str, tls: tuple[Tls, ...], *, plain:
         # Else a node taken out of the fleet keeps serving for as long as it passes its health checks.
         ignore_health_on_host_removal=True,
         transport_socket_matches=[_tls_match(settings, one) for one in tls] + ([_plain_match()] if plain else []),
-        # Unreachable on purpose: an endpoint that matches no transport must not fall back to plain text.
-        transport_socket=_tls_socket(Tls(server_name="no-transport.invalid"), settings.system_ca_file),
+        # An endpoint that matches no transport must not fall back to plain text.
+        transport_socket=_tls_transport(UpstreamTlsContext(common_tls_context={"validation_context": UNREACHABLE})),
         typed_extension_protocol_options={
             _HTTP_OPTIONS: pack(
                 HttpProtocolOptions(
@@ -237,6 +240,10 @@ def _tls_socket(tls: Tls, system_ca_file: str) -> dict[str, object]:
             },
         },
     )
+    return _tls_transport(context)
+
+
+def _tls_transport(context: UpstreamTlsContext) -> dict[str, object]:
     return {"name": "envoy.transport_sockets.tls", "typed_config": pack(context)}
 
 

@@ -9,6 +9,7 @@ from dataclasses import field
 
 from governance.errors import ConfigInvalid
 from governance.frozen import frozen
+from governance.nodes.node import SYSTEM_CA_FILE
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -82,7 +83,7 @@ class DataPlane:
     outliers: Outliers | None = field(default_factory=Outliers)
     retries: Retries = field(default_factory=Retries)
     access_log_flush_ms: int = 200
-    system_ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
+    system_ca_file: str = SYSTEM_CA_FILE
     trusted_proxies: tuple[str, ...] = ()
     claim_headers: tuple[str, ...] = ()
 

@@ -29,6 +29,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.struct_pb2 import Struct
 
 from governance.nodes.node import CELL_PREFIX
+from sidecar.clusters import UNREACHABLE
 from sidecar.dataplane import CELL_KEY, DECISION_NAMESPACE, POOL_KEY, POOL_NAMESPACE
 from sidecar.edits import EDITS, edits_filter
 from sidecar.headers import ANSWERED_HEADERS
@@ -167,7 +168,8 @@ def _transport(cluster: Cluster) -> Iterator[str]:
         if isinstance(one, UpstreamTlsContext):
             context = one.common_tls_context.validation_context
             verified = context.HasField("trusted_ca") and len(context.match_typed_subject_alt_names) > 0
-            if not verified or context.trust_chain_verification or context.allow_expired_certificate:
+            verified = verified and not context.trust_chain_verification and not context.allow_expired_certificate
+            if not verified and context != UNREACHABLE:
                 yield "TLS to a node is not verified against a trust store and its name"
 
 

@@ -11,11 +11,12 @@ from governance.frozen import frozen
 from governance.residency import Tier
 
 CELL_PREFIX = "cell-"
+SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
 
 
 @frozen
 class Tls:
-    """TLS towards a node: `ca_file` None means the system's trust store; the name verified is `server_name`."""
+    """TLS towards a node: `ca_file` None means the system's trust store, SYSTEM_CA_FILE; the name verified is `server_name`."""
 
     server_name: str
     ca_file: str | None = None

@@ -24,12 +24,15 @@ from cryptography.x509.oid import NameOID
 from governance.headers import FIXED, FIXED_PREFIXES, may_change, may_hold
 from governance.nodes.node import Node, Pool, Tls, pool_of
 from governance.residency import Tier
+from sidecar.clusters import cell_cluster
 from sidecar.dataplane import BUFFER_SLACK_BYTES, MIB
 from sidecar.headers import READ
 from sidecar.outcomes import broken_off
 from sidecar.pools import PoolTable
+from sidecar.resources import build
+from sidecar.snapshot import Snapshot, XdsType, resource
 from tests.e2e import http2
-from tests.e2e.envoy import DEFAULTS, WAYS, Backend, Rig, edit, rig, stamp, until
+from tests.e2e.envoy import DEFAULTS, READY_S, WAYS, Backend, Rig, edit, rig, stamp, until
 
 pytestmark = pytest.mark.e2e
 
@@ -905,3 +908,29 @@ async def test_node_is_spoken_to_only_over_a_verified_connection(
         await backend.stop()
 
     assert (200 if works else 503, 1 if works else 0) == (status, len(backend.received))
+
+
+@pytest.mark.parametrize("secure", [True, False], ids=["over TLS", "plain"])
+async def test_endpoint_that_matches_no_transport_is_not_spoken_to(secure: bool, tmp_path: Path) -> None:
+    """Whatever it presents; and a machine without a trust store of its own has this for its plain nodes."""
+    backend = Backend("node")
+    await backend.start(tls=Authority(tmp_path, "own").server("node.example") if secure else None)
+    try:
+        async with rig(base=base, settings=replace(DEFAULTS, system_ca_file="/none.crt", health_check=None)) as r:
+            address = f"127.0.0.1:{backend.port}"
+            node = Node(id="n", address=address, country="DE", region="de", tier=Tier.ON_PREM, models=("m",))
+            whole = build(r.settings, PoolTable.of([node], base=[pool_of([node])]).cells, {})
+            bare = cell_cluster(r.settings, "cell-de", (), plain=False)
+            r.ads.publish(
+                Snapshot.of(
+                    resource(one.type, one.name, bare) if (one.type, one.name) == (XdsType.CLUSTER, "cell-de") else one
+                    for one in whole.all()
+                )
+            )
+            assert await r.ads.wait_acked(r.ads.status().version, READY_S)
+            r.worker.stamp = stamp(pool_of([node]))
+            status, _, _ = await r.ask()
+    finally:
+        await backend.stop()
+
+    assert (503, []) == (status, backend.received)

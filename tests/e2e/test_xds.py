@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from governance.errors import ConfigInvalid
-from governance.nodes.node import Node, Pool, pool_of
+from governance.nodes.node import Node, Pool, Tls, pool_of
 from governance.residency import Tier
 from sidecar.ads import AdsServer
 from sidecar.bootstrap import Protocol
@@ -36,6 +36,12 @@ def base(nodes: Mapping[str, Node]) -> Sequence[Pool]:
 def eu(r: Rig) -> Pool:
     """The base pool."""
     return r.pool("device", "edge", "gpu", "cloud")
+
+
+def untrusted(table: PoolTable, name: str) -> PoolTable:
+    """`table` with a trust store for the node `name` that Envoy cannot read, so that it refuses the clusters with it."""
+    tls = Tls(server_name="node.example", ca_file="/nonexistent/ca.pem")
+    return replace(table, nodes={**table.nodes, name: replace(table.nodes[name], tls=tls)})
 
 
 @BOTH
@@ -72,11 +78,11 @@ async def test_refused_cluster_is_reported_and_the_old_keeps_serving(protocol: P
     """Envoy refuses a cluster with an unreadable trust store: the wait ends false, and requests go on as before."""
     async with rig(base=base, protocol=protocol) as r:
         r.worker.stamp = stamp(eu(r))
-        good = r.settings
-        refused = await r.serve(r.table, settings=replace(good, system_ca_file="/nonexistent/ca.pem"))
+        good = r.table
+        refused = await r.serve(untrusted(good, "device"))
         nacks = [(nack.type, "ca.pem" in nack.message) for one in r.ads.status().streams for nack in one.nacks]
         kept, _, _ = await r.ask()
-        repaired = await r.serve(r.table, settings=good)
+        repaired = await r.serve(good)
 
         assert (False, [(XdsType.CLUSTER, True)], 200, True) == (refused, nacks, kept, repaired)
 
@@ -107,9 +113,7 @@ async def test_good_cluster_beside_a_refused_one_is_applied(protocol: Protocol) 
     async with rig(protocol=protocol) as r:
         table = r.table.add(r.pool("device"), now_s=0).add(r.pool("us-gpu"), now_s=0)
         whole = build(r.settings, table.cells, {})
-        broken = build(replace(r.settings, system_ca_file="/nonexistent/ca.pem"), table.cells, {})
-        bad = broken.resources[XdsType.CLUSTER]["cell-us"]
-        mixed = Snapshot.of([bad if one.name == bad.name and one.type is bad.type else one for one in whole.all()])
+        mixed = build(r.settings, untrusted(table, "us-gpu").cells, {})
         r.ads.publish(mixed)
         accepted = await r.ads.wait_acked(mixed.version, 5)
         clusters = await _dynamic_clusters(r.envoy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
 import time
 from dataclasses import fields
@@ -19,7 +20,7 @@ from governance.config import STARTER, Config, load, parse, variables
 from governance.decision import Mode
 from governance.errors import ConfigInvalid
 from governance.headers import FIXED, FIXED_PREFIXES
-from governance.nodes.node import Node, Tls
+from governance.nodes.node import SYSTEM_CA_FILE, Node, Tls
 from governance.residency import COUNTRIES, EEA, Tier
 from governance.settings import places
 from sidecar.headers import KNOWN
@@ -89,7 +90,7 @@ def test_a_node_is_enough(tmp_path: Path) -> None:
 def test_every_setting_is_taken_from_the_file(tmp_path: Path) -> None:
     """Sections, lists, enums, paths and nested TLS settings arrive as typed values."""
     (tmp_path / "rego").mkdir()
-    (tmp_path / "ca.pem").touch()
+    shutil.copy(SYSTEM_CA_FILE, tmp_path / "ca.pem")
     config = loaded(
         tmp_path,
         MINIMAL
@@ -392,6 +393,31 @@ def test_a_bad_node_is_refused_with_its_line(tmp_path: Path, old: str, new: str,
     told = refused(tmp_path, MINIMAL.replace(old, new))
 
     assert f"ringfence.yaml:{message}" == told[: len(f"ringfence.yaml:{message}")]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "not a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_trust_store_has_certificates(tmp_path: Path, content: str) -> None:
+    """Envoy would refuse the cluster of every node in that country."""
+    (tmp_path / "ca.pem").write_text(content)
+    told = refused(tmp_path, MINIMAL + "    tls: {server_name: a, ca_file: ca.pem}\n")
+
+    assert told.startswith("ringfence.yaml:8: nodes[0].tls.ca_file: no certificates can be read from `ca.pem`")
+
+
+def test_the_systems_trust_store_is_needed_where_a_node_names_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without one serves plain nodes, and those that name their own."""
+    monkeypatch.setattr("governance.config_checks.SYSTEM_CA_FILE", "/none.crt")
+    loaded(tmp_path, MINIMAL)
+
+    told = refused(tmp_path, MINIMAL + "    tls: {server_name: a}\n")
+
+    assert (
+        "ringfence.yaml:8: nodes[0].tls.ca_file: is required, as this machine has no trust store at `/none.crt`" == told
+    )
 
 
 ADDRESSES = [

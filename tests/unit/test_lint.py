@@ -126,9 +126,17 @@ def whole(index: int, change: Mutate) -> Callable[[dict[XdsType, Any]], None]:
 
 def tls(change: Mutate) -> Callable[[dict[XdsType, Any]], None]:
     """A change to the TLS settings towards the node `b`."""
+    return _verified(lambda made: made.transport_socket_matches[0].transport_socket, change)
 
+
+def unmatched(change: Mutate) -> Callable[[dict[XdsType, Any]], None]:
+    """A change to the TLS settings towards an endpoint that matches no transport."""
+    return _verified(lambda made: made.transport_socket, change)
+
+
+def _verified(socket: Callable[[Any], Any], change: Mutate) -> Callable[[dict[XdsType, Any]], None]:
     def apply(made: Any) -> None:
-        packed = made.transport_socket_matches[0].transport_socket.typed_config
+        packed = socket(made).typed_config
         context = UpstreamTlsContext()
         packed.Unpack(context)
         change(context.common_tls_context.validation_context)
@@ -235,6 +243,7 @@ RULES: dict[str, tuple[Callable[[dict[XdsType, Any]], None], str]] = {
     "removed nodes linger": (cluster(put("ignore_health_on_host_removal", False)), "removed node"),
     "plain text by default": (cluster(drop("transport_socket")), "plain text"),
     "unverified tls": (tls(drop("trusted_ca")), "TLS to a node"),
+    "some certificate in place of none": (unmatched(put("verify_certificate_hash", ["11" * 32])), "TLS to a node"),
     "any name in tls": (tls(drop("match_typed_subject_alt_names")), "TLS to a node"),
     "untrusted chain accepted": (tls(put("trust_chain_verification", 1)), "TLS to a node"),
     # limits
