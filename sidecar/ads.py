@@ -106,6 +106,13 @@ class AdsServer:
                 connection.wake.set()
         return snapshot.version
 
+    def offer_again(self) -> None:
+        """Sends what an Envoy refused of the published snapshot once more: a file that it names may be mended by now."""
+        for connection in self._connections:
+            if self._snapshot is not None and connection.stream.nacks:
+                connection.stream.publish(self._snapshot)
+                connection.wake.set()
+
     async def wait_acked(self, version: str, timeout_s: float) -> bool:
         """True once every connected Envoy (at least one) has accepted all of snapshot `version` or of its successor.
 

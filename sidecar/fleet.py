@@ -103,7 +103,7 @@ class FleetState:
             _LOG.warning("pools_not_kept", reason=error.strerror)
 
     async def refresh(self) -> None:
-        """Runs for ever: resolves names again and drops idle pools."""
+        """Runs for ever: resolves names again, drops idle pools and offers again what Envoy refused."""
         while True:
             await asyncio.sleep(_RESOLVE_S)
             now = asyncio.get_running_loop().time()
@@ -113,6 +113,7 @@ class FleetState:
                 await self.publish()
             except ConfigInvalid as error:
                 _LOG.error("configuration_refused", reason=str(error))
+            self._ads.offer_again()
 
     @property
     def pools(self) -> tuple[Pool, ...]:

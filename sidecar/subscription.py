@@ -95,6 +95,12 @@ class _Interest:
     def wants(self, name: str) -> bool:
         return self.wildcard or name in self.names
 
+    def doubt(self) -> None:
+        """What was refused is due again."""
+        self.owed = self.owed or bool(self.doubtful)
+        self.known.update({name: _DOUBTFUL for name in self.doubtful if self.wants(name)})
+        self.doubtful.clear()
+
     def settle(self, nonce: str) -> _InFlight | None:
         return self.in_flight.pop(nonce, None)
 
@@ -109,15 +115,14 @@ class Stream(ABC):
         self._nonces = 0
 
     def publish(self, snapshot: Snapshot) -> None:
-        """`snapshot` is what the client should come to have. Refusals of earlier ones are history.
+        """`snapshot` is what the client should come to have. Refusals before are history, and what was refused is sent again.
 
-        What was refused together is sent once more with a new snapshot, and only then: the same push would be refused again.
+        Only then: the same push would be refused again, unless something else has changed, such as a file that it names.
         """
         self.snapshot = snapshot
         self.nacks.clear()
         for interest in self._interests.values():
-            interest.known.update({name: _DOUBTFUL for name in interest.doubtful if interest.wants(name)})
-            interest.doubtful.clear()
+            interest.doubt()
 
     def next(self) -> Push | None:
         """The next push, or None while there is nothing to say. What is returned counts as sent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ import aiohttp
 import pytest
 
 from governance.errors import ConfigInvalid
-from governance.nodes.node import Node, Pool, Tls, pool_of
+from governance.nodes.node import SYSTEM_CA_FILE, Node, Pool, Tls, pool_of
 from governance.residency import Tier
 from sidecar.ads import AdsServer
 from sidecar.bootstrap import Protocol
@@ -38,9 +39,9 @@ def eu(r: Rig) -> Pool:
     return r.pool("device", "edge", "gpu", "cloud")
 
 
-def untrusted(table: PoolTable, name: str) -> PoolTable:
+def untrusted(table: PoolTable, name: str, ca_file: str = "/nonexistent/ca.pem") -> PoolTable:
     """`table` with a trust store for the node `name` that Envoy cannot read, so that it refuses the clusters with it."""
-    tls = Tls(server_name="node.example", ca_file="/nonexistent/ca.pem")
+    tls = Tls(server_name="node.example", ca_file=ca_file)
     return replace(table, nodes={**table.nodes, name: replace(table.nodes[name], tls=tls)})
 
 
@@ -123,6 +124,19 @@ async def test_good_cluster_beside_a_refused_one_is_applied(protocol: Protocol) 
         assert (False, True) == (accepted, mended)
         assert ("cell-de" in clusters, "cell-us" in clusters) == (True, False)
         assert {"cell-de", "cell-us"} <= await _dynamic_clusters(r.envoy)
+
+
+@BOTH
+async def test_cluster_that_was_refused_is_taken_once_its_file_is_mended(protocol: Protocol) -> None:
+    """Offered again, without any other change: the same bytes mean something else by then."""
+    async with rig(base=base, protocol=protocol) as r:
+        file = r.folder / "ca.pem"
+        file.write_text("not a certificate")
+        refused = await r.serve(untrusted(r.table, "device", str(file)))
+        shutil.copy(SYSTEM_CA_FILE, file)
+        r.ads.offer_again()
+
+        assert (False, True) == (refused, await r.ads.wait_acked(r.ads.status().version, READY_S))
 
 
 async def _dynamic_clusters(envoy: Envoy) -> set[str]:

@@ -301,6 +301,18 @@ def test_delta_refused_push_is_tried_again_with_the_next_snapshot() -> None:
     assert [] == stream.nacks
 
 
+def test_delta_refused_push_is_tried_again_when_asked_to() -> None:
+    """The same snapshot published again brings what was refused, and nothing else."""
+    stream = DeltaStream(snapshot({"a": 0}))
+    client = DeltaClient(stream)
+    client.run(refuse=frozenset({LDS}))
+    stream.publish(snapshot({"a": 0}))
+
+    assert [("LISTENER", ["listener"], [])] == shown(client.run())[:1]
+    assert stream.accepted
+    assert [] == stream.nacks
+
+
 def test_delta_stale_nonce_acknowledges_nothing() -> None:
     """A nonce that was never sent, or was answered before, does not count as acceptance."""
     stream = DeltaStream(snapshot({"a": 0}))
@@ -438,6 +450,22 @@ def test_sotw_refusal_keeps_the_version_and_is_not_answered_with_the_same() -> N
     stream.publish(snapshot({"a": 0}, listeners=2))
     accept(stream, drain(stream), ("a",))
     assert stream.accepted
+
+
+def test_sotw_refused_push_is_tried_again_when_asked_to() -> None:
+    """The same snapshot published again brings the type that was refused, and no other."""
+    stream = sotw(snapshot({"a": 0}), ("a",))
+    accept(stream, drain(stream), ("a",))
+    stream.publish(snapshot({"a": 0}, listeners=1))
+    (push,) = drain(stream)
+    stream.receive(SotwRequest(type=LDS, version="old", nonce=push.nonce, error="no"))
+    stream.publish(snapshot({"a": 0}, listeners=1))
+    again = drain(stream)
+    accept(stream, again, ("a",))
+
+    assert [("LISTENER", ["listener"], [])] == shown(again)
+    assert stream.accepted
+    assert [] == stream.nacks
 
 
 def test_sotw_removed_cluster_stays_in_the_set_until_the_routes_are_accepted() -> None:
