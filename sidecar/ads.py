@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,16 +113,17 @@ class AdsServer:
                 connection.stream.publish(self._snapshot)
                 connection.wake.set()
 
-    async def wait_acked(self, version: str, timeout_s: float) -> bool:
+    async def wait_acked(self, version: str, timeout_s: float, *, beside: Collection[str] = ()) -> bool:
         """True once every connected Envoy (at least one) has accepted all of snapshot `version` or of its successor.
 
-        False on a refusal, after `timeout_s`, or when `version` was not published lately.
+        False on a refusal, after `timeout_s`, or when `version` was not published lately. What becomes of the resources
+        named `beside` makes no difference.
         """
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
                     changed = self._changed
-                    outcome = self._outcome(version)
+                    outcome = self._outcome(version, beside)
                     if outcome is not None:
                         return outcome
                     await changed.wait()
@@ -149,14 +150,13 @@ class AdsServer:
             ),
         )
 
-    def _outcome(self, version: str) -> bool | None:
+    def _outcome(self, version: str, beside: Collection[str]) -> bool | None:
         if version not in self._published:
             return False
-        if any(one.stream.nacks for one in self._connections):
+        outcomes = {one.stream.outcome(beside) for one in self._connections}
+        if False in outcomes:
             return False
-        if self._connections and all(one.stream.accepted for one in self._connections):
-            return True
-        return None
+        return True if outcomes == {True} else None
 
     def _progress(self) -> None:
         # Waiters hold the event they saw before looking; a new one per change loses no wake-up.

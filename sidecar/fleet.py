@@ -68,12 +68,15 @@ class FleetState:
             if added:
                 self._keep()
             version = self._offer()
+        cells = {cell.name for cell in table.cells}
+        # What Envoy refuses of other cells, such as one whose trust store was broken, is no reason to refuse these pools.
+        beside = cells - {self._pool(ids).cell for ids in pools}
         # A later change may take this version's place before Envoy has answered; it then holds these pools as well.
-        while not await self._ads.wait_acked(version, _ACK_S):
+        while not await self._ads.wait_acked(version, _ACK_S, beside=beside):
             if self._ads.snapshot is None or self._ads.snapshot.version == version:
                 raise PlacementUnavailable("Envoy has not acknowledged the configuration")
             version = self._ads.snapshot.version
-        return {cell.name for cell in table.cells} <= before
+        return cells <= before
 
     async def publish(self) -> None:
         """Resolves names and offers the snapshot of now to Envoy. Raises ConfigInvalid when lint refuses it."""

@@ -10,8 +10,9 @@ Source: https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from governance.frozen import frozen
 from sidecar.snapshot import Resource, Snapshot, XdsType, version_of
@@ -27,9 +28,10 @@ _MAX_IN_FLIGHT = 256
 
 @frozen
 class Nack:
-    """A push that Envoy refused. Envoy may have applied part of it: its state is then a mix, never assumed rolled back."""
+    """A push of the resources `names` that Envoy refused. It may have applied part of it: never assumed rolled back."""
 
     type: XdsType
+    names: frozenset[str]
     snapshot: str
     message: str
 
@@ -106,7 +108,9 @@ class _Interest:
 
 
 class Stream(ABC):
-    """State common to both protocols."""
+    """State common to both protocols. `apart` says whether resources of one type can be sent one by one."""
+
+    apart: ClassVar[bool]
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
         self.snapshot = snapshot
@@ -138,17 +142,26 @@ class Stream(ABC):
     @property
     def accepted(self) -> bool:
         """Whether the client has accepted every resource of the current snapshot, in its current version."""
-        return self.snapshot is not None and all(self._accepted(kind, self.snapshot) for kind in XdsType)
+        return self.outcome(()) is True
+
+    def outcome(self, beside: Collection[str]) -> bool | None:
+        """Whether all but the resources named `beside` was accepted: False once any was refused, None while it is open."""
+        if any(nack.names.difference(beside) for nack in self.nacks):
+            return False
+        snapshot = self.snapshot
+        if snapshot is not None and all(self._accepted(kind, snapshot, beside) for kind in XdsType):
+            return True
+        return None
 
     @abstractmethod
     def _push(self, kind: XdsType, interest: _Interest, snapshot: Snapshot) -> Push | None: ...
 
-    def _accepted(self, kind: XdsType, snapshot: Snapshot) -> bool:
-        wanted = snapshot.resources[kind]
+    def _accepted(self, kind: XdsType, snapshot: Snapshot, beside: Collection[str] = ()) -> bool:
+        wanted = {name: one.version for name, one in snapshot.resources[kind].items() if name not in beside}
         interest = self._interests.get(kind)
         if interest is None:
             return not wanted
-        return all(interest.acked.get(name) == one.version for name, one in wanted.items())
+        return all(interest.acked.get(name) == version for name, version in wanted.items())
 
     def _may_remove(self, kind: XdsType, snapshot: Snapshot) -> bool:
         # Break last: clusters and endpoints go once the routes that named them are gone, routes once the listener is.
@@ -167,8 +180,12 @@ class Stream(ABC):
                     interest.acked[name] = version
             return
         interest.doubtful.update(sent.versions)
-        if self.snapshot is not None and sent.snapshot == self.snapshot.version:
-            self.nacks.append(Nack(type=kind, snapshot=sent.snapshot, message=error))
+        outdated = self.snapshot is None or sent.snapshot != self.snapshot.version
+        if outdated or (self.apart and len(sent.versions) > 1):
+            # Which of them is to blame, and still is, is known once each was sent alone; the others are accepted.
+            interest.doubt()
+        else:
+            self.nacks.append(Nack(type=kind, names=frozenset(sent.versions), snapshot=sent.snapshot, message=error))
 
     def _sent(
         self, kind: XdsType, interest: _Interest, resources: Sequence[Resource], removed: Sequence[str], version: str
@@ -201,6 +218,8 @@ class Stream(ABC):
 
 class SotwStream(Stream):
     """State of the world: each response holds everything of its type that the client asked for."""
+
+    apart = False
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
         super().__init__(snapshot)
@@ -264,6 +283,8 @@ class SotwStream(Stream):
 class DeltaStream(Stream):
     """Incremental: each response holds what changed since the last, and the names of what is gone."""
 
+    apart = True
+
     def receive(self, request: DeltaRequest) -> None:
         """The state after `request`. Changes of interest hold whatever nonce they come with; each nonce is answered once."""
         interest = self._interests.get(request.type)
@@ -311,6 +332,9 @@ class DeltaStream(Stream):
             gone = [name for name, version in interest.known.items() if version != _ABSENT and name not in present]
         # Asked for by name and not there: said once, so that the client need not wait for it.
         gone += [name for name in interest.names if name not in present and name not in interest.known]
+        alone = next((n for n in (*(r.name for r in changed), *gone) if interest.known.get(n) == _DOUBTFUL), None)
+        if alone is not None:
+            changed, gone = [one for one in changed if one.name == alone], [name for name in gone if name == alone]
         if not changed and not gone and not interest.owed:
             return None
         push = self._sent(kind, interest, changed, gone, snapshot.version)

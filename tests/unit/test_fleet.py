@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import orjson
@@ -16,13 +17,13 @@ from sidecar.ads import AdsServer
 from sidecar.fleet import FleetState
 
 
-def config(directory: Path) -> Config:
-    """Three nodes, one of them alone with its model."""
+def config(directory: Path, *, c: str = "DE") -> Config:
+    """Three nodes, one of them, in the country `c`, alone with its model."""
     shared = {"country": "DE", "region": "r", "tier": "on_prem"}
     nodes = [
         {"id": "a", "address": "127.0.0.1:1", "models": ["m"], **shared},
         {"id": "b", "address": "127.0.0.1:2", "models": ["m"], **shared},
-        {"id": "c", "address": "127.0.0.1:3", "models": ["n"], **shared},
+        {"id": "c", "address": "127.0.0.1:3", "models": ["n"], **shared, "country": c},
     ]
     path = directory / "ringfence.yaml"
     path.write_text(yaml.safe_dump({"state_directory": "var", "nodes": nodes}))
@@ -36,6 +37,17 @@ def pools(fleet: FleetState) -> set[tuple[str, ...]]:
 
 
 BASE = {("a", "b"), ("c",)}
+
+
+class Acknowledged(AdsServer):
+    """An Envoy that accepts everything; `beside` is what the last wait did not ask for."""
+
+    beside: Collection[str] = ()
+
+    async def wait_acked(self, version: str, timeout_s: float, *, beside: Collection[str] = ()) -> bool:
+        """At once."""
+        self.beside = beside
+        return True
 
 
 async def test_a_fleet_starts_with_the_nodes_of_each_model(tmp_path: Path) -> None:
@@ -65,6 +77,17 @@ async def test_pools_of_the_process_before_are_taken_up(
     fleet.restore()
 
     assert pools(fleet) == expected
+
+
+async def test_a_pool_waits_for_its_own_cell_alone(tmp_path: Path) -> None:
+    """A cluster elsewhere that Envoy refuses takes no other pool out of service."""
+    ads = Acknowledged("unix:/none")
+    fleet = FleetState(config(tmp_path, c="FR"), ads)
+
+    assert await fleet.register([["a"]])
+    assert {"cell-fr"} == ads.beside
+    assert await fleet.register([["a"], ["c"]])
+    assert set() == ads.beside
 
 
 def test_a_state_directory_has_one_owner_at_a_time(tmp_path: Path) -> None:

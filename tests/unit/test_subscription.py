@@ -72,13 +72,14 @@ class DeltaClient:
                 names = tuple(self.has[kind])
                 stream.receive(DeltaRequest(type=kind, subscribe=names, initial_versions=self.has[kind]))
 
-    def run(self, *, refuse: frozenset[XdsType] = frozenset()) -> list[Push]:
-        """Takes pushes until there are none, answering each."""
+    def run(self, *, refuse: frozenset[XdsType] = frozenset(), bad: str = "") -> list[Push]:
+        """Takes pushes until there are none, answering each; those of a type in `refuse`, or with a cluster `bad`, with no."""
         taken = []
         while (push := self.stream.next()) is not None:
             taken.append(push)
             assert len(taken) < 50
-            error = "refused" if push.type in refuse else None
+            spoilt = push.type is CDS and any(one.name == bad for one in push.resources)
+            error = "refused" if push.type in refuse or spoilt else None
             if error is None:
                 self._apply(push)
             self.stream.receive(DeltaRequest(type=push.type, nonce=push.nonce, error=error))
@@ -311,6 +312,36 @@ def test_delta_refused_push_is_tried_again_when_asked_to() -> None:
     assert [("LISTENER", ["listener"], [])] == shown(client.run())[:1]
     assert stream.accepted
     assert [] == stream.nacks
+
+
+def test_delta_resources_that_were_refused_together_are_sent_alone() -> None:
+    """The one to blame is on record, the others are accepted, and so is what comes after."""
+    stream = DeltaStream(snapshot({"a": 0, "b": 0, "c": 0}))
+    client = DeltaClient(stream)
+    client.run(bad="b")
+    outcomes = [stream.outcome(beside) for beside in ((), ("a",), ("b",))]
+    stream.publish(snapshot({"a": 0, "b": 0, "c": 0, "d": 0}))
+    client.run(bad="b")
+
+    assert [False, False, True] == outcomes
+    assert [(CDS, {"b"})] == [(nack.type, nack.names) for nack in stream.nacks]
+    assert {"a", "c", "d"} == client.has[CDS].keys()
+    assert (False, True) == (stream.outcome(()), stream.outcome({"b"}))
+
+
+def test_delta_refusal_that_comes_after_the_next_snapshot_is_not_lost() -> None:
+    """What it was about is due again: it may be as bad as before, and has not been accepted."""
+    stream = DeltaStream(snapshot({"a": 0}))
+    client = DeltaClient(stream)
+    client.run()
+    stream.publish(snapshot({"a": 0}, listeners=1))
+    (refused,) = drain(stream)
+    stream.publish(snapshot({"a": 1}, listeners=1))
+    drain(stream)
+    stream.receive(DeltaRequest(type=LDS, nonce=refused.nonce, error="refused"))
+
+    assert [("LISTENER", ["listener"], [])] == shown(client.run(refuse=frozenset({LDS})))
+    assert [(LDS, {"listener"})] == [(nack.type, nack.names) for nack in stream.nacks]
 
 
 def test_delta_stale_nonce_acknowledges_nothing() -> None:
