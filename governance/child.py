@@ -1,12 +1,13 @@
 """A process of its own for what nobody can stop from inside: a request, its answers, and an end at the deadline.
 
-The parent's side is `Children`, the child's is `Calls`; they speak frames over two pipes. A request is its length and the
-milliseconds it has, four bytes each and big-endian, then its bytes; an answer is its length and the KiB that the child has
-grown by since it had loaded, then its bytes. Before the first request lies the plan, a file that the child inherits: what
-to load, answered once. What the bytes mean is between the two that use this module.
+The parent's side is `Children`, the child's is `Calls`; they speak frames over two pipes. A request is its length, its number
+and the milliseconds it has, four bytes each and big-endian, then its bytes; an answer is its length, the number of its request
+and the KiB that the child has grown by since it had loaded, then its bytes. Before the first request lies the plan, a file
+that the child inherits: what to load, answered once as number 0. What the bytes mean is between the two that use this module.
 
 A child ends when its parent does: its pipe is closed, and a call that it is in is ended by the kernel. What the child prints
-goes nowhere. Standard library only, so that a child starts as fast as what it loads.
+goes nowhere. What it forks has no part in the pipes, and is ended with it, as is all it started that stayed in its group.
+Standard library only, so that a child starts as fast as what it loads.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from governance.breaker import Breaker
 # How Python is started by us: what lies in the current directory, which may be anybody's, is no module.
 PYTHON: Final = (sys.executable, "-P")
 MAX_FRAME_BYTES: Final = 64 << 20
-_REQUEST: Final = struct.Struct(">II")
-_ANSWER: Final = struct.Struct(">II")
+_REQUEST: Final = struct.Struct(">III")
+_ANSWER: Final = struct.Struct(">III")
+_NUMBERS: Final = 1 << 32
 _CHUNK: Final = 1 << 16
 # The kernel ends a call that went on this much longer than allowed, should the parent no longer be there to do it.
 _GRACE_S: Final = 1.0
@@ -218,10 +220,10 @@ class Children:
             child.end()
 
 
-def _request(body: bytes, left_s: float) -> bytes:
+def _request(body: bytes, number: int, left_s: float) -> bytes:
     if len(body) > MAX_FRAME_BYTES:
         raise ValueError(f"a request of more than {MAX_FRAME_BYTES} bytes")
-    return _REQUEST.pack(len(body), max(1, round(left_s * 1000))) + body
+    return _REQUEST.pack(len(body), number, max(1, round(left_s * 1000))) + body
 
 
 def _environment() -> dict[str, str]:
@@ -246,6 +248,7 @@ class _Child:
         self.loaded = False
         self.grown_bytes = 0
         self._max_answer_bytes = max_answer_bytes
+        self._asked = 0
         self._buffer = bytearray()
         # A pipe would have to be filled by somebody while the child loads.
         with _in_memory(plan) as file:
@@ -258,6 +261,7 @@ class _Child:
                 bufsize=0,
                 env=_environment(),
                 pass_fds=(inherited,),
+                start_new_session=True,
             )
         assert self._process.stdin is not None  # noqa: S101 - both are pipes
         assert self._process.stdout is not None  # noqa: S101
@@ -275,7 +279,9 @@ class _Child:
 
     def send(self, body: bytes, deadline: float) -> None:
         """Writes a request. Raises Overrun and Ended; then there is nothing to ask it any more."""
-        left = memoryview(_request(body, deadline - time.monotonic()))
+        number = (self._asked + 1) % _NUMBERS
+        left = memoryview(_request(body, number, deadline - time.monotonic()))
+        self._asked = number
         while left:
             _wait(self._writable, deadline)
             try:
@@ -286,10 +292,10 @@ class _Child:
                 raise Ended from None
 
     def receive(self, deadline: float) -> bytes:
-        """The next answer. Raises Overrun, after which it can be asked for again, and Ended."""
+        """The next answer. Raises Overrun, after which it can be asked for again, and Ended, for one to another request too."""
         self._fill(_ANSWER.size, deadline)
-        size, grown_kib = _ANSWER.unpack_from(self._buffer)
-        if size > self._max_answer_bytes:
+        size, number, grown_kib = _ANSWER.unpack_from(self._buffer)
+        if size > self._max_answer_bytes or number != self._asked:
             raise Ended
         whole = _ANSWER.size + size
         self._fill(whole, deadline)
@@ -305,7 +311,10 @@ class _Child:
         return 0
 
     def end(self) -> None:
-        """Ends the process and closes the pipes."""
+        """Ends the process and what it started, and closes the pipes."""
+        # Where it was waited for already its group may live on, or be gone.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
@@ -349,6 +358,24 @@ class Calls:
             Path("/proc/self/oom_score_adj").write_bytes(_TAKEN_FIRST)
         self._loaded_bytes: int | None = None
         self._grown_kib = 0
+        self._number = 0
+        self._pid = os.getpid()
+        os.register_at_fork(after_in_child=self._leave)
+
+    def _leave(self) -> None:
+        """Of a process that was forked off: it neither reads requests nor keeps the pipes open, and ends as others do."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # Not closed: somebody else's file would get the number.
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        for pipe in (self._requests, self._answers):
+            os.dup2(nowhere, pipe.fileno(), inheritable=False)
+        os.close(nowhere)
+
+    def _end_copy(self) -> None:
+        """What was forked off, by C code too, and came back here would answer beside the one that was asked."""
+        if os.getpid() != self._pid:
+            os._exit(0)
 
     def plan(self) -> bytes:
         """What to load. The kernel ends a child that takes too long for it."""
@@ -359,13 +386,14 @@ class Calls:
 
     def next(self) -> tuple[bytes, float] | None:
         """The next request and its deadline on the clock of `time.monotonic`; None when there will be none."""
+        self._end_copy()
         signal.setitimer(signal.ITIMER_REAL, 0)
         # Now, as nobody waits for it.
         self._grown_kib = self._growth_kib()
         header = self._requests.read(_REQUEST.size)
         if len(header) < _REQUEST.size:
             return None
-        size, left_ms = _REQUEST.unpack(header)
+        size, self._number, left_ms = _REQUEST.unpack(header)
         if size > MAX_FRAME_BYTES:
             return None
         left_s = left_ms / 1000
@@ -376,8 +404,9 @@ class Calls:
 
     def answer(self, body: bytes) -> None:
         """Gives `body` to the parent. Where that is gone, so is this process."""
+        self._end_copy()
         try:
-            self._answers.write(_ANSWER.pack(len(body), self._grown_kib))
+            self._answers.write(_ANSWER.pack(len(body), self._number, self._grown_kib))
             self._answers.write(body)
             self._answers.flush()
         except BrokenPipeError:

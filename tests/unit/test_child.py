@@ -20,7 +20,7 @@ from governance.child import Children, Ended, Loading, Overrun
 
 # What the plan says is done while loading; each request is an order of its own.
 STAND_IN = """
-import json, os, pathlib, signal, sys, time
+import json, multiprocessing, os, pathlib, signal, sys, time
 from governance.child import Calls
 
 held = []
@@ -52,6 +52,18 @@ def serve():
                     pass
             if one == "end":
                 os._exit(3)
+            if one == "fork" and os.fork() == 0:
+                # It comes back, as a helper that failed to start anything would.
+                continue
+            if one == "wait" and (helper := os.fork()) == 0:
+                time.sleep(600)
+            if one == "pool":
+                with multiprocessing.get_context("fork").Pool(1) as pool:
+                    pool.map(len, ["x"])
+            if one == "tail":
+                one = helper
+            if one == "stale":
+                calls._number -= 1
             if one == "grow":
                 held.append(b"x" * (32 << 20))
             calls.answer(str(one).encode() * (1_000_000 if one == "long" else 1))
@@ -429,6 +441,48 @@ def test_no_child_outlives_its_parent(make: Callable[..., Children], state: str)
         parent.kill()
 
     assert (True, True) == (before, ends(pid))
+
+
+def test_what_was_forked_off_answers_nothing(make: Callable[..., Children]) -> None:
+    """Every request has its own answers, however many copies of the child there were."""
+    children = make()
+
+    found = [
+        asked(children, "fork", "a"),
+        asked(children, "b", "c"),
+        asked(children, "fork", "d"),
+        asked(children, "e"),
+    ]
+
+    assert [[b"fork", b"a"], [b"b", b"c"], [b"fork", b"d"], [b"e"]] == found
+
+
+def test_an_answer_to_another_request_ends_the_child(make: Callable[..., Children]) -> None:
+    """Nobody takes it for his own; the next child answers."""
+    children = make()
+    asked(children, "a")
+
+    with pytest.raises(Ended):
+        asked(children, "stale")
+
+    assert [b"b"] == asked(children, "b")
+
+
+def test_what_a_child_started_ends_with_it(make: Callable[..., Children]) -> None:
+    """A call that overruns leaves nothing behind."""
+    children = make()
+    helper = int(asked(children, "wait", "tail")[1])
+    assert alive(helper)
+
+    with pytest.raises(Overrun):
+        asked(children, "hang", seconds=0.1)
+
+    assert ends(helper)
+
+
+def test_what_a_child_forked_can_be_asked_to_end(make: Callable[..., Children]) -> None:
+    """A pool of processes ends its workers by SIGTERM and waits for them."""
+    assert [b"pool"] == asked(make(), "pool")
 
 
 def test_closing_ends_the_child(make: Callable[..., Children]) -> None:
