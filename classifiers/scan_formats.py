@@ -112,7 +112,7 @@ def pieces(text: str, kind: Format, *, tabs: bool = False) -> Iterator[Piece]:
     elif kind is Format.JSONL:
         yield from _line_pieces(text)
     elif kind is Format.CSV:
-        yield from _cells(text, "\t" if tabs else _delimiter(text))
+        yield from _cells(text, tabs=tabs)
     else:
         yield Piece(text=text)
 
@@ -251,17 +251,26 @@ def _line_pieces(text: str) -> Iterator[Piece]:
 _DELIMITERS: Final = ",;\t|"
 # A first row of more cells is none of headings.
 _MOST_HEADINGS: Final = 4_096
-_NO_HEADING: Final = re.compile(r"@|[0-9]{5}|\A[^A-Za-z\u00aa-\U0010ffff]+\Z")
+# One such cell, and the row is none of headings.
+_NO_HEADING: Final = re.compile(r"@|[0-9]{5}")
+_NAMED: Final = re.compile(r"[A-Za-z\u00aa-\U0010ffff]")
+# Rows of nothing, and among them the line in which Excel is told the delimiter.
+_BEGINNING: Final = re.compile(
+    r"""(?:[ ,;\t|]*+[\r\n])*+(?:"?+sep=([^\w\s"]|\t)"?+(?:[\r\n]|\Z)(?:[ ,;\t|]*+[\r\n])*+)?+""", re.IGNORECASE
+)
 
 
-def _delimiter(text: str) -> str:
-    """What stands most often in the first line."""
-    end = text.find("\n")
-    line = text[: min(end if end >= 0 else len(text), 65_536)]
+def _delimiter(text: str, start: int) -> str:
+    """What stands most often in the line that begins at `start`."""
+    end = text.find("\n", start)
+    line = text[start : min(end if end >= 0 else len(text), start + 65_536)]
     return max(_DELIMITERS, key=line.count)
 
 
-def _cells(text: str, delimiter: str) -> Iterator[Piece]:
+def _cells(text: str, *, tabs: bool) -> Iterator[Piece]:
+    begun = _BEGINNING.match(text)
+    assert begun is not None  # noqa: S101 - all of it may be missing
+    delimiter = begun[1] or ("\t" if tabs else _delimiter(text, begun.end()))
     between = re.escape(delimiter)
     # A quote that is never closed is part of a plain cell.
     cell = re.compile(
@@ -270,7 +279,7 @@ def _cells(text: str, delimiter: str) -> Iterator[Piece]:
     headings: list[str] = []
     first: list[Piece] | None = []
     column = 0
-    for match in cell.finditer(text):
+    for match in cell.finditer(text, begun.end()):
         if match.start() == match.end() == len(text) and column == 0:
             break
         heading = headings[column] if column < len(headings) else ""
@@ -279,8 +288,8 @@ def _cells(text: str, delimiter: str) -> Iterator[Piece]:
         if first is not None:
             first.append(piece)
             if ends_row or len(first) == _MOST_HEADINGS:
-                if ends_row and all(each.text and _NO_HEADING.search(each.text) is None for each in first):
-                    headings = [each.text for each in first]
+                if ends_row and all(_NO_HEADING.search(each.text) is None for each in first):
+                    headings = [each.text if _NAMED.search(each.text) else "" for each in first]
                     first = [replace(each, is_key=True) for each in first]
                 yield from first
                 first = None

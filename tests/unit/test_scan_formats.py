@@ -142,7 +142,28 @@ def test_csv_is_read_with_headings_as_context() -> None:
     ]
 
 
-@pytest.mark.parametrize("first", ["jane@example.com,b", "12345,b", "a,", "1,2"])
+@pytest.mark.parametrize(
+    ("text", "headings"),
+    [
+        (",name,cvv\n0,Jane,123\n", ["", "name", "cvv"]),
+        ("#;name;cvv\n0;Jane;123\n", ["", "name", "cvv"]),
+        ("id,name,cvv,\n0,Jane,123,x\n", ["id", "name", "cvv", ""]),
+        ("\nid,name,cvv\n0,Jane,123\n", ["id", "name", "cvv"]),
+        (",,\r\n;\r\nid,name,cvv\r\n0,Jane,123\r\n", ["id", "name", "cvv"]),
+        ("sep=;\nid;a, b, c\n0;123\n", ["id", "a, b, c"]),
+        ('"sep=^"\r\n\r\nid^name\r\n0^Jane\r\n', ["id", "name"]),
+        ("sep=\t\nid\ta, b\n0\tJane\n", ["id", "a, b"]),
+    ],
+)
+def test_headings_are_found_whatever_stands_beside_and_before_them(text: str, headings: list[str]) -> None:
+    """A column without a name takes the names of no others, and neither do rows of nothing or one about the delimiter."""
+    found = list(pieces(text, Format.CSV))
+
+    assert headings == [each.context for each in found][-len(headings) :]
+    assert all(each.text == text[each.place(0) : each.place(len(each.text))] for each in found)
+
+
+@pytest.mark.parametrize("first", ["jane@example.com,b", "12345,b", "1,2"])
 def test_a_first_row_of_values_is_no_heading(first: str) -> None:
     """Nor does a value become the context of another."""
     assert [""] * 2 == [context for context, _, _ in told(f"{first}\nx,y\n", Format.CSV)][-2:]
