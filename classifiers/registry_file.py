@@ -426,8 +426,10 @@ _BOUNDARIES: Final = {
     r"(?<!\w)": r"(?<![0-9A-Z_a-z\x80-\xff])",
     r"(?!\w)": r"(?![0-9A-Z_a-z\x80-\xff])",
 }
-_FOLDED_ALIKE = re.compile(r"\\[bdswDSW]|\\[^0-9A-Za-z\x80-\U0010ffff]|\\[nrt]")
+# Not `\w`: over bytes it knows ASCII alone, and in folded text letters without case are all one separator.
+_FOLDED_ALIKE = re.compile(r"\\[bdsDS]|\\[^0-9A-Za-z\x80-\U0010ffff]|\\[nrt]")
 _ESCAPE = re.compile(r"\\.", re.DOTALL)
+_LETTERS = re.compile(r"[A-Za-z]")
 # In a set: classes by name, sets in it, and what is done with two of them; of a range, ends that folding would move.
 _SET_SYNTAX = re.compile(r"\[|--|&&|~~|\|\|")
 _RANGE_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]-|-[^\x00-\x7f]")
@@ -480,12 +482,15 @@ def _rewritten(part: str) -> str | None:
 def _set(part: str) -> str | None:
     if any(_FOLDED_ALIKE.fullmatch(each) is None for each in _ESCAPE.findall(part)):
         return None
-    if _SET_SYNTAX.search(_ESCAPE.sub("", part[1:])) is not None:
+    plain = _ESCAPE.sub("", part[1:])
+    if _SET_SYNTAX.search(plain) is not None:
+        return None
+    # With a letter that is left out those that fold to it would be as well.
+    if part.startswith("[^") and (not part.isascii() or _LETTERS.search(plain) is not None):
         return None
     if part.isascii():
         return part
-    # What is left out would be the letter without its mark as well.
-    if part.startswith("[^") or _RANGE_BEYOND_ASCII.search(part) is not None:
+    if _RANGE_BEYOND_ASCII.search(part) is not None:
         return None
     letters = [_folded(each) for each in part]
     return None if None in letters else "".join(filter(None, letters))

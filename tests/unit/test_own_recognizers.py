@@ -186,6 +186,7 @@ def test_countries_are_a_list_of_codes(countries: str) -> None:
         r"[a-z--[aeiou]]{3}x", r"[a||b]cc", r"[a~~b]cc", r"(?V1)abc", r"(?|(?:a)|(?:b))c", r"\p{L}{3}x", r"[\p{L}]cc",
         r"\N{DIGIT ONE}x", r"[\xe9]xx", r"[\x41]xx", r"(?>ab)c", r"(*FAIL)ab", r"(?r)abc", r"\Kabc", r"\mabc", r"(a)\1b",
         "Projekt\uff08[0-9]{4}\uff09", "A[é-ü]{2}", "A[a-é]x", "[^é]x", "A[\uff41-\uff5a]{2}", "[ﬁ]x", "ﬁ+x", "a﹛2﹜b", "a\uff0bb", "[a\uff0dz]b", "a\\éb",
+        r"Kunde \w{2,30}", r"AB[\w.]{3}", r"AB\W[0-9]{3}", r"[^a-z]K[0-9]{3}", r"AB[^\w]1", r"[^\dX]AB",
     ],
 )  # fmt: skip
 def test_an_expression_that_would_read_otherwise_is_left_to_regex(expression: str) -> None:
@@ -202,6 +203,7 @@ def test_an_expression_that_would_read_otherwise_is_left_to_regex(expression: st
     [
         (r"(?<!\w)EMP[0-9]{6}(?!\d)", r"(?<![0-9A-Z_a-z\x80-\xff])EMP[0-9]{6}(?![0-9])"),
         ("Akte Ü[äöü]-[0-9]{2,4}", "Akte U[aou]-[0-9]{2,4}"),
+        (r"REF [^ ,]{4}", r"REF [^ ,]{4}"),
         (r"AB[\d\-\]]{2,3}C?", r"AB[\d\-\]]{2,3}C?"),
         ("e\u0301tat [0-9]{3}", "etat [0-9]{3}"),
         ("AB{,2}C?+[0-9]{3}+", "AB{,2}C?+[0-9]{3}+"),
