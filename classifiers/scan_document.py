@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, pairwise
 from typing import final
 
 from classifiers.context import NAMES, REACH_BEFORE
@@ -32,6 +32,8 @@ MAX_WHOLE_BYTES = 32 << 20
 MOST_HITS = 1_000_000
 
 _APART = "\n" + " " * REACH_BEFORE
+# Between what has different names: a key in armour goes on over blanks, and over no such sign. Items of one list may be its lines.
+_BARRED = "\n~" + _APART
 _MAX_KNOWN = 50_000
 _KNOWN_CHARS = 64
 _PHONE_NAME = "Telephone number"
@@ -446,7 +448,7 @@ def read_pieces(source: Iterable[Piece], detect: Detect, tally: Tally) -> Iterat
         key = piece.context, piece.text
         if key not in known and key not in new:
             new[key] = None
-            length += len(piece.text) + len(piece.context) + len(_APART)
+            length += len(piece.text) + len(piece.context) + len(_BARRED)
         if length >= _BATCH or len(waiting) >= _MAX_KNOWN:
             yield from _answered(waiting, tuple(new), known, detect, tally)
             waiting, length = [], 0
@@ -476,11 +478,12 @@ def _read(texts: Sequence[tuple[str, str]], detect: Detect, tally: Tally) -> Seq
     whole: list[str] = []
     ranges: list[tuple[int, int]] = []
     at = 0
-    for context, text in texts:
+    for (context, text), (following, _) in pairwise((*texts, ("", ""))):
+        apart = _APART if context and context == following else _BARRED
         before = context + NAMES if context else ""
         ranges.append((at + len(before), at + len(before) + len(text)))
-        whole += (before, text, _APART)
-        at = ranges[-1][1] + len(_APART)
+        whole += (before, text, apart)
+        at = ranges[-1][1] + len(apart)
     found: list[list[Finding]] = [[] for _ in texts]
     number = 0
     for block, findings in read_blocks(["".join(whole[:-1])], detect, tally):

@@ -273,3 +273,23 @@ def test_what_is_encoded_over_many_blocks_is_found_in_any(tmp_path: Path, at: in
             b"jane.roe@example.com" in base64.b64decode(letters[shift : len(letters) - (len(letters) - shift) % 4])
             for shift in range(4)
         )
+
+
+@pytest.mark.parametrize("headings", ["id,note,mail", "1,2,3"])
+def test_a_key_that_begins_in_a_cell_ends_in_it(headings: str, tmp_path: Path) -> None:
+    """An end in another record does not make one value of all between them; the lines of a key in a list are one."""
+    begin, end = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+    body = [
+        base64.b64encode(bytes(each * 73 % 256 for each in range(at, at + 48))).decode() for at in range(0, 192, 48)
+    ]
+    (tmp_path / "x.csv").write_text(f"{headings}\n1,{begin},a@example.com\n2,x,b@example.com\n3,{end},c@example.com\n")
+    (tmp_path / "x.json").write_text(json.dumps({"source": [begin, *body, end]}))
+
+    reader = Reader(entities=("EMAIL_ADDRESS", "PRIVATE_KEY"))
+
+    def by(text: str) -> Detection:
+        reading = reader.read(text, deadline=time.monotonic() + 60)
+        return Detection(status=reading.status, findings=reading.findings)
+
+    assert [f"{each}@example.com" for each in "abc"] == [row[4] for row in rows(tmp_path / "x.csv", by=by)]
+    assert [begin, *body, end] == [row[4] for row in rows(tmp_path / "x.json", by=by)]
