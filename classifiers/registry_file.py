@@ -45,6 +45,10 @@ _ENTRY = _MEANING | frozenset(
     "name type class_name enabled supported_language supported_languages supported_entity supported_entities patterns"
     " deny_list deny_list_score context country_code version global_regex_flags".split()
 )
+# What the catalogue says of a recogniser of Presidio's that it stands in for. Its words in the languages of the entry are its own.
+_OF_THE_CATALOGUE = _MEANING | frozenset(
+    "supported_entity supported_entities patterns deny_list deny_list_score context global_regex_flags".split()
+)
 # What a class says itself cannot be said again beside it.
 _OF_A_CLASS = _MEANING | {"name", "type", "class_name", "enabled", "country_code"}
 OWN_CLASS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
@@ -168,7 +172,7 @@ def registry(document: Document, *, first: int = 0) -> Registry:
         entry = _entry(document, number, fields, flags)
         if not _wanted(entry, countries):
             continue
-        if entry.fields.get("type") == "predefined":
+        if _is_predefined(entry.fields):
             covered.append(_predefined(entry))
             continue
         if "class_name" in entry.fields:
@@ -199,6 +203,11 @@ def _entry(document: Document, number: int, fields: Any, flags: Any) -> _Entry:
     if not isinstance(fields, dict):
         raise ConfigInvalid("a recogniser is a mapping", file=document.file, line=document.line(place))
     entry = _Entry(document=document, place=place, fields=fields, flags=fields.get("global_regex_flags", flags))
+    if "score_thresholds" in fields:
+        raise entry.refusal(
+            "`score_thresholds` is not kept here: leave it out, and set the `score` of each pattern; policies decide by it",
+            "score_thresholds",
+        )
     if unknown := sorted(set(fields) - _ENTRY):
         raise entry.refusal(f"{quoted(unknown[0])} is not known here", unknown[0])
     if not isinstance(fields.get("enabled", True), bool):
@@ -228,10 +237,22 @@ def _wanted(entry: _Entry, countries: frozenset[str] | None) -> bool:
     return countries is None or country is None or str(country).lower() in countries
 
 
+def _is_predefined(fields: Mapping[str, Any]) -> bool:
+    """As Presidio has it, also without a `type`: an entry that names one of its recognisers and brings no shape."""
+    kind = fields.get("type")
+    if kind is not None or "patterns" in fields or "deny_list" in fields:
+        return bool(kind == "predefined")
+    name = fields.get("class_name") or fields.get("name")
+    return isinstance(name, str) and name in COVERED
+
+
 def _predefined(entry: _Entry) -> str:
     name = entry.fields.get("class_name") or entry.fields.get("name")
-    if stated := sorted(_MEANING.intersection(entry.fields)):
-        raise entry.refusal(f"`{stated[0]}` is what the catalogue says for it", stated[0])
+    if stated := sorted(_OF_THE_CATALOGUE.intersection(entry.fields)):
+        raise entry.refusal(
+            f"`{stated[0]}` is what the catalogue says for it; a recogniser of your own has `type: custom` and no `class_name`",
+            stated[0],
+        )
     if isinstance(name, str) and name in COVERED:
         return name
     raise entry.refusal(

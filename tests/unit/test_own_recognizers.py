@@ -112,6 +112,22 @@ def test_the_category_of_an_entity_is_read_off_the_catalogue() -> None:
     assert {rule.entity: rule.category for rule in rules} == {rule.entity: category_of(rule.entity) for rule in rules}
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{name: CreditCardRecognizer}",
+        "{class_name: CreditCardRecognizer}",
+        "{name: CreditCardRecognizer, supported_languages: [{language: en, context: [visa]}, es]}",
+    ],
+)
+def test_a_recogniser_of_presidio_s_is_named_without_a_type(entry: str) -> None:
+    """As its own files do; one with a shape of its own is another recogniser."""
+    shaped = read("recognizers: [{name: CreditCardRecognizer, supported_entity: MINE, deny_list: [abc]}]")
+
+    assert ("CreditCardRecognizer",) == read(f"recognizers: [{entry}]").covered
+    assert ((), 1) == (shaped.covered, len(shaped.rules) + len(shaped.patterns))
+
+
 def test_an_entry_may_name_a_class_of_one_s_own(tmp_path: Path) -> None:
     """With what its findings mean; a class named in the setting alone states nothing."""
     file = tmp_path / "own.yaml"
@@ -132,6 +148,14 @@ def test_an_entry_may_name_a_class_of_one_s_own(tmp_path: Path) -> None:
         ("{name: N, supported_entity: N1, deny_list: [x], jurisdiction: EU}", "`jurisdiction` is an ISO 3166-1"),
         ("{name: N, supported_entity: N1, deny_list: [x], country_code: zz}", "`country_code` is an ISO 3166-1"),
         ("{name: CreditCardRecognizer, type: predefined, category: card}", "`category` is what the catalogue says"),
+        (
+            "{name: A, class_name: UsSsnRecognizer, type: predefined, supported_entity: STAFF}",
+            "`supported_entity` is what the catalogue says",
+        ),
+        ("{name: UsSsnRecognizer, type: predefined, context: [badge]}", "`context` is what the catalogue says"),
+        ("{name: UsSsnRecognizer, context: [badge]}", "`context` is what the catalogue says"),
+        ("{name: UsSsnRecognizer, type: predefined, deny_list: [a]}", "`deny_list` is what the catalogue says"),
+        ("{name: A, supported_entity: ZIP, score_thresholds: {default: 0.4}}", "`score_thresholds` is not kept here"),
         ("{name: N, class_name: Badge}", "`class_name` of a custom recogniser is a class as `module:Class`"),
         ("{name: N, class_name: 'a:B', deny_list: [x]}", "`deny_list` is said by the class itself"),
     ],
