@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 DEFAULT: Final = "DEFAULT"
 ANONYMIZERS: Final = ("hash", "mask", "redact", "replace", "keep", "encrypt")
-DEANONYMIZERS: Final = ("decrypt",)
+DEANONYMIZERS: Final = ("decrypt", "deanonymize_keep")
 MIN_SALT_BYTES: Final = 16
 # Of the text that operators read, and of the new text.
 MAX_CHARS: Final = 8 << 20
@@ -78,7 +78,7 @@ def anonymized(
 def deanonymized(
     text: str, found: Iterable[Found], operators: Mapping[str, Mapping[str, Any]]
 ) -> tuple[str, tuple[Changed, ...]]:
-    """`text` with `decrypt` applied to each of `found`, the inverse of `encrypt`.
+    """`text` with the operator for its entity applied to each of `found`: `decrypt`, the inverse of `encrypt`, or none.
 
     Raises ParameterInvalid and AnswerTooLarge.
     """
@@ -130,19 +130,21 @@ def _placed(text: str, found: Iterable[Found]) -> list[Found]:
 
 
 def _merged(placed: Sequence[Found]) -> list[Found]:
-    """Overlapping results of one entity made one, with the best score; those that only touch stay two."""
-    open_: dict[str, Found] = {}
-    merged: list[Found] = []
-    for each in placed:
-        last = open_.get(each.entity)
-        if last is not None and each.start < last.end and each.start < each.end:
-            each = replace(  # noqa: PLW2901 - grown
-                last, end=max(last.end, each.end), score=max(last.score, each.score)
-            )
-        elif last is not None:
-            merged.append(last)
-        open_[each.entity] = each
-    return sorted([*merged, *open_.values()], key=lambda each: (each.start, each.end))
+    """Overlapping results of one entity made one, with the best score; those that only touch stay two.
+
+    Of those at one place the order stays; one that grew has the place of what it grew by.
+    """
+    open_: dict[str, int] = {}
+    merged: dict[int, Found] = {}
+    for number, each in enumerate(placed):
+        at = open_.get(each.entity)
+        last = None if at is None else merged[at]
+        merged[number] = each
+        if at is not None and last is not None and each.start < last.end and each.start < each.end:
+            merged[number] = replace(last, end=max(last.end, each.end), score=max(last.score, each.score))
+            del merged[at]
+        open_[each.entity] = number
+    return sorted(merged.values(), key=lambda each: (each.start, each.end))
 
 
 def _without_contained(merged: Sequence[Found]) -> list[Found]:
@@ -278,7 +280,9 @@ def _decrypt(options: Mapping[str, Any]) -> Operator:
 _ANONYMIZERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Operator]]] = dict(
     zip(ANONYMIZERS, (_hash, _mask, _redact, _replace, _keep, _encrypt), strict=True)
 )
-_DEANONYMIZERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Operator]]] = {"decrypt": _decrypt}
+_DEANONYMIZERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Operator]]] = dict(
+    zip(DEANONYMIZERS, (_decrypt, _keep), strict=True)
+)
 
 
 def _typed(name: str, value: Any, kind: type, described: str) -> Any:

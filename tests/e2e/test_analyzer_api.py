@@ -334,7 +334,7 @@ async def test_entities_recognizers_and_operators_are_listed(caller: Caller) -> 
     status, recognizers = await caller.get("/recognizers?language=en")
     assert (200, True) == (status, "family.email" in recognizers)
     assert (200, ["hash", "mask", "redact", "replace", "keep", "encrypt"]) == await caller.get("/anonymizers")
-    assert (200, ["decrypt"]) == await caller.get("/deanonymizers")
+    assert (200, ["decrypt", "deanonymize_keep"]) == await caller.get("/deanonymizers")
     async with caller.session.get(caller.base + "/health") as answer:
         assert (200, "text/plain") == (answer.status, answer.content_type)
 

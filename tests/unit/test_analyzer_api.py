@@ -132,6 +132,8 @@ def test_a_wrong_parameter_is_refused(options: Mapping[str, Any], message: str) 
         # At one place the better score stays, of equal ones the last.
         ([("A", 0, 3, 0.5), ("B", 0, 3, 0.6), ("C", 0, 3, 0.1)], "<B>3456789"),
         ([("A", 0, 3, 0.5), ("B", 0, 3, 0.5)], "<B>3456789"),
+        ([("B", 0, 3, 0.5), ("A", 0, 3, 0.5), ("A", 5, 6, 0.5)], "<A>34<A>6789"),
+        ([("A", 0, 3, 0.5), ("B", 0, 5, 0.5), ("A", 2, 5, 0.5)], "<A>56789"),
         # Results that overlap in part both stay.
         ([("A", 0, 5, 0.5), ("B", 3, 8, 0.5)], "<A><B>89"),
         # Touching is not overlapping.
@@ -176,6 +178,16 @@ def test_presidios_own_cipher_text_is_decrypted() -> None:
         "My name is Chloë",
         (Changed(entity="PERSON", operator="decrypt", start=11, end=16, text="Chloë"),),
     ) == deanonymized(text, found, {"PERSON": {"type": "decrypt", "key": "WmZq4t7w!z%C&F)J"}})
+
+
+def test_what_is_to_stay_stays() -> None:
+    """Beside what is decrypted; its place is told as any."""
+    found = [Found(entity="CITY", start=0, end=4, score=0.0)]
+
+    assert (
+        "Kyiv",
+        (Changed(entity="CITY", operator="deanonymize_keep", start=0, end=4, text="Kyiv"),),
+    ) == deanonymized("Kyiv", found, {"CITY": {"type": "deanonymize_keep"}})
 
 
 @given(st.text(max_size=40))
