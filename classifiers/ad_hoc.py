@@ -1,6 +1,7 @@
 r"""Recognisers that come with a request, and expressions of allow-lists: hostile, so that a linear engine alone runs them.
 
-The dialect is google-re2's: no lookaround, no back-references, and `\d`, `\w`, `\b` know ASCII only.
+The dialect is google-re2's: no lookaround, no back-references, and `\d`, `\w`, `\b` know ASCII only. In a recogniser
+`\w` is every letter beyond ASCII too, and a `\b` beside one is left out: that finds more, never less.
 """
 
 from __future__ import annotations
@@ -33,6 +34,14 @@ _WORDS_BYTES = 4 << 20
 _EXPRESSION_STEPS = 1 << 29
 _WORDS_STEPS = 1 << 34
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
+# Its classes by name take hundreds of instructions for each place; these ranges take ten, and hold a few signs as well.
+_WORD = r"0-9A-Z_a-z\x{aa}\x{b5}\x{ba}\x{c0}-\x{1fff}\x{2c00}-\x{2dff}\x{3005}-\x{fdff}\x{fe70}-\x{10ffff}"
+_PART = re.compile(
+    r"\\Q.*?(?:\\E|\Z)|\\[pPx]\{[^}]*\}|\\.|\[\^?\]?(?:\[:[^\]]*:\]|\\.|[^\]\\])*\]|(?:[*+?]|\{[0-9,]+\})\??|\(\?[^:)]*:?|.",
+    re.DOTALL,
+)
+_COUNTED = re.compile(r"[*+?]|\{[0-9]")
+_WIDE = re.compile(r"[^\x00-\x7f]|\\[wpP]")
 _ENTITY = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 
 
@@ -142,6 +151,7 @@ class _Described:
     denied: Sequence[str]
     denied_score: float
     context: Sequence[str]
+    flags: int
 
 
 def _described(fields: Any) -> _Described:
@@ -155,36 +165,63 @@ def _described(fields: Any) -> _Described:
         raise AdHocInvalid("an ad-hoc recognizer needs patterns or a deny_list")
     if any(not isinstance(pattern, Mapping) for pattern in patterns):
         raise AdHocInvalid("a pattern of an ad-hoc recognizer must be an object")
+    flags = fields.get("global_regex_flags", DEFAULT_FLAGS)
+    if isinstance(flags, bool) or not isinstance(flags, int) or flags & ~DEFAULT_FLAGS:
+        raise AdHocInvalid("global_regex_flags may be made of 2 (ignore case), 8 (multi-line) and 16 (dot is all)")
     return _Described(
         entity=entity,
         patterns=patterns,
         denied=denied,
         denied_score=_score(fields.get("deny_list_score", 1.0)) if denied else 1.0,
         context=words(fields.get("context") or [], "context"),
+        flags=flags,
     )
 
 
 def _compiled_all(described: _Described) -> Iterator[AdHoc]:
     entity, context = described.entity, context_words(list(described.context))
     for pattern in described.patterns:
-        expression = linear(pattern.get("regex"), DEFAULT_FLAGS)
+        expression = linear(pattern.get("regex"), described.flags, widened=True)
         if expression.compiled.match("") is not None:
             raise AdHocInvalid("an expression of an ad-hoc recognizer matches empty text")
         yield AdHoc(entity=entity, expression=expression, group=0, score=_score(pattern.get("score")), context=context)
     if described.denied:
         listed = "|".join(re.escape(word) for word in sorted(described.denied, key=len, reverse=True))
         # Neighbours are matched, not looked at, and the search goes on at the end of the word itself.
-        expression = _compiled(rf"(?:^|\W)({listed})(?:\W|$)", DEFAULT_FLAGS, _WORDS_BYTES, _WORDS_STEPS)
+        expression = _compiled(
+            rf"(?:^|[^{_WORD}])({listed})(?:[^{_WORD}]|$)", described.flags, _WORDS_BYTES, _WORDS_STEPS
+        )
         yield AdHoc(entity=entity, expression=expression, group=1, score=described.denied_score, context=context)
 
 
-def linear(expression: Any, flags: int) -> Linear:
-    """`expression` compiled by google-re2. Raises AdHocInvalid."""
+def linear(expression: Any, flags: int, *, widened: bool = False) -> Linear:
+    """`expression` compiled by google-re2, as what finds in any alphabet if it is to be `widened`. Raises AdHocInvalid."""
     if not isinstance(expression, str) or not 0 < len(expression) <= MAX_REGEX_CHARS:
         raise AdHocInvalid(f"an expression is a text of at most {MAX_REGEX_CHARS} characters")
     if r"\C" in _ESCAPED.findall(expression):
         raise AdHocInvalid(r"an expression matches whole characters: \C is not supported here")
-    return _compiled(expression, flags, _EXPRESSION_BYTES, _EXPRESSION_STEPS)
+    return _compiled(_widened(expression) if widened else expression, flags, _EXPRESSION_BYTES, _EXPRESSION_STEPS)
+
+
+def _widened(expression: str) -> str:
+    r"""`expression` with `\w` and `\W` for all alphabets, and without a `\b` that would not see what stands beside it."""
+    parts = _PART.findall(expression)
+    written = []
+    for number, part in enumerate(parts):
+        if part in {r"\b", r"\B"}:
+            before = next((each for each in reversed(parts[:number]) if _COUNTED.match(each) is None), "")
+            beside = (before, *parts[number + 1 : number + 2])
+            # What begins or ends in a group is not looked for.
+            grouped = any(each[:1] in {"(", ")", "|"} for each in beside)
+            wide = any(_WIDE.search(each) for each in (parts if grouped else beside))
+            written.append("" if wide else part)
+        elif part.startswith("["):
+            if r"\W" in _ESCAPED.findall(part):
+                raise AdHocInvalid(r"\W is not supported in a set of an expression: write what the set leaves out")
+            written.append(_ESCAPED.sub(lambda found: _WORD if found[0] == r"\w" else found[0], part))
+        else:
+            written.append({r"\w": f"[{_WORD}]", r"\W": f"[^{_WORD}]"}.get(part, part))
+    return "".join(written)
 
 
 def _compiled(expression: str, flags: int, memory_bytes: int, most_steps: int) -> Linear:

@@ -294,6 +294,33 @@ def test_the_ad_hoc_recogniser_of_presidios_documentation() -> None:
     assert [("ZIP", "12345-6789", 10)] == found_by(ZIP, "it is 12345-6789")
 
 
+@pytest.mark.parametrize(
+    ("expression", "text", "found"),
+    [
+        (r"Kunde \w+", "Kunde Müller zahlt", "Kunde Müller"),
+        (r"Kunde [\w.-]{2,30}", "Kunde 田中太郎。", "Kunde 田中太郎"),
+        (r"\bÄrzte-\d{4}\b", "siehe Ärzte-1234 dort", "Ärzte-1234"),
+        (r"\b(?:ABC|Über)\b", "x Über y", "Über"),
+        (r"\b\w+\b:", "a Öl: b", "Öl:"),
+        (r"a\W1", "aä1 a-1", "a-1"),
+        (r"\Q\w\E[[:digit:]]", "ä1 \\w1", "\\w1"),
+        (r"\bab\d{2}\b", "xab12 ab34", "ab34"),
+    ],
+)
+def test_an_expression_knows_letters_of_any_alphabet(expression: str, text: str, found: str) -> None:
+    """As in Presidio."""
+    recognizer = {"supported_entity": "K1", "patterns": [{"regex": expression, "score": 1}]}
+
+    assert [("K1", found, 1000)] == found_by(recognizer, text)
+
+
+def test_flags_of_an_expression_are_kept() -> None:
+    """Those that the engine has."""
+    recognizer = {"supported_entity": "K1", "patterns": [{"regex": "ABC", "score": 1}], "global_regex_flags": 0}
+
+    assert [("K1", "ABC", 1000)] == found_by(recognizer, "abc ABC")
+
+
 def test_denied_words_stand_by_themselves() -> None:
     """Neighbours may share a blank; longer words come first; case does not count."""
     titles = {"supported_entity": "TITLE", "deny_list": ["Mr.", "Dr.", "Dr. med."]}
@@ -301,6 +328,7 @@ def test_denied_words_stand_by_themselves() -> None:
     assert [("TITLE", "mr.", 1000), ("TITLE", "Dr. med.", 1000), ("TITLE", "Dr.", 1000)] == found_by(
         titles, "mr. Dr. med. Dr. Drift xDr."
     )
+    assert [] == found_by({"supported_entity": "TITLE", "deny_list": ["Zo"]}, "Zoë, éZo")
 
 
 @pytest.mark.parametrize(
@@ -322,6 +350,9 @@ def test_denied_words_stand_by_themselves() -> None:
         {"supported_entity": "ZIP", "patterns": [{"regex": r"\\\C", "score": 1}]},
         {"supported_entity": "ZIP", "patterns": [{"regex": r"\Q\\E\C", "score": 1}]},
         {"supported_entity": "ZIP", "patterns": [{"regex": "\ud800", "score": 1}]},
+        {"supported_entity": "ZIP", "patterns": [{"regex": r"x[\W_]", "score": 1}]},
+        {"supported_entity": "ZIP", "patterns": [{"regex": "x", "score": 1}], "global_regex_flags": 64},
+        {"supported_entity": "ZIP", "patterns": [{"regex": "x", "score": 1}], "global_regex_flags": "26"},
         {"supported_entity": "ZIP", "patterns": [{"regex": "x" * (MAX_REGEX_CHARS + 1), "score": 1}]},
         {"supported_entity": "ZIP", "patterns": [{"regex": "((a{1,100}){1,100}){1,100}", "score": 1}]},
         {"supported_entity": "ZIP", "patterns": [{"regex": "x", "score": 1}] * 65},
