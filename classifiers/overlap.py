@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from enum import IntEnum
 from itertools import takewhile
@@ -20,6 +20,7 @@ FAR = 1 << 20
 # A shape that scores this much without a word beside it counts like one with.
 DISTINCTIVE = 850
 _CARRIER = "URL"
+_MAIL = "EMAIL_ADDRESS"
 # Kinds of values in one carrier: what holds more is told by these.
 _MOST_CARRIED = 16
 # Values that are words: what speaks for one says that it is there, and not where it ends.
@@ -128,10 +129,11 @@ def settle(claims: Iterable[Claim]) -> tuple[Finding, ...]:
 
     Verified beats a word beside it beats bare shape; then longer beats shorter, then the higher score, then the nearer
     context word, then one with a country; the loser is dropped. A web address gives way to all but dates in it, so that a
-    card number inside a URL is a card number. Where the numbers of two countries look the same, pass the same check and bear
-    the same name, both findings stay: the value cannot decide between them, the rest of the text may. Values that stand apart
-    in what one carrier holds stay, too, each with the span of the carrier. A part of a value that goes on in another text
-    stays beside what this text says by itself: the two digits of it may not stand for the address that they begin.
+    card number inside a URL is a card number, and a mail address to the token that it begins with. Where the numbers of two
+    countries look the same, pass the same check and bear the same name, both findings stay: the value cannot decide between
+    them, the rest of the text may. Values that stand apart in what one carrier holds stay, too, each with the span of the
+    carrier. A part of a value that goes on in another text stays beside what this text says by itself: the two digits of it
+    may not stand for the address that they begin.
     """
     alone: list[Claim] = []
     joined: list[Claim] = []
@@ -143,7 +145,7 @@ def settle(claims: Iterable[Claim]) -> tuple[Finding, ...]:
 
 def _settled(claims: Iterable[Claim]) -> list[Claim]:
     """Those of `claims` that stay, which are all of one text alone or all of several."""
-    merged = sorted(_without_parts(merge_same_type(claims)), key=_rank)
+    merged = sorted(_without_users(_without_parts(merge_same_type(claims))), key=_rank)
     taken: list[tuple[int, int]] = []
     kept: list[Claim] = []
     carried: dict[tuple[int, int], list[Claim]] = {}
@@ -219,6 +221,31 @@ def _without_parts(claims: list[Claim]) -> list[Claim]:
         for each in claims
         if each.finding.entity_type not in _PARTS_OF_ADDRESSES or not _inside(addresses, each.finding.span)
     ]
+
+
+def _without_users(claims: list[Claim]) -> list[Claim]:
+    """`claims` without what looks like a mail address and is a token before a host, as in `https://ghp_...@github.com`.
+
+    A label before the token (distance 0) tells of another value: a secret that is called so may look like a name.
+    """
+    tokens: dict[tuple[str, int, int], int] = {}
+    for each in claims:
+        if each.finding.category is Category.CREDENTIAL and each.distance > 0:
+            begin, end = _place(each)
+            tokens[begin] = min(end, tokens.get(begin, end))
+    return [each for each in claims if each.finding.entity_type != _MAIL or not _begins_with(tokens, each)]
+
+
+def _begins_with(tokens: Mapping[tuple[str, int, int], int], claim: Claim) -> bool:
+    begin, end = _place(claim)
+    return tokens.get(begin, end) < end
+
+
+def _place(claim: Claim) -> tuple[tuple[str, int, int], int]:
+    """Where the value of `claim` begins, and in which decoding; and where it ends."""
+    span = claim.finding.span
+    begin, end = claim.inner or (span.start, span.end)
+    return (claim.finding.via, span.start, begin), end
 
 
 def _inside(addresses: list[tuple[int, int]], span: Span) -> bool:

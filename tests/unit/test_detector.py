@@ -174,6 +174,25 @@ def test_a_mail_address_begins_behind_an_escape_and_in_a_url(detector, before, a
     assert [address] == [text[each.span.start : each.span.end] for each in found]
 
 
+@pytest.mark.parametrize("host", ["github.com/a/b", "gitlab.example.com", "registry.example.com/x.git"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "gh\u0073_MX664A3zPsKT3AEu79MVuQXRZHulY52kXgfE",
+        "gl\u0070at-q8V2xLm7RtB4Xn8sQvT3",
+        "np\u006d_y1XcPk3bSgjE2xjjJgzaaLl9mmRFaq0lAkQj",
+        "AK\u0049AQ3EGXJ5LBNPWKVRT",
+    ],
+)
+def test_a_token_in_the_address_of_a_repository_is_a_credential(detector, token, host):
+    """What stands before `@` there is user information; redacted as a mail address, no policy on credentials would speak."""
+    text = f"git clone https://{token}@{host}"
+
+    assert [("API_KEY", token)] == [
+        (each.entity_type, text[each.span.start : each.span.end]) for each in detect(detector, text).findings
+    ]
+
+
 def test_a_mail_address_behind_an_escape_stands_in_the_clear(detector):
     """The escape is before the value, not in it."""
     assert [""] == [each.via for each in detect(detector, r"one\njane@example.com").findings]

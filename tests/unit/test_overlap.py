@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifiers.overlap import FAR, Claim, settle
-from governance.finding import Finding
+from governance.finding import Category, Finding
 from governance.segment import Span
 
 
@@ -25,6 +25,7 @@ def claim(
     via="",
     country=None,
     inner=None,
+    category=Category.OTHER,
 ) -> Claim:
     return Claim(
         finding=Finding(
@@ -37,6 +38,7 @@ def claim(
             beside_word=distance < FAR,
             via=via,
             country=country,
+            category=category,
         ),
         distance=distance,
         inner=inner,
@@ -123,6 +125,24 @@ def test_values_that_stand_apart_in_one_carrier_all_remain():
     assert ["CARD", "MAIL"] == [each.entity_type for each in settled]
     assert settled == settle(Claim(finding=each) for each in settled)
     assert 1 == len(settle([mail, claim("CARD", 0, 90, 900, via="hex", inner=(30, 46), validated=True)]))
+
+
+@pytest.mark.parametrize("via", ["", "base64"])
+def test_a_token_before_a_host_is_no_mail_address(via):
+    """Whatever the token scores; a label before it says that it may be any value."""
+
+    def at(entity, end, permille, **more):
+        place = {"via": via, "inner": (8, end)} if via else {}
+        return claim(entity, *((0, 90) if via else (8, end)), permille, **place, **more)
+
+    mail = at("EMAIL_ADDRESS", 60, 1000, validated=True)
+    token = at("API_KEY", 48, 600, category=Category.CREDENTIAL)
+    labelled = at("API_KEY", 48, 700, category=Category.CREDENTIAL, distance=0)
+    settled = settle([mail, token])
+
+    assert ["API_KEY"] == [each.entity_type for each in settled]
+    assert settled == settle(Claim(finding=each) for each in settled)
+    assert ["EMAIL_ADDRESS"] == [each.entity_type for each in settle([mail, labelled])]
 
 
 spans = st.tuples(st.integers(0, 60), st.integers(1, 20))
