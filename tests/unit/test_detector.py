@@ -161,12 +161,17 @@ def test_finds_entities_with_exact_spans(detector, text, expected):
         ("https://api.example.org/?to=", "bounces+jane=example.org@lists.example.com"),
         ("https://", "jane@example.com"),
         ("from ", "bounces+jane=example.org@lists.example.com"),
+        ("from ", "jane=example.org@lists.example.com"),
+        ("from ", "prvs=4829a1b2c3=jane@example.com"),
+        ("user=", "jane.doe@example.com"),
+        ("login ok reply-to=", "jane@example.com"),
+        ("{'id': 7, name=Jane, e_mail=", "jane@example.com"),
         ("from /", "G=Jane/S=Doe/O=Example@gateway.example.com"),
         ("see https://example.org/ or ", "jane/bob@example.com"),
     ],
 )
 def test_a_mail_address_begins_behind_an_escape_and_in_a_url(detector, before, address):
-    """No letter of an escape, and no part of a URL, is in the span; `=` and `/` elsewhere are."""
+    """No letter of an escape, no part of a URL and no key is in the span; `=` and `/` elsewhere are."""
     text = before + address + " "
 
     found = [each for each in detect(detector, text).findings if each.entity_type == "EMAIL_ADDRESS"]
