@@ -157,6 +157,13 @@ def _runs_on(text: str) -> bool:
     return any("\u0e00" <= each <= "\u0eff" or "\u1000" <= each <= "\u11ff" or each >= "\u1780" for each in text)
 
 
+def joined(words: Sequence[str], joint: str) -> re.Pattern[str]:
+    """What matches where one of `words` and the pattern `joint` end a text."""
+    glued = "|".join(re.escape(each) for each in words if _runs_on(each))
+    whole = "|".join(re.escape(each) for each in words if not _runs_on(each))
+    return re.compile(rf"(?:\b(?:{whole or '(?!)'})\b|{glued or '(?!)'})(?:{joint})\Z", re.IGNORECASE)
+
+
 # Latin, with all its additions, ends here; what follows is other scripts.
 _LATIN_ENDS = 0x370
 
@@ -276,6 +283,12 @@ class Surroundings:
                 found.sort(key=itemgetter(0))
             self._known = (start, end, tuple(found))
         return self._known[2]
+
+    def behind(self, ending: re.Pattern[str], start: int) -> bool:
+        """Whether what stands before `scan[start]` ends with `ending` (see `joined`)."""
+        self._meter.charge(_OTHER_MICROS)
+        first = self._view.position(start)
+        return ending.search(self._view.text, max(0, first - REACH_BEFORE), first) is not None
 
     def any_in(self, start: int, end: int) -> bool:
         """Whether a phrase in Latin letters begins in `scan[start:end]`."""

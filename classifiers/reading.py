@@ -14,7 +14,7 @@ from typing import final
 
 from classifiers.checks.table import Check, CountryOf, checks, countries
 from classifiers.compiled import WIDEST_BESIDE, CompiledRules, load_compiled, uncollected
-from classifiers.context import REACH_AFTER, REACH_BEFORE, Near, Surroundings
+from classifiers.context import REACH_AFTER, REACH_BEFORE, Near, Surroundings, joined
 from classifiers.digits import cites, numbers, reads_otherwise, runs
 from classifiers.hints import gates, marking_words
 from classifiers.jurisdiction import NO_TRACES, Traces, regions_in_play, sharers
@@ -289,6 +289,7 @@ class _Judge:
         self._costs: Sequence[tuple[int, int]] = [
             (_DEAR.get(rule.check or "", 1), int(rule.category in _LONG)) for rule in compiled.rules
         ]
+        self._endings = [joined(rule.context, rule.joint) if rule.joint else None for rule in compiled.rules]
         self._starts = [_STARTS.get(rule.check or "") for rule in compiled.rules]
         # Of each expression its rules, where each of them needs a context word.
         self._weak: Sequence[frozenset[int] | None] = [
@@ -425,8 +426,10 @@ class _Judge:
         alone = rule.alone >= self._floor
         if alone and check is not None and not check(value):
             return _Verdict.FAILED_CHECK
-        distance = FAR
-        if rule.unless or (rule.context and rule.alone < 1000):
+        distance, ending = FAR, self._endings[number]
+        if ending is not None:
+            distance = 0 if ground.surroundings.behind(ending, start) else FAR
+        elif rule.unless or (rule.context and rule.alone < 1000):
             near = ground.surroundings.near(start, end)
             distance = _distance(near, number)
             if rule.unless and _distance(near, number + len(self._compiled.rules)) < distance:

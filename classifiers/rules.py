@@ -54,7 +54,8 @@ class Rule:
 
     `check` names a function of `classifiers.checks` that verifies the value; `country_by` one that reads the country off
     it. `alone` is the score of a (verified) value without a context word beside it. Words of `unless` beside a value that
-    stands alone say that it is something else.
+    stands alone say that it is something else. With a `joint`, a pattern over the text as it came and not folded, a context
+    word counts only before the value and with nothing but the joint between.
 
     `valid` and `invalid` are values; `found` and `clean` are whole texts that do and do not hold the entity.
     """
@@ -73,6 +74,7 @@ class Rule:
     country_by: str | None = None
     alone: Permille
     context: tuple[Name, ...] = ()
+    joint: str = ""
     unless: tuple[Name, ...] = ()
     source: Annotated[str, MinLen(8)]
     valid: Annotated[tuple[str, ...], MinLen(1)]
@@ -161,6 +163,12 @@ def faults(rule: Rule) -> Iterator[str]:
         yield "`entity` is not in capitals"
     if not rule.context and rule.alone < CONTEXT_FLOOR and rule.check is None:
         yield "can never be reported: it has no context words and a low score alone"
+    if rule.joint and not rule.context:
+        yield "`joint` joins nothing: it has no context words"
+    try:
+        re.compile(rule.joint)
+    except re.error as error:
+        yield f"`{rule.joint}`: {error}"
     for expression in rule.expressions:
         if _LOOKING.search(_BOUNDARY.sub("", expression)):
             yield f"`{expression}` looks around inside or refers back"

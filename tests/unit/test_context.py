@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classifiers.context import REACH_AFTER, REACH_BEFORE, Lexicon, Surroundings, latin_words, phrases
+from classifiers.context import REACH_AFTER, REACH_BEFORE, Lexicon, Surroundings, joined, latin_words, phrases
 from classifiers.hints import expressions
 from classifiers.meter import Meter
 from classifiers.overlap import FAR
@@ -116,6 +116,27 @@ def test_the_nearer_word_is_the_stronger_and_before_beats_behind(text, nearer, f
 def test_a_phrase_across_a_block_boundary_is_found(before, gap):
     """Reading words block by block loses none."""
     assert gap == distance("x" * before + " tax id" + " " * gap + VALUE, "tax id")
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("мой Пароль: 111222333", True),
+        ("пароль 111222333", False),
+        ("парольщик: 111222333", False),
+        ("пароль: да, 111222333", False),
+        ("服务器密码:111222333", True),
+        ("密码重置: 111222333", False),
+        ("111222333 пароль:", False),
+        ("x" * (REACH_BEFORE - 20) + " пароль: 111222333", True),
+    ],
+)
+def test_a_word_with_a_joint_counts_right_before_the_value(text, counts):
+    """Nothing but the joint stands between, and the word is whole where words are written apart."""
+    folded = View(text=text, scan=bytes(ord(each) if each.isascii() else 1 for each in text))
+    surroundings = Surroundings(folded, Lexicon(()), Meter(1 << 20, deadline=time.monotonic() + 60))
+
+    assert counts == surroundings.behind(joined(["пароль", "密码"], r":\s?"), text.index(VALUE))
 
 
 def test_equal_phrases_of_rules_become_one():
