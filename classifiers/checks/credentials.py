@@ -31,6 +31,8 @@ _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _LABELS = re.compile(r"(?:(?:[a-z]{1,12}|[A-Z]{1,12})[0-9]{0,3}[-_.:~]){1,8}")
 _HUMPS = re.compile(r"[A-Z]?[a-z]{3,}")
 _PIECES = re.compile(r"[^A-Za-z0-9]+")
+_SHORTEST_WORD = 4
+_UUID_OR_COMMIT = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9a-f]{40}")
 _PLACEHOLDERS = re.compile(
     r"example|placeholder|change_?me|redacted|replace|insert|sample|xxxxx|\*\*\*|\.\.\.|foobar|abcdefg|12345678|qwerty|"
     r"deadbeef|lorem|secret_?key|api_?key|access_?token|password"
@@ -109,6 +111,16 @@ def _generic_secret(value: str) -> bool:
     if _CODE.search(value) or value.lower().startswith(("0x", "http", "arn:", "/", "./")) or value.isdecimal():
         return False
     return any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and random_looking(value)
+
+
+def _bare_secret(value: str) -> bool:
+    """Whether what follows its name without a sign between is a secret: no UUID, no commit, and no words joined by signs."""
+    if not _generic_secret(value) or _UUID_OR_COMMIT.fullmatch(value):
+        return False
+    payload, kinds = _unlabelled(value), (str.isupper, str.islower, str.isdigit)
+    words = (each for each in _PIECES.split(payload) if len(each) >= _SHORTEST_WORD and each.isalpha())
+    mixed = payload.isalnum() or all(any(map(kind, payload)) for kind in kinds)
+    return mixed and not any(each.islower() or each.istitle() for each in words)
 
 
 def _crc_base62(text: str) -> str:
@@ -429,6 +441,7 @@ def _framework_key(value: str) -> bool:
 CHECKS: Mapping[str, Callable[[str], bool]] = {
     "random_looking": random_looking,
     "generic_secret": _generic_secret,
+    "bare_secret": _bare_secret,
     "crc32_base62": _crc32_base62,
     "gitlab_routable": _gitlab_routable,
     "grafana_token": _grafana_token,

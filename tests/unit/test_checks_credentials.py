@@ -172,6 +172,23 @@ def test_a_word_right_after_the_name_has_to_look_like_no_product_or_method(value
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
+        ("11c149d0a8b7e6f5c4d3b2a190817263", True),
+        ("Zx9~Q8V2xLm7RtB4Xn8sQvT3kWz", True),
+        ("boE0AkfKeAZXTAqlnm7jCR4P9is0vCC4", True),
+        ("35dca7d7828d64d6e694f128df4793eb6c00203b", False),
+        ("550e8400-e29b-41d4-a716-446655440000", False),
+        ("HMAC-SHA256-with-base64url-encoding", False),
+        ("projects/4829/secrets/db-prod/versions/3", False),
+    ],
+)
+def test_a_secret_right_behind_its_name_has_to_be_random(value, expected):
+    """Commits, UUIDs and words joined by signs follow such names as well."""
+    assert expected == CHECKS["bare_secret"](value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
         ("lamp orbit any all pudding sphere gentle harbor mimic trophy elbow wagon", True),
         ("1. lamp 2. orbit 3. velvet 4. casual 5. pudding 6. sphere 7. gentle 8. harbor 9. mimic 10. trophy 11. elbow 12. wagon", True),
         ("keep these words safe and show them nobody else ever once more", False),
