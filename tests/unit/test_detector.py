@@ -216,6 +216,8 @@ def test_a_mail_address_behind_an_escape_stands_in_the_clear(detector):
         ("'password=", "Tr0ub4dor9", "' and"),
         ('password = "', "密码abc123", '"'),
         ("密码: “", "q8V2xLm7Rt", "”"),
+        (r'{"a": "{\"密码\":\"', "q8V2xLm7Rt", r'\"}"}'),
+        (r'{"a": "{\"id\": 7, \"пароль\": \"', "q8V2xLm7Rt", r'\"}"}'),
     ],
 )
 def test_a_password_is_all_that_stands_between_its_quotes(detector, before, password, behind):
