@@ -7,7 +7,7 @@ two blanks or slashes of it, or neighbouring groups of some length that blanks j
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator
 
 from classifiers.meter import Meter
 
@@ -27,6 +27,7 @@ _OTHER = re.compile(
 )
 # A law or a case: its number and its year.
 _CITED = re.compile(rb"[0-9]{1,4}/(?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}/[0-9]{1,4}")
+_GROUP = re.compile(rb"[0-9]+")
 _MOST_GROUPS = 10
 _FEWEST_INNER = 3
 
@@ -51,6 +52,12 @@ def reads_otherwise(written: bytes) -> bool:
 def cites(written: bytes) -> bool:
     """Whether a number is written like that of a law or a case, which no word beside it makes one of a person."""
     return b"/" in written and _CITED.fullmatch(written) is not None
+
+
+def grouped_as(written: bytes, groups: Collection[str]) -> bool:
+    """Whether a number is written without separators, digit by digit, or in groups whose lengths are one of `groups`."""
+    lengths = [len(each) for each in _GROUP.findall(written)]
+    return len(lengths) == 1 or max(lengths) == 1 or "-".join(map(str, lengths)) in groups
 
 
 def numbers(scan: bytes, start: int, end: int, lengths: Container[int]) -> Iterator[tuple[int, int, str]]:

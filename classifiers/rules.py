@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 
+from classifiers.digits import grouped_as
 from governance.errors import ConfigInvalid
 from governance.finding import Category
 from governance.frozen import frozen
@@ -49,7 +50,8 @@ class Rule:
     """One way to find one entity type.
 
     Either `expressions` or `digits` says what a value looks like. `digits` are the permitted numbers of digits of a run
-    that may be grouped by single blanks, dots, hyphens or slashes; `glued` allows letters directly beside it.
+    that may be grouped by single blanks, dots, hyphens or slashes; `glued` allows letters directly beside it, and `groups`,
+    where there are any, are the only lengths of its groups, such as `6-4`.
     A capturing group in an expression makes the group the value; the rest is what has to stand around it.
 
     `check` names a function of `classifiers.checks` that verifies the value; `country_by` one that reads the country off
@@ -68,6 +70,7 @@ class Rule:
     expressions: tuple[str, ...] = ()
     caseless: bool = False
     digits: tuple[Annotated[int, Ge(4), Le(40)], ...] = ()
+    groups: tuple[str, ...] = ()
     glued: bool = False
     check: str | None = None
     country: Annotated[str, MinLen(2), MaxLen(2)] | None = None
@@ -94,6 +97,13 @@ class Rule:
         """Whether such a value counts as validated: one number in eleven passes a weak check by chance."""
         return self._proven and (beside or self.alone >= STRONG_PERMILLE)
 
+    def number(self, written: str) -> str | None:
+        """The digits of `written`, if it is of the shape that `digits` and `groups` say."""
+        number = re.sub("[ ./-]", "", written)
+        if _GROUPED.fullmatch(written) is None or len(number) not in self.digits:
+            return None
+        return number if not self.groups or grouped_as(written.encode("ascii"), self.groups) else None
+
     @property
     def _proven(self) -> bool:
         return self.check is not None and self.check not in PLAUSIBLE
@@ -109,6 +119,8 @@ class RuleFile:
     rule: Annotated[tuple[dict[str, Any], ...], MinLen(1)]
 
 
+_GROUPED = re.compile("[0-9](?:[ ./-]?[0-9])*")
+_GROUPS = re.compile(r"[0-9]{1,2}(-[0-9]{1,2})+")
 _ENTITY = re.compile(r"[A-Z][A-Z0-9_]+")
 _BOUNDARY = re.compile(r"\A\(\?<!\[[^\]]+\]\)|\(\?!\[[^\]]+\]\)\Z")
 _LOOKING = re.compile(r"\(\?[=!<]|\\[1-9]|\\[pP]")
@@ -159,6 +171,9 @@ def faults(rule: Rule) -> Iterator[str]:
     """What makes `rule` unusable, in words for its author; nothing for a good one."""
     if bool(rule.expressions) == bool(rule.digits):
         yield "needs either `expressions` or `digits`"
+    for groups in rule.groups:
+        if _GROUPS.fullmatch(groups) is None or sum(map(int, groups.split("-"))) not in rule.digits:
+            yield f"`groups` has `{groups}`, which is no sum of `digits` such as `6-4`"
     if _ENTITY.fullmatch(rule.entity) is None:
         yield "`entity` is not in capitals"
     if not rule.context and rule.alone < CONTEXT_FLOOR and rule.check is None:

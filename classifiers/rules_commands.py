@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _DEADLINE_S = 10.0
-_GROUPED = re.compile(r"[0-9](?:[ ./-]?[0-9])*")
 _CLOSEST = 5
 
 
@@ -146,8 +145,8 @@ def accepts(rule: Rule, example: str) -> bool:
 
 def _values(rule: Rule, example: str) -> Iterable[str]:
     if rule.digits:
-        number = re.sub("[ ./-]", "", example)
-        return [number] if _GROUPED.fullmatch(example) and len(number) in rule.digits else []
+        number = rule.number(example)
+        return [] if number is None else [number]
     found = []
     for expression in rule.expressions:
         pattern = re.compile(expression.encode(), re.IGNORECASE if rule.caseless else 0)
@@ -213,11 +212,12 @@ def _print_rule(rule: Rule, console: Console) -> None:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     length = " or ".join(map(str, rule.digits))
+    grouped = f", grouped {' or '.join(rule.groups)} if at all" if rule.groups else ""
     rows: tuple[tuple[str, Sequence[str]], ...] = (
         ("entity", [rule.entity]),
         ("category", [rule.category.value]),
         ("country", [rule.country] if rule.country else [f"read by {rule.country_by}"] if rule.country_by else []),
-        ("shape", [f"{length} digits"] if rule.digits else rule.expressions),
+        ("shape", [f"{length} digits{grouped}"] if rule.digits else rule.expressions),
         ("check", [rule.check] if rule.check else []),
         ("reported", [strength(rule)]),
         ("score", [f"{rule.alone / 1000:.2f} alone, {rule.permille(beside=True) / 1000:.2f} beside one of its words"]),

@@ -16,7 +16,6 @@ from classifiers.checks.table import checks, countries
 from classifiers.normalisation import fold
 from classifiers.rules import Rule
 
-_GROUPED = re.compile(r"[0-9](?:[ ./-]?[0-9])*")
 _CLASSES = (string.digits, string.ascii_uppercase, string.ascii_lowercase)
 _MOST_TRIES = 4000
 
@@ -44,8 +43,7 @@ def _patterns(rule: Rule) -> tuple[re.Pattern[bytes], ...]:
 def value_range(rule: Rule, example: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, what the check sees) of the value in `example`, which is all that the rule's shape takes."""
     if rule.digits:
-        number = re.sub("[ ./-]", "", example)
-        if _GROUPED.fullmatch(example) and len(number) in rule.digits:
+        if (number := rule.number(example)) is not None:
             yield 0, len(example), number
         return
     for pattern in _patterns(rule):

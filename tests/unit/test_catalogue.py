@@ -12,14 +12,13 @@ from classifiers.rules import Rule, load_rules
 RULES = load_rules()
 CHECKS = checks()
 COUNTRIES = countries()
-GROUPED = re.compile(r"[0-9](?:[ ./-]?[0-9])*")
 
 
 def values(rule: Rule, example: str) -> list[str]:
     """What the rule's shape makes of an example: the value, or of an expression with a group the group."""
     if rule.digits:
-        number = re.sub("[ ./-]", "", example)
-        return [number] if GROUPED.fullmatch(example) and len(number) in rule.digits else []
+        number = rule.number(example)
+        return [] if number is None else [number]
     found = []
     for expression in rule.expressions:
         pattern = re.compile(expression.encode(), re.IGNORECASE if rule.caseless else 0)

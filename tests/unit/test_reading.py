@@ -32,6 +32,7 @@ RULES = (
     replace(BASE, id="zz.rival", entity="ZZ_RIVAL", digits=(9,), check="nl_bsn", alone=300, context=("rival",)),
     replace(BASE, id="zz.glued", entity="ZZ_GLUED", digits=(12,), glued=True),
     replace(BASE, id="zz.sure", entity="ZZ_SURE", digits=(16,), alone=950),
+    replace(BASE, id="zz.born", entity="ZZ_BORN", digits=(10,), groups=("6-4",), check="dk_cpr", alone=300, context=("born",)),
     replace(BASE, id="zz.key", entity="ZZ_KEY", expressions=(r"\bzk_[a-z0-9]{8,20}\b",)),
     replace(BASE, id="zz.code", entity="ZZ_CODE", expressions=(r"\b[A-Z]{2}[0-9]{6}\b",), alone=100, context=("code", "код")),
     replace(BASE, id="zz.secret", entity="ZZ_SECRET", expressions=(r"\bsecret[ ]{0,2}[:=][ ]{0,2}([^ ]{6,30})",), caseless=True),
@@ -70,6 +71,10 @@ def seen(reader: Reader, text: str) -> list[tuple[str, str, int, bool]]:
         ("bsn 5111222333", []),
         ("rival 111222333 and much later, after many words, a bsn", [("ZZ_RIVAL", "111222333", 1000, True)]),
         ("bsn or rival: 111222333", [("ZZ_RIVAL", "111222333", 1000, True)]),
+        ("born 2110625629", [("ZZ_BORN", "2110625629", 1000, True)]),
+        ("born 211062-5629", [("ZZ_BORN", "211062-5629", 1000, True)]),
+        ("born 2 1 1 0 6 2 5 6 2 9", [("ZZ_BORN", "2 1 1 0 6 2 5 6 2 9", 1000, True)]),
+        ("born 211-062 56 29", []),
         ("ab123456789012cd", [("ZZ_GLUED", "123456789012", 600, False)]),
         ("zk_abcdef12", [("ZZ_KEY", "zk_abcdef12", 600, False)]),
         ("zk_abcdef1", []),
@@ -95,7 +100,7 @@ def test_what_is_found(reader, text, expected):
 
 def test_a_floor_of_zero_reports_everything_that_has_the_shape():
     """For comparison with detectors that have no context."""
-    everything = Reader(compiled=compile_rules(RULES[:7]), floor_permille=0)
+    everything = Reader(compiled=compile_rules(RULES[:8]), floor_permille=0)
 
     assert [("ZZ_BSN", "111222333", 300, False), ("ZZ_CODE", "AB123456", 100, False)] == seen(
         everything, "111222333 AB123456"
