@@ -27,6 +27,11 @@ _OTHER = re.compile(
 )
 # A law or a case: its number and its year.
 _CITED = re.compile(rb"[0-9]{1,4}/(?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}/[0-9]{1,4}")
+_DATE = re.compile(
+    rb"(?<![0-9])(?:(?:0?[1-9]|[12][0-9]|3[01])([./-])(?:0?[1-9]|1[0-2])\1(?:19|20)[0-9]{2}"
+    rb"|(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12][0-9]|3[01])/(?:19|20)[0-9]{2}"
+    rb"|(?:19|20)[0-9]{2}([./-])(?:0?[1-9]|1[0-2])\2(?:0?[1-9]|[12][0-9]|3[01]))(?![0-9])"
+)
 _GROUP = re.compile(rb"[0-9]+")
 _MOST_GROUPS = 10
 _FEWEST_INNER = 3
@@ -52,6 +57,11 @@ def reads_otherwise(written: bytes) -> bool:
 def cites(written: bytes) -> bool:
     """Whether a number is written like that of a law or a case, which no word beside it makes one of a person."""
     return b"/" in written and _CITED.fullmatch(written) is not None
+
+
+def holds_date(written: bytes) -> bool:
+    """Whether a day of the calendar, with its year in full, is a number or stands among the groups of it."""
+    return _DATE.search(written) is not None
 
 
 def grouped_as(written: bytes, groups: Collection[str]) -> bool:

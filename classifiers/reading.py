@@ -15,7 +15,7 @@ from typing import final
 from classifiers.checks.table import Check, CountryOf, checks, countries
 from classifiers.compiled import WIDEST_BESIDE, CompiledRules, load_compiled, uncollected
 from classifiers.context import REACH_AFTER, REACH_BEFORE, Near, Surroundings, joined
-from classifiers.digits import cites, grouped_as, numbers, reads_otherwise, runs
+from classifiers.digits import cites, grouped_as, holds_date, numbers, reads_otherwise, runs
 from classifiers.hints import gates, marking_words
 from classifiers.jurisdiction import NO_TRACES, Traces, regions_in_play, sharers
 from classifiers.labels import HEALTH, HealthLexicon
@@ -406,9 +406,11 @@ class _Judge:
                     for _, rules in near(start, end):
                         chosen += rules & beside[length]
                 ground.meter.charge(_NUMBER_MICROS + 2 * len(chosen))
+                dated = bool(chosen) and holds_date(written)
                 for number in dict.fromkeys(chosen):
                     rule = self._compiled.rules[number]
-                    if glued and not rule.glued:
+                    # A day among the groups is what only a check can tell from a number.
+                    if (glued and not rule.glued) or (dated and rule.check is None):
                         continue
                     if not rule.groups or grouped_as(written, rule.groups):
                         self._claim(ground, number, start, end, value)

@@ -33,6 +33,7 @@ RULES = (
     replace(BASE, id="zz.glued", entity="ZZ_GLUED", digits=(12,), glued=True),
     replace(BASE, id="zz.sure", entity="ZZ_SURE", digits=(16,), alone=950),
     replace(BASE, id="zz.born", entity="ZZ_BORN", digits=(10,), groups=("6-4",), check="dk_cpr", alone=300, context=("born",)),
+    replace(BASE, id="zz.account", entity="ZZ_ACCOUNT", digits=(8, 10), alone=100, context=("account",)),
     replace(BASE, id="zz.key", entity="ZZ_KEY", expressions=(r"\bzk_[a-z0-9]{8,20}\b",)),
     replace(BASE, id="zz.code", entity="ZZ_CODE", expressions=(r"\b[A-Z]{2}[0-9]{6}\b",), alone=100, context=("code", "код")),
     replace(BASE, id="zz.secret", entity="ZZ_SECRET", expressions=(r"\bsecret[ ]{0,2}[:=][ ]{0,2}([^ ]{6,30})",), caseless=True),
@@ -75,6 +76,13 @@ def seen(reader: Reader, text: str) -> list[tuple[str, str, int, bool]]:
         ("born 211062-5629", [("ZZ_BORN", "211062-5629", 1000, True)]),
         ("born 2 1 1 0 6 2 5 6 2 9", [("ZZ_BORN", "2 1 1 0 6 2 5 6 2 9", 1000, True)]),
         ("born 211-062 56 29", []),
+        ("account 29042025", [("ZZ_ACCOUNT", "29042025", 450, False)]),
+        ("account 29.40.2025", [("ZZ_ACCOUNT", "29.40.2025", 450, False)]),
+        ("account 29.04.20256", []),
+        ("account since 29.04.2025", []),
+        ("account since 04/29/2025", []),
+        ("account since 2025-4-29 12", []),
+        ("account since 29.04.2025 12:30", []),
         ("ab123456789012cd", [("ZZ_GLUED", "123456789012", 600, False)]),
         ("zk_abcdef12", [("ZZ_KEY", "zk_abcdef12", 600, False)]),
         ("zk_abcdef1", []),
@@ -100,7 +108,7 @@ def test_what_is_found(reader, text, expected):
 
 def test_a_floor_of_zero_reports_everything_that_has_the_shape():
     """For comparison with detectors that have no context."""
-    everything = Reader(compiled=compile_rules(RULES[:8]), floor_permille=0)
+    everything = Reader(compiled=compile_rules(RULES[:9]), floor_permille=0)
 
     assert [("ZZ_BSN", "111222333", 300, False), ("ZZ_CODE", "AB123456", 100, False)] == seen(
         everything, "111222333 AB123456"
