@@ -83,14 +83,19 @@ _OTHER_KINDS_ELSEWHERE = re.compile(
     "品番|型番|部品|型号|型號|编号|編號|注文番号|订单|訂單|주문|부품|артикул|заказ", re.IGNORECASE
 )
 
+# Behind an area code a sign between blanks sets the rest off; elsewhere it parts numbers.
+_SET_OFF = rb"\(?0[1-9][0-9]{1,4}\)? [-/] "
 # Brackets end a run of digits: what stands before the run may belong to the number.
 _LEFT = re.compile(rb"(?:\+ ?)?\(?\+?(?:[0-9]{1,5}[ .\-/]?[()][ .\-/]?){0,3}\(?\Z")
+_AREA = re.compile(rb"(?<![0-9])(?<![0-9][ .\-/()])" + _SET_OFF + rb"\Z")
 _LEFT_REACH = 20
 _GROUP = re.compile(rb"[0-9]+")
 # Behind a letter no number begins.
 _FIRST_GROUP = re.compile(rb"(?<![0-9A-Z_a-z])[0-9]+")
 # Groups that may be one number or a list of them.
-_ROW = re.compile(rb"(?:\+ ?)?\(?\+?[0-9](?:(?! (?:19|20)[0-9]{2}-[01])[ .\-/()]{0,2}[0-9]){5,}")
+_ROW = re.compile(
+    rb"(?:(?:\+ ?)?\(?\+?|" + _SET_OFF + rb"(?=[1-9]))[0-9](?:(?! (?:19|20)[0-9]{2}-[01])[ .\-/()]{0,2}[0-9]){5,}"
+)
 _EXTENSION = re.compile(
     rb"(?:;ext=|[ ,]{0,2}(?:ext(?:ension|n)?\.?|x|durchwahl|dw\.?|poste)[ :.]{0,2})[0-9]{1,7}(?![0-9A-Z_a-z])",
     re.IGNORECASE,
@@ -477,7 +482,9 @@ class PhoneFinder:
         usual = grouped and not piece
         if usual and not american:
             usual = (
-                _AMOUNT.fullmatch(candidate.written) is None
+                b" - " not in candidate.written
+                and b" / " not in candidate.written
+                and _AMOUNT.fullmatch(candidate.written) is None
                 and _joints(candidate.written)
                 and not _dump(view.scan, candidate)
             )
@@ -627,7 +634,10 @@ def _left(scan: bytes, start: int) -> int:
     # A letter, or a blank behind one, is the most frequent neighbour.
     if start < 2 or scan[start - 1 if scan[start - 1] != _BLANK else start - 2] not in _JOINS:
         return start - (start == 1 and scan[0] in _LEADS)
-    lead = _LEFT.search(scan, max(0, start - _LEFT_REACH), start)
+    reach = max(0, start - _LEFT_REACH)
+    if scan[start - 1] == _BLANK and scan[start] != _ZERO and (area := _AREA.search(scan, reach, start)) is not None:
+        return area.start()
+    lead = _LEFT.search(scan, reach, start)
     return start if lead is None else lead.start()
 
 
