@@ -115,12 +115,15 @@ _DATE = re.compile(rb"(?:19|20)[0-9]{2}([./-])[01][0-9]\1[0-3][0-9]")
 _DATE_LENGTH = 10
 _AMOUNT = re.compile(rb"[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[1-9][0-9]{0,2}(?: [0-9]{3})+|[0-9]+(?:\.[0-9]+){1,3}")
 _NANP = rb"(?:1[ .-]{0,2})?\(?[2-9][0-9]{2}(?:\)[ .-]{0,2}|[ .-]|/)[2-9][0-9]{2}[ .-][0-9]{4}"
+# How a number of Russia or Kazakhstan begins, and none of North America.
+_EIGHT = re.compile(rb"8[ -]?\([3-9][0-9]{2,4}\)")
 _NANP_GROUPS = re.compile(_NANP + rb"\Z")
 _TYPES = ("fixed_line mobile toll_free premium_rate shared_cost personal_number voip pager uan voicemail").split()
 
 
-# By digits and whether a plus stands before them: the regions in play that read the number, each with the region that owns it.
-_Memo = dict[tuple[str, bool], tuple[tuple[str, str], ...]]
+# By digits, whether a plus stands before them and whether an eight apart: the regions in play that read the number, each with the
+# region that owns it.
+_Memo = dict[tuple[str, bool, bool], tuple[tuple[str, str], ...]]
 
 
 def phone_table() -> dict[str, Any]:
@@ -461,7 +464,8 @@ class PhoneFinder:
         view, in_play, memo = search.view, search.in_play, search.memo
         if len(memo) > _MAX_MEMO:
             memo.clear()
-        key = (candidate.digits, candidate.plus)
+        eight = _EIGHT.match(candidate.written) is not None
+        key = (candidate.digits, candidate.plus, eight)
         grouped = len(candidate.groups) > 1
         if candidate.plus and _SUM.fullmatch(candidate.written) is not None:
             return None
@@ -492,7 +496,8 @@ class PhoneFinder:
             return None
         search.meter.charge(32)
         if key not in memo:
-            owners = ((region, self._owner(region, candidate.digits)) for region in in_play)
+            plans = ("RU",) if eight else in_play
+            owners = ((region, self._owner(region, candidate.digits)) for region in plans)
             memo[key] = tuple((region, owner) for region, owner in owners if owner)
         if not memo[key]:
             return self._elsewhere(search, candidate) if weak and grouped and not piece else None
