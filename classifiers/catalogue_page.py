@@ -50,8 +50,10 @@ def _lines(rules: Sequence[Rule]) -> Iterator[str]:
     yield ""
     yield (
         f"{len(entities)} entities by {len(rules)} rules; rules of {len(countries)} countries. "
-        "Telephone numbers (`PHONE_NUMBER`) of every country are found by their numbering plans, not by a rule; street addresses "
-        "in Arabic, Chinese, Cyrillic, Greek, Hebrew, Japanese, Korean and Thai by forms of their own (`classifiers/streets.py`)."
+        "Telephone numbers (`PHONE_NUMBER`) are found by numbering plans, not by a rule: of every country in international form; "
+        "in national form those of the countries whose language or identifiers the text shows, of the United States, Britain, "
+        "Germany and France, and of any country directly behind a word for telephones. Street addresses "
+        "in Arabic, Chinese, Cyrillic, Greek, Hebrew, Japanese, Korean and Thai are found by forms of their own (`classifiers/streets.py`)."
     )
     yield ""
     yield "When a value is reported:"

@@ -1,8 +1,8 @@
 """Telephone numbers: candidates by shape, verified with one pattern per region, which are libphonenumber's.
 
-International numbers (`+`, `00`) name their country and are verified once. National forms are verified for the regions in play
-only. No library is called per candidate: `phone_table` reads the metadata of phonenumbers once into plain data, and the
-patterns of a region are compiled on its first use.
+International numbers (`+`, `00`) name their country and are verified once. National forms are verified for the regions in play,
+and for all where a word for telephones stands before them. No library is called per candidate: `phone_table` reads the
+metadata of phonenumbers once into plain data, and the patterns of a region are compiled on its first use.
 
 Differences to libphonenumber's matcher: dates, times, prices, versions and amounts are not numbers; a run of digits without
 any grouping is reported beside a word only, and so is a piece of a longer number; letters that stand for digits are not
@@ -25,9 +25,9 @@ from governance.segment import Span
 
 DETECTOR = "family.phone"
 DEFAULT_REGIONS = ("US", "GB", "DE", "FR")
-# What is charged for asking all of these.
-_ELSEWHERE_MICROS = 24
-_ENGLISH_ELSEWHERE = tuple("AU NZ ZA IE IN NG KE GH SG HK PH MY PK LK AE".split())
+# What is charged for asking the plans of all regions.
+_ELSEWHERE_MICROS = 240
+_FEWEST_ELSEWHERE = 8
 E164_PERMILLE = 850
 # `00` and a country code, in groups; a run of digits may be a number with zeros in front.
 ABROAD_PERMILLE = 700
@@ -57,8 +57,16 @@ _AMERICAN_STARTS = (1, 3)
 _WORDS = frozenset(
     b"phone phones telephone telefon telefono telefone telefoon tel tlf tfn mobile mobil movil celular cellulare cell cellphone "
     b"handy call fax whatsapp hotline rufnummer durchwahl portable gsm sms komorka puhelin ring telefonnummer mobilnummer "
-    b"handynummer telefonszam phonenumber".split()
+    b"handynummer telefonszam phonenumber natel mobitel telemovel fono puh talr thoai sdt telp telepon swish telefonu "
+    b"telefonnr mobilnr telefonnumber gsmnummer komorkowy telefonos".split()
 )
+# Words for something else as well: with nothing between them and the number.
+_BESIDE = re.compile(rb"(?<![0-9a-z_])(?:hp|ph|simi|simu|contact)(?: (?:no|nr|number))?\.?:? ?\Z")
+# What may stand between a word and the number that it names.
+_FILLERS = frozenset(b"no nr num number numero numer nummer kom is ist es er je jest on at me us him her them".split())
+# Behind these a number may count something.
+_OF_MANY = frozenset(b"call ring cell mobile mobil portable handy fax movil celular cellulare hotline".split())
+_COUNTED = re.compile(rb" [a-z\x80-\xff]")
 # A number behind one of these is no telephone number for being grouped like one.
 _OTHER_KINDS = frozenset(
     b"order orders bestellung bestellnummer auftrag commande pedido ordine zamowienie bestelling invoice rechnung facture factura "
@@ -69,7 +77,9 @@ _OTHER_KINDS = frozenset(
 )
 _OTHER_REACH = 56
 _MOST_OWN_GROUPS = 5
+_CALLED_REACH = 24
 _JOINT = re.compile(rb"[^0-9]+")
+_BROKEN = re.compile(rb"[0-9\n]")
 _ABROAD = re.compile(rb"\(?00[ )]{0,2}[1-9]")
 # A decimal fraction behind a sign; one dot behind a country code is how registries of names write numbers.
 _SUM = re.compile(rb"\+ ?[0-9]{4,}\.[0-9]+")
@@ -77,7 +87,10 @@ _DECIMAL = re.compile(rb"0[.,]")
 _OCTET_BEFORE = re.compile(rb"(?<![0-9A-Za-z])(?:[a-fA-F][0-9a-fA-F]|[0-9][a-fA-F]) {1,2}\Z")
 _OCTET_AFTER = re.compile(rb" {1,2}(?:[a-fA-F][0-9a-fA-F]|[0-9][a-fA-F])(?![0-9A-Za-z])")
 _WORD = re.compile(rb"[A-Za-z]{2,16}")
-_OTHER_WORDS = "电话 電話 手机 手機 携帯 传真 傳真 전화 휴대폰 팩스 телефон тел моб факс τηλέφωνο τηλ هاتف جوال טלפון נייד โทร फ़ोन".split()
+_OTHER_WORDS = (
+    "电话 電話 手机 手機 携帯 传真 傳真 連絡先 전화 휴대폰 팩스 연락처 телефон (?<!\\w)тел(?!\\w) (?<!\\w)моб(?!\\w) (?<!\\w)мобил факс τηλέφωνο τηλ κινητό "
+    "هاتف جوال موبايل موبائل موبایل تلفن טלפון נייד โทร फ़ोन फोन मोबाइल मोबाईल"
+).split()
 
 _OTHER_KINDS_ELSEWHERE = re.compile(
     "品番|型番|部品|型号|型號|编号|編號|注文番号|订单|訂單|주문|부품|артикул|заказ", re.IGNORECASE
@@ -224,6 +237,11 @@ class _Region:
     def open(self) -> bool:
         """Whether numbers have many lengths, so that groups are everyone's own."""
         return len(self._lengths) > _CLOSED_LENGTHS
+
+    @property
+    def dialled(self) -> frozenset[int]:
+        """How many digits a number may have, with the national prefix or without."""
+        return self._lengths | {length + len(self.prefix) for length in self._lengths}
 
     def has_length(self, significant: str) -> bool:
         """Whether numbers of the plan are as long."""
@@ -509,17 +527,58 @@ class PhoneFinder:
         return reading if weak or reading.strong else None
 
     def _elsewhere(self, search: _Search, candidate: _Candidate) -> _Reading | None:
-        """A number beside a word for telephones that no region in play has, in the groups of others where English is written."""
+        """A number beside a word for telephones that no region in play has, in the groups of others.
+
+        Without a national prefix the word has to stand directly before it.
+        """
         if not self._named(search.view, candidate.start):
             return None
-        search.meter.spend(_ELSEWHERE_MICROS)
+        directly = self._called(search.view, candidate)
+        if not directly and self._other_kind(search.view, candidate.start):
+            return None
+        search.meter.charge(_ELSEWHERE_MICROS)
         owners = [
             name
-            for name in _ENGLISH_ELSEWHERE
-            if self._owner(name, candidate.digits) and self._formatted(self._regions[name], candidate)
+            for name in self._by_digits.get(len(candidate.digits), ())
+            if self._written_there(self._regions[name], candidate, directly) and self._owner(name, candidate.digits)
         ]
         owner = owners[0] if len(owners) == 1 else ""
         return _Reading(candidate, owner, NATIONAL_PERMILLE) if owners else None
+
+    def _written_there(self, region: _Region, candidate: _Candidate, directly: bool) -> bool:
+        if region.code == "1" or (region.prefix and candidate.digits.startswith(region.prefix)):
+            return self._formatted(region, candidate)
+        return directly and self._grouped(region, candidate)
+
+    @cached_property
+    def _by_digits(self) -> Mapping[int, Sequence[str]]:
+        """The regions by how many digits their numbers have as they are dialled inside the country."""
+        found: dict[int, list[str]] = {}
+        for name, region in self._regions.items():
+            if name.isalpha():
+                for length in region.dialled:
+                    found.setdefault(length, []).append(name)
+        return found
+
+    def _called(self, view: View, candidate: _Candidate) -> bool:
+        """Whether a word for telephones stands directly before a number that is long enough, and names nothing else."""
+        if len(candidate.digits) < _FEWEST_ELSEWHERE:
+            return False
+        start = candidate.start
+        amount = _AMOUNT.fullmatch(candidate.written) is not None
+        if amount and _COUNTED.match(view.scan, candidate.end) is not None:
+            return False
+        before = _BROKEN.split(view.scan[max(0, start - CONTEXT_REACH) : start].lower())[-1]
+        last = next((word for word in reversed(_WORD.findall(before)) if word not in _FILLERS), b"")
+        if last in _WORDS:
+            return not (amount and last in _OF_MANY)
+        if not amount and _BESIDE.search(before) is not None:
+            return True
+        at = view.position(start)
+        return (
+            not view.text.isascii()
+            and self._other_context.search(view.text, max(0, at - _CALLED_REACH), at) is not None
+        )
 
     def _unassigned(self, candidate: _Candidate) -> _Reading | None:
         """A number of a length that its country has, in groups behind a plus: ranges are opened faster than tables are kept."""
@@ -626,7 +685,7 @@ class PhoneFinder:
     def _named(self, view: View, start: int) -> bool:
         """Whether a word for telephones stands before the number."""
         before = view.scan[max(0, start - CONTEXT_REACH) : start].lower()
-        if not _WORDS.isdisjoint(_WORD.findall(before)):
+        if not _WORDS.isdisjoint(_WORD.findall(before)) or _BESIDE.search(before) is not None:
             return True
         if view.text.isascii():
             return False

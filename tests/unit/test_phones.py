@@ -282,6 +282,57 @@ def test_a_number_of_elsewhere_is_found_beside_a_word(finder: PhoneFinder, numbe
     assert [] == [each for each in found(finder, f"we counted {number} of them", regions=("US",)) if each[2] >= 400]
 
 
+@pytest.mark.parametrize(
+    ("text", "number", "country"),
+    [
+        ("tel. kom. 601 482 917", "601 482 917", None),
+        ("Telefone: 912 482 917", "912 482 917", None),
+        ("celular: 300 482 9173", "300 482 9173", "MX"),
+        ("tlf 48 29 17 36", "48 29 17 36", None),
+        ("tel. 22 482 91 73", "22 482 91 73", "PL"),
+        ("mobile 9482 9173", "9482 9173", None),
+        ("HP 9482 9173", "9482 9173", None),
+        ("contact no: 98765 01234", "98765 01234", "IN"),
+        ("they can call me on 9482 9173", "9482 9173", None),
+        ("मोबाइल 98765 43210", "98765 43210", "IN"),
+        ("موبايل: 010 4829 1736", "010 4829 1736", None),
+        ("連絡先 9482 9173", "9482 9173", None),
+        ("연락처 010-4829-1736", "010-4829-1736", None),
+        ("số điện thoại 0912 482 917", "0912 482 917", None),
+    ],
+)
+def test_a_number_of_any_plan_is_found_directly_behind_a_word(
+    finder: PhoneFinder, text: str, number: str, country: str | None
+) -> None:
+    """Without a national prefix and whatever the language, in the groups of a plan."""
+    assert [(number, country)] == [(each[0], each[1]) for each in found(finder, text) if each[2] >= 400]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please call 12 345 678 people before Friday.",
+        "Our mobile traffic grew to 601 482 917 requests.",
+        "Telefon kostet 12 345 678 Forint",
+        "il telefono costa 12 345 678 lire",
+        "mobitel 12 000 000 kuna",
+        "The handy tool has 48 29 17 36 teeth",
+        "Ring buffer 9123 4567",
+        "API call id 8231 2345",
+        "Fax toner 12-3456-7890",
+        "phone order 9482 9173",
+        "pH 7,2 12 34 56 78",
+        "HP LaserJet 4200 1234 5678",
+        "contact 12 345 678 customers by mail",
+        "var hP1=[1459,2146087914",
+        "учитель 45 12 482917",
+    ],
+)
+def test_what_stands_behind_a_word_by_chance_is_no_number_of_elsewhere(finder: PhoneFinder, text: str) -> None:
+    """Amounts, other things that are named in between, and words that mean something else."""
+    assert [] == reported(finder, text)
+
+
 @pytest.mark.parametrize("text", ["+49 12", "+999 123 456 789", "+4999999999999", "1 +49 1999 123 4567 8901 2345 678"])
 def test_no_number_of_any_length_a_country_has_is_none(finder: PhoneFinder, text: str) -> None:
     """A plus and groups are not enough."""
