@@ -76,6 +76,8 @@ _LONGEST_E164 = 20
 _LATIN = "latin-1"
 # A language of many countries: the numbers of so many are looked for.
 _MOST_SPOKEN = 6
+# And of so many whose identifiers stand in the text.
+_MOST_PROVEN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +216,11 @@ class Reader:
             owned = sorted(_span(each) for each in claims[first:] if each.finding.validated)
             # What a checksum owns whole is no telephone number.
             others = [run for run in digit_runs if not _within(owned, view, *run)] if owned else digit_runs
-            for finding in self._phones.search(view, others, owned, meter, regions=regions(), floor=self._floor):
+            proven = dict.fromkeys(
+                each.finding.country for each in claims[first:] if each.finding.validated and each.finding.country
+            )
+            in_play = regions_in_play([*proven][:_MOST_PROVEN], regions())
+            for finding in self._phones.search(view, others, owned, meter, regions=in_play, floor=self._floor):
                 if finding.permille >= self._floor:
                     _add(claims, Claim(finding=replace(finding, via=view.via) if view.via else finding))
 

@@ -54,12 +54,42 @@ _LANGUAGES: tuple[tuple[str, str], ...] = (
     ("ID", "yang dan saya di tidak ini dengan untuk"),
     ("VN", "tôi và là của không có cho"),
 )
+# Scripts, and letters that one language alone has; where others have them as well, behind those.
 _NON_LATIN_LANGUAGE = (
     ("JP", re.compile("[\u3041-\u30ff]")),
     ("KR", re.compile("[\uac00-\ud7a3]")),
     ("TH", re.compile("[\u0e01-\u0e5b]")),
     ("IL", re.compile("[\u05d0-\u05ea]")),
     ("GR CY", re.compile("[\u03b1-\u03c9]{3}")),
+    ("ES MX AR CO CL PE", re.compile("[¿¡]")),
+    ("CN", re.compile("[这们请话电机银护个为]")),
+    ("TW HK JP", re.compile("[這們請話電機銀護個為]")),
+    ("IN NP", re.compile("[\u0904-\u0939]")),
+    ("BD IN", re.compile("[\u0985-\u09b9]")),
+    ("GE", re.compile("[\u10d0-\u10f0]")),
+    ("AM", re.compile("[\u0561-\u0586]")),
+    ("PK", re.compile("[ٹڈڑںے]")),
+    ("IR PK", re.compile("[پچژگ]")),
+    ("EG SA AE IQ MA DZ", re.compile("[\u0621-\u064a]")),
+    ("UA", re.compile("[їєґ]")),
+    ("MK", re.compile("[ѓќѕ]")),
+    ("RS ME BA", re.compile("[ђћџљњј]")),
+    ("RU BY KZ", re.compile("[ыэё]")),
+    ("BG", re.compile("ъ")),
+)
+# The same of words that begin with a small letter: names of other countries stand in any text.
+_LATIN_LANGUAGE = (
+    ("VN", re.compile("[ơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]")),
+    ("IS", re.compile("þ")),
+    ("HU", re.compile("[őű]")),
+    ("PL", re.compile("[łńśź]")),
+    ("CZ", re.compile("[řěů]")),
+    ("SK", re.compile("[ľĺŕ]")),
+    ("LV", re.compile("[ģķļņ]")),
+    ("LT", re.compile("[ėįų]")),
+    ("TR", re.compile("[ğı]")),
+    ("RO MD", re.compile("[țșţ]")),
+    ("PT BR", re.compile("ã")),
 )
 _WORD = re.compile(r"[^\W_]+")
 # Whatever ends a word of ASCII, as a blank.
@@ -129,5 +159,9 @@ def of_language(words: Collection[str], text: str) -> str:
     if not text.isascii():
         for countries, script in _NON_LATIN_LANGUAGE:
             if script.search(text, 0, _REACH):
+                return countries
+        small = " ".join(word for word in _WORD.findall(text[:_REACH]) if word[0].islower())
+        for countries, letters in _LATIN_LANGUAGE:
+            if letters.search(small):
                 return countries
     return ""

@@ -122,6 +122,18 @@ def test_a_subset_finds_only_what_was_asked_for():
     assert [("NL_BSN", "111222333", 1000, True)] == seen(some, "bsn 111222333, jane@example.com, +49 30 901820")
 
 
+def test_identifiers_of_a_country_bring_its_telephone_numbers():
+    """A number in national form is read as those of the country are whose identifier stands in the text."""
+    known = Reader(entities=["IN_AADHAAR", "PHONE_NUMBER"])
+
+    def phones(text: str) -> list[str | None]:
+        findings = known.read(text, deadline=time.monotonic() + 60).findings
+        return [each.country for each in findings if each.entity_type == "PHONE_NUMBER"]
+
+    assert ["IN"] == phones("Aadhaar 2341 2341 2346, mobile 9820144736")
+    assert [] == phones("Aadhaar 2341 2341 2347, mobile 9820144736")
+
+
 def test_the_detector_of_a_finding_is_the_rule_and_the_country_is_its_own(reader):
     """A record can say which rule saw a value."""
     [found] = reader.read("bsn 111222333", deadline=time.monotonic() + 60).findings
