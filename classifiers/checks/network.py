@@ -95,13 +95,21 @@ def _is_numeric(host: str) -> bool:
 
 
 def _ipv4(value: str) -> bool:
-    """Four numbers; the mask, if any, is of a network."""
-    address, _, mask = value.partition("/")
+    """Four numbers that are the address of somebody or of a network; its mask, if any, is one."""
+    written, _, mask = value.partition("/")
     try:
-        ipaddress.IPv4Address(address)
+        address = ipaddress.IPv4Address(written)
     except ValueError:
         return False
+    if address.is_unspecified or address.is_loopback or _is_netmask(int(address)):
+        return False
     return not mask or int(mask) <= 32
+
+
+def _is_netmask(number: int) -> bool:
+    """Whether the bits of an address are ones and then zeros (RFC 950), eight ones at least; the broadcast address is, too."""
+    zeros = number ^ 0xFFFFFFFF
+    return number >= 0xFF000000 and not zeros & (zeros + 1)
 
 
 def _ipv4_no_version(value: str) -> bool:

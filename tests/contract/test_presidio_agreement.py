@@ -23,7 +23,11 @@ from tests.presidio_texts import texts
 TEXTS = 800
 SEED = 20_260_111
 # Where Presidio differs once in thousands of texts.
-RARE = ("call me at +1 650 234 2892 this week", "my IBAN ES8996101433257979201079 and thanks a lot.")
+RARE = (
+    "call me at +1 650 234 2892 this week",
+    "my IBAN ES8996101433257979201079 and thanks a lot.",
+    "it runs on 127.0.0.1 with the netmask 255.255.255.0",
+)
 # Of the spans that either side has, deliberate differences apart.
 AGREEMENT = 0.98
 # Recognisers that need a model.
@@ -84,6 +88,11 @@ ONLY_PRESIDIO = (
         entities=_of("IP_ADDRESS"),
         applies=lambda span: span.value == "::1",
         reason="the loopback address is no one's",
+    ),
+    Difference(
+        entities=_of("IP_ADDRESS"),
+        applies=lambda span: re.match(r"127\.|255\.(?:255|254|252|248|240|224|192|128|0)\.", span.value) is not None,
+        reason="loopback addresses of version 4 and masks of networks are no one's",
     ),
     Difference(
         entities=_of("IP_ADDRESS"),

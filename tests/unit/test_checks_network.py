@@ -82,16 +82,25 @@ def test_addresses_of_version_6_are_those_of_presidio() -> None:
             assert theirs(recognizer, text) == matches("family.ipv6", text) == [written]
 
 
-def test_addresses_of_version_4_are_those_of_presidio_but_for_versions() -> None:
+def test_addresses_of_version_4_are_those_of_presidio_but_for_versions_and_loopback() -> None:
     """Four numbers with at least one of 64 or more; four small ones are left to the rule that needs a word."""
     drawn, recognizer = random.Random(7), IpRecognizer()
     for _ in range(300):
         numbers = [drawn.randrange(256) for _ in range(4)]
         text = f"host {'.'.join(map(str, numbers))} up"
-        expected = theirs(recognizer, text) if max(numbers) >= 64 or numbers[0] == 10 else []
+        counts = (max(numbers) >= 64 or numbers[0] == 10) and numbers[0] != 127
+        expected = theirs(recognizer, text) if counts else []
         assert expected == matches("family.ipv4", text)
     assert ["1.2.3.4"] == matches("family.ipv4_small", "ip 1.2.3.4")
     assert [] == matches("family.ipv4", "1.2.3.4.5.200 and 192.168.1.256 and v192.0.2.1")
+
+
+def test_addresses_of_nobody_are_none() -> None:
+    """The machine itself, any address, masks of networks; what only looks like a mask is one of a network."""
+    text = "127.0.0.1 127.255.0.1/8 255.255.255.0 255.128.0.0 255.255.255.255 254.0.0.0 255.0.255.0 0.0.0.0"
+
+    assert ["254.0.0.0", "255.0.255.0"] == matches("family.ipv4", text)
+    assert [] == matches("family.ipv4_small", "ip 0.0.0.0")
 
 
 def test_hardware_addresses_are_those_of_presidio_but_for_numbers_in_fours() -> None:
