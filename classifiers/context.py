@@ -275,14 +275,18 @@ class Surroundings:
     def near(self, start: int, end: int) -> Near:
         """The rules with a phrase beside `scan[start:end]`, not in it."""
         if self._known[:2] != (start, end):
-            found = self._latin(start, end)
-            if not self._ascii:
-                self._meter.charge(_OTHER_MICROS)
-                found += self._other(start, end)
-            if len(found) > 1:
-                found.sort(key=itemgetter(0))
-            self._known = (start, end, tuple(found))
+            self._known = (start, end, self.near_within(start - REACH_BEFORE, start, end, end + REACH_AFTER))
         return self._known[2]
+
+    def near_within(self, low: int, start: int, end: int, high: int) -> Near:
+        """As `near`, of the phrases in `scan[low:start]` and `scan[end:high]`."""
+        found = self._latin(low, start, end, high)
+        if not self._ascii:
+            self._meter.charge(_OTHER_MICROS)
+            found += self._other(max(0, low), start, end, high)
+        if len(found) > 1:
+            found.sort(key=itemgetter(0))
+        return tuple(found)
 
     def behind(self, ending: re.Pattern[str], start: int) -> bool:
         """Whether what stands before `scan[start]` ends with `ending` (see `joined`)."""
@@ -317,8 +321,7 @@ class Surroundings:
     def _other_near(self, low: int, high: int) -> bool:
         return _OTHER.search(self._view.scan, max(0, low), high) is not None
 
-    def _latin(self, start: int, end: int) -> list[tuple[int, frozenset[int]]]:
-        low, high = start - REACH_BEFORE, end + REACH_AFTER
+    def _latin(self, low: int, start: int, end: int, high: int) -> list[tuple[int, frozenset[int]]]:
         known, parts, starts = self._lexicon.rules, self._lexicon.parts, self._starts
         found: list[tuple[int, frozenset[int]]] = []
         apart: list[tuple[int, int, frozenset[int]]] = []
@@ -344,14 +347,13 @@ class Surroundings:
             found += _together(apart)
         return found
 
-    def _other(self, start: int, end: int) -> Iterator[tuple[int, frozenset[int]]]:
+    def _other(self, low: int, start: int, end: int, high: int) -> Iterator[tuple[int, frozenset[int]]]:
         view = self._view
-        low, high = max(0, start - REACH_BEFORE), end + REACH_AFTER
         if not _OTHER.search(view.scan, low, high):
             return
         first, last = view.position(start), view.position(end - 1) + 1
-        before = f" {_plain(view.text[max(0, first - REACH_BEFORE) : first])} "
-        after = f" {_plain(view.text[last : last + REACH_AFTER])} "
+        before = f" {_plain(view.text[max(view.position(low), first - REACH_BEFORE) : first])} "
+        after = f" {_plain(view.text[last : last + min(high - end, REACH_AFTER)])} "
         for text, rules in self._likely(before):
             if (at := before.rfind(text)) >= 0:
                 yield len(before) - at - len(text), rules

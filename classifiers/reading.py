@@ -68,6 +68,10 @@ _MOST_GIVEN_BACK = 6
 _APART = 512
 _LABEL = re.compile(rb"[A-Za-z\x80-\xff]{2}")
 _SEPARATOR = re.compile(rb"[ ./-]")
+# The rest of a clause, behind a value in it. A full stop directly behind a date may belong to it.
+_CLAUSE = re.compile(rb"\.?(?:[^,;|.\t\n]|\.(?! ))*")
+# A word that stands behind its value stands close.
+_CLOSE_BEHIND = 24
 _WORDLIKE = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz") | frozenset(range(128, 256))
 _PLUS = 43
@@ -297,6 +301,14 @@ class _Judge:
         ]
         self._endings = [joined(rule.context, rule.joint) if rule.joint else None for rule in compiled.rules]
         self._starts = [_STARTS.get(rule.check or "") for rule in compiled.rules]
+        # Of rules whose words have one value each, what such values look like.
+        self._rivals: Mapping[int, Sequence[Expression]] = {
+            number: [
+                each for each, owners in zip(compiled.expressions, compiled.owners, strict=True) if number in owners
+            ]
+            for number, rule in enumerate(compiled.rules)
+            if rule.nearest
+        }
         # Of each expression its rules, where each of them needs a context word.
         self._weak: Sequence[frozenset[int] | None] = [
             frozenset(owners) if all(compiled.rules[each].alone < floor for each in owners) else None
@@ -443,6 +455,8 @@ class _Judge:
         elif rule.unless or (rule.context and rule.alone < 1000):
             near = ground.surroundings.near(start, end)
             distance = _distance(near, number)
+            if distance < FAR and rule.nearest:
+                distance = self._distance_of_own(ground, number, start, end)
             if rule.unless and _distance(near, number + len(self._compiled.rules)) < distance:
                 return _Verdict.TOO_WEAK
         beside = distance < FAR
@@ -473,6 +487,27 @@ class _Judge:
             ),
         )
         return _Verdict.ACCEPTED
+
+    def _distance_of_own(self, ground: _Ground, number: int, start: int, end: int) -> int:
+        """How far from the value a context word stands that belongs to no other value of the rule; FAR where none does."""
+        scan, rivals = ground.view.scan, self._rivals[number]
+        ground.meter.charge(_LOOK_MICROS * len(rivals))
+        low, high = max(0, start - REACH_BEFORE), end + REACH_AFTER
+        earlier = [match.end() for each in rivals for match in each.pattern.finditer(scan, low, start)]
+        if earlier:
+            low = max(earlier)
+            # Words in a clause behind an earlier value are that value's, unless this one stands in the clause, too.
+            clause = _clause_end(scan, low, start)
+            low = clause if clause < start else low
+        behind = _clause_end(scan, end, high)
+        if any(each.pattern.search(scan, end, behind) for each in rivals):
+            behind = end
+        return _distance(ground.surroundings.near_within(low, start, end, min(behind, end + _CLOSE_BEHIND)), number)
+
+
+def _clause_end(scan: bytes, start: int, stop: int) -> int:
+    rest = _CLAUSE.match(scan, start, stop)
+    return start if rest is None else rest.end()
 
 
 def _around(spans: Sequence[tuple[int, int]], length: int) -> list[tuple[int, int]]:

@@ -57,7 +57,8 @@ class Rule:
     `check` names a function of `classifiers.checks` that verifies the value; `country_by` one that reads the country off
     it. `alone` is the score of a (verified) value without a context word beside it. Words of `unless` beside a value that
     stands alone say that it is something else. With a `joint`, a pattern over the text as it came and not folded, a context
-    word counts only before the value and with nothing but the joint between.
+    word counts only before the value and with nothing but the joint between. With `nearest` a context word is one value's
+    only: it ends the clause that begins with the value, or no other value stands between them.
 
     `valid` and `invalid` are values; `found` and `clean` are whole texts that do and do not hold the entity.
     """
@@ -79,6 +80,7 @@ class Rule:
     context: tuple[Name, ...] = ()
     joint: str = ""
     unless: tuple[Name, ...] = ()
+    nearest: bool = False
     source: Annotated[str, MinLen(8)]
     valid: Annotated[tuple[str, ...], MinLen(1)]
     invalid: Annotated[tuple[str, ...], MinLen(1)]
