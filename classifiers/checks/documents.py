@@ -1,12 +1,17 @@
 """Checks of documents, vehicles, places and dates."""
 
+# ruff: noqa: RUF001 - names of months in many scripts
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
+from itertools import islice
 
 from classifiers.checks.arithmetic import is_day_in_any_century
+from classifiers.normalisation import fold_one
 from classifiers.registries import travel_document_states
 
 _MRZ_VALUES = {each: value for value, each in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")} | {"<": 0}
@@ -15,22 +20,64 @@ _VIN_VALUES = dict(
     zip("0123456789ABCDEFGHJKLMNPRSTUVWXYZ", (*range(10), *range(1, 9), *range(1, 6), 7, 9, *range(2, 10)), strict=True)
 )
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
-# Beginnings of the names of months in de, en, es, fr, it, nl, pt.
-_MONTHS = {
-    start: month
-    for month, starts in enumerate(
-        ("jan", "feb fev", "mar maa", "apr avr abr", "may mai mag mei", "jun juin giu", "jul juil lug", "aug aou ago",
-         "sep set", "oct okt out ott", "nov", "dec dez dic"),
-        start=1,
-    )
-    for start in starts.split()
-}  # fmt: skip
+# Names of months, as a day stands before them: en de fr es it pt nl ca sv da is fi et lv lt pl (twice) cs (twice) sk hu ro hr sl sr sq tr
+# az id ms tl sw, then ru uk be bg sr el ar he (with and without a preposition) hi.
+_MONTHS = """
+january february march april may june july august september october november december
+januar februar märz april mai juni juli august september oktober november dezember
+janvier février mars avril mai juin juillet août septembre octobre novembre décembre
+enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
+gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre
+janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro
+januari februari maart april mei juni juli augustus september oktober november december
+gener febrer març abril maig juny juliol agost setembre octubre novembre desembre
+januari februari mars april maj juni juli augusti september oktober november december
+januar februar marts april maj juni juli august september oktober november desember
+janúar febrúar mars apríl maí júní júlí ágúst september október nóvember desember
+tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta heinäkuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta
+jaanuar veebruar märts aprill mai juuni juuli august september oktoober november detsember
+janvāris februāris marts aprīlis maijs jūnijs jūlijs augusts septembris oktobris novembris decembris
+sausio vasario kovo balandžio gegužės birželio liepos rugpjūčio rugsėjo spalio lapkričio gruodžio
+stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia
+styczeń luty marzec kwiecień maj czerwiec lipiec sierpień wrzesień październik listopad grudzień
+ledna února března dubna května června července srpna září října listopadu prosince
+leden únor březen duben květen červen červenec srpen září říjen listopad prosinec
+januára februára marca apríla mája júna júla augusta septembra októbra novembra decembra
+január február március április május június július augusztus szeptember október november december
+ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie decembrie
+siječnja veljače ožujka travnja svibnja lipnja srpnja kolovoza rujna listopada studenoga prosinca
+januarja februarja marca aprila maja junija julija avgusta septembra oktobra novembra decembra
+januar februar mart april maj jun jul avgust septembar oktobar novembar decembar
+janar shkurt mars prill maj qershor korrik gusht shtator tetor nëntor dhjetor
+ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık
+yanvar fevral mart aprel may iyun iyul avqust sentyabr oktyabr noyabr dekabr
+januari februari maret april mei juni juli agustus september oktober november desember
+januari februari mac april mei jun julai ogos september oktober november disember
+enero pebrero marso abril mayo hunyo hulyo agosto setyembre oktubre nobyembre disyembre
+januari februari machi aprili mei juni julai agosti septemba oktoba novemba desemba
+января февраля марта апреля мая июня июля августа сентября октября ноября декабря
+січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня
+студзеня лютага сакавіка красавіка мая чэрвеня ліпеня жніўня верасня кастрычніка лістапада снежня
+януари февруари март април май юни юли август септември октомври ноември декември
+јануар фебруар март април мај јун јул август септембар октобар новембар децембар
+ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου νοεμβρίου δεκεμβρίου
+يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر
+ינואר פברואר מרץ אפריל מאי יוני יולי אוגוסט ספטמבר אוקטובר נובמבר דצמבר
+בינואר בפברואר במרץ באפריל במאי ביוני ביולי באוגוסט בספטמבר באוקטובר בנובמבר בדצמבר
+जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर
+"""
+_SHORTEST_MONTH = 3
 _FULL_YEAR = 4
 _WITHOUT_DAY = 2
 _EARLIEST, _LATEST = 1000, 3000
 _OLDEST = 125
+# The calendar of Thailand is so many years ahead.
+_BUDDHIST = 543
+# Any character of a script without blanks, as folding leaves it.
+_SIGN = "\x01"
 _NUMBERS = re.compile(r"[0-9]+")
-_LETTERS = re.compile(r"[A-Za-z]+")
+_YEAR = re.compile(r"[0-9]{4}")
+_LETTERS = re.compile(r"[A-Za-z\x80-\xff]+")
 _ISO_HEAD = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T", re.IGNORECASE)
 _COMPACT_DAY = re.compile(r"[0-9]{8}")
 
@@ -146,9 +193,29 @@ def _vin_north_america(value: str) -> bool:
     return code[0] in "12345" and _vin_structure(code) and _vin_check_digit(code)
 
 
-def _month(word: str) -> int:
-    """The month that begins so in one of the languages of the rules, or 0."""
-    return next((month for start, month in _MONTHS.items() if word.lower().startswith(start)), 0)
+@cache
+def _names_of_months() -> list[tuple[str, int]]:
+    """(name as folding leaves it in small or in capital letters, month), sorted by name."""
+    return sorted(
+        {
+            ("".join(fold_one(ord(letter)) for letter in form).lower(), month)
+            for line in _MONTHS.split("\n")
+            for month, name in enumerate(line.split(), start=1)
+            for form in (name, name.capitalize(), name.upper())
+        }
+    )
+
+
+def _months(written: str) -> set[int]:
+    """The months that a word of `written` names, whole or by three letters or more that it begins with."""
+    names = _names_of_months()
+    found: set[int] = set()
+    for word in map(str.lower, _LETTERS.findall(written)):
+        for name, month in islice(names, bisect_left(names, (word, 0)), None):
+            if name != word and (len(word) < _SHORTEST_MONTH or not name.startswith(word)):
+                break
+            found.add(month)
+    return found
 
 
 def _calendar_day(value: str) -> bool:
@@ -158,9 +225,9 @@ def _calendar_day(value: str) -> bool:
     """
     day_part = value[:10] if _ISO_HEAD.match(value) else value
     numbers = _NUMBERS.findall(day_part)
-    month = next(filter(None, map(_month, _LETTERS.findall(day_part))), 0)
-    if month:
-        return len(numbers) == 1 or _is_day(numbers[-1], month, numbers[0])
+    if months := _months(day_part):
+        day, *years = numbers if len(numbers[0]) < _FULL_YEAR else reversed(numbers)
+        return not years or any(_is_day(years[0], month, day) for month in months)
     if len(numbers) == _WITHOUT_DAY:
         return True
     if len(numbers) != _WITHOUT_DAY + 1:
@@ -179,10 +246,17 @@ def _is_day(year: str, month: int, day: str) -> bool:
 
 
 def _birth_date(value: str) -> bool:
-    """A date that a living or lately living person can have been born on."""
-    written = f"{value[:4]}-{value[4:6]}-{value[6:]}" if _COMPACT_DAY.fullmatch(value) else value
-    years = [int(number) for number in _NUMBERS.findall(written) if len(number) == _FULL_YEAR]
+    """A date that a living or lately living person can have been born on; years may be of an era, or of Thailand."""
     now = datetime.now(UTC).year
+    written = f"{value[:4]}-{value[4:6]}-{value[6:]}" if _COMPACT_DAY.fullmatch(value) else value
+    written = _YEAR.sub(lambda year: str(int(year[0]) - _BUDDHIST if int(year[0]) > now else year[0]), written)
+    first, *others = _NUMBERS.findall(written)
+    if _SIGN in written:
+        if len(others) == _WITHOUT_DAY and len(first) < _FULL_YEAR:
+            return int(first) <= _OLDEST and is_day_in_any_century(0, int(others[0]), int(others[1]), (2000,))
+    elif len(others) < _WITHOUT_DAY and not _months(written):
+        return False
+    years = [int(number) for number in (first, *others) if len(number) == _FULL_YEAR]
     return _calendar_day(written) and all(now - _OLDEST <= year <= now for year in years)
 
 

@@ -11,6 +11,7 @@ import pytest
 from presidio_analyzer.predefined_recognizers.generic.date_recognizer import DateRecognizer
 
 from classifiers.checks.documents import CHECKS, COUNTRIES
+from classifiers.normalisation import fold
 from classifiers.registries import travel_document_states
 from classifiers.rules import CATALOGUE, Rule, load_rules
 
@@ -109,6 +110,41 @@ def test_a_date_of_birth_lies_in_living_memory() -> None:
         CHECKS["birth_date"](each)
         for each in ("3 March 1980", "03.12.80", "19801203", "1980\x0112\x013", "3/12/1780", "1/1/2190")
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("29 kwietnia 1985", True),
+        ("31 kwietnia 1985", False),
+        ("31 listopada 1985", True),  # November in Polish, October in Croatian
+        ("29 апреля 1985", True),
+        ("29 АПРЕЛЯ 1985", True),
+        ("29 комнат 1985", False),
+        ("29 Απριλίου 1985", True),
+        ("29 באפריל 1985", True),
+        ("29 अप्रैल 1985", True),
+        ("29APR85", True),
+        ("29 ap 1985", False),
+        ("29 aprx 1985", False),
+        ("29. 4. 1985", True),
+        ("1985. 4. 29", True),
+        ("1985. április 29", True),
+        ("29 tháng 4 năm 1985", True),
+        ("29/04/2528", True),
+        ("29/02/2531", True),
+        ("29/04/2428", False),
+        ("29/04/2590", False),
+        ("29 เมษายน 2528", True),
+        ("昭和60年4月29日", True),
+        ("民國74年4月31日", False),
+        ("民國130年4月29日", False),
+        ("1985년 4월 29일", True),
+    ],
+)
+def test_a_date_of_birth_is_read_in_the_languages_and_calendars_of_its_words(value: str, *, expected: bool) -> None:
+    """As folding leaves it: months by name, years of eras and of Thailand."""
+    assert expected == CHECKS["birth_date"](fold(value).scan.decode("latin-1"))
 
 
 def test_a_changed_vehicle_number_is_not_accepted() -> None:
