@@ -231,8 +231,8 @@ def _cn_uscc_with_organisation(value: str) -> bool:
 
 
 def _cn_plate(value: str) -> bool:
-    """A letter and five characters, six for electric cars."""
-    return len(compact(value)) in (6, 7)
+    """A letter and five characters, six for electric cars; before them the sign of a province, which folding keeps apart."""
+    return len(compact(value.lstrip("\x01"))) in (6, 7)
 
 
 def _hk_hkid(value: str) -> bool:
