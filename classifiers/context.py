@@ -48,6 +48,7 @@ _OTHER_MICROS = 12
 _PART = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z\x80-\xff]+|[0-9]+")
 _OTHER = re.compile(rb"[\x01\x80-\xff]")
 _FOREIGN = re.compile(rb"[\x01\x80-\xff]+(?:[^\x01\x80-\xff]{1,40}[\x01\x80-\xff]+){0,50}")
+_PREFIXED = re.compile("(?<= )([\u05d5\u05d4\u05d1\u05dc])(?=[\u05d0-\u05ea]{3})")
 _PLAIN = bytes([0, *range(2, 128)])
 _CASES = bytes(
     0x41 if 65 <= each <= 90 else 0x61 if 97 <= each <= 122 else 0x30 if 48 <= each <= 57 else 0x20
@@ -150,6 +151,12 @@ class _Folded(dict[int, str]):
 @functools.cache
 def _folded() -> _Folded:
     return _Folded()
+
+
+def _prefixes_apart(window: str) -> tuple[str, ...]:
+    """`window`, and as well with `and`, `the`, `in` and `to` apart from words of Hebrew, which joins them."""
+    apart = _PREFIXED.sub(r"\1 ", window)
+    return (window,) if apart == window else (window, apart)
 
 
 def _runs_on(text: str) -> bool:
@@ -354,12 +361,14 @@ class Surroundings:
         first, last = view.position(start), view.position(end - 1) + 1
         before = f" {_plain(view.text[max(view.position(low), first - REACH_BEFORE) : first])} "
         after = f" {_plain(view.text[last : last + min(high - end, REACH_AFTER)])} "
-        for text, rules in self._likely(before):
-            if (at := before.rfind(text)) >= 0:
-                yield len(before) - at - len(text), rules
-        for text, rules in self._likely(after):
-            if (at := after.find(text)) >= 0:
-                yield at + REACH_AFTER, rules
+        for window in _prefixes_apart(before):
+            for text, rules in self._likely(window):
+                if (at := window.rfind(text)) >= 0:
+                    yield len(window) - at - len(text), rules
+        for window in _prefixes_apart(after):
+            for text, rules in self._likely(window):
+                if (at := window.find(text)) >= 0:
+                    yield at + REACH_AFTER, rules
 
     def _likely(self, window: str) -> Iterator[tuple[str, frozenset[int]]]:
         heads: Mapping[str, list[tuple[str, frozenset[int]]]] = self._lexicon.foreign
