@@ -55,22 +55,27 @@ class FleetState:
     async def register(self, pools: Sequence[Sequence[str]]) -> bool:
         """True when Envoy routes to every pool, False when it will for requests that begin from now on.
 
-        Raises PlacementUnavailable for unknown nodes, a full table or a missing ACK.
+        Raises PlacementUnavailable for unknown nodes, for pools that a full table has no room for, the others being taken
+        up all the same, or for a missing ACK.
         """
         now = asyncio.get_running_loop().time()
+        asked = [self._pool(ids) for ids in pools]
         async with self._lock:
             table = self._table
             before = {cell.name for cell in table.cells} | set(self._routed)
-            for ids in pools:
-                table = table.add(self._pool(ids), now_s=now)
+            for pool in asked:
+                with suppress(PlacementUnavailable):
+                    table = table.add(pool, now_s=now)
             added = table.live.keys() != self._table.live.keys()
             self._table = table
             if added:
                 self._keep()
             version = self._offer()
+        if any(pool.name not in table.live for pool in asked):
+            raise PlacementUnavailable("too many pools or cells are in use")
         cells = {cell.name for cell in table.cells}
         # What Envoy refuses of other cells, such as one whose trust store was broken, is no reason to refuse these pools.
-        beside = cells - {self._pool(ids).cell for ids in pools}
+        beside = cells - {pool.cell for pool in asked}
         # A later change may take this version's place before Envoy has answered; it then holds these pools as well.
         while not await self._ads.wait_acked(version, _ACK_S, beside=beside):
             if self._ads.snapshot is None or self._ads.snapshot.version == version:

@@ -12,9 +12,9 @@ import structlog
 
 from governance.errors import PlacementUnavailable
 from governance.nodes.node import Node, Pool, pool_of
+from sidecar.pools import KEEP_ALIVE_S
 
 _LOG = structlog.get_logger("ringfence.placement")
-_KEEP_ALIVE_S = 20.0
 # A pool nobody asked for in this time is left to the control process to collect.
 _IDLE_S = 600.0
 _MOST_KNOWN = 4096
@@ -77,7 +77,7 @@ class Placement:
     async def _keep_alive(self) -> None:
         """Runs for ever: tells the control process which pools are in use, so that a restarted one routes to them."""
         while True:
-            await asyncio.sleep(_KEEP_ALIVE_S)
+            await asyncio.sleep(KEEP_ALIVE_S)
             now = time.monotonic()
             self._live = {name: live for name, live in self._live.items() if now - live[1] < _IDLE_S}
             try:

@@ -15,6 +15,9 @@ from governance.nodes.node import Node, Pool, pool_of
 
 MAX_POOLS_PER_CELL = 256
 MAX_CELLS = 64
+KEEP_ALIVE_S = 20.0
+"""How often a worker names the pools that it uses."""
+_IN_USE_S = 2 * KEEP_ALIVE_S
 
 
 @frozen
@@ -78,12 +81,13 @@ class PoolTable:
     def add(self, pool: Pool, *, now_s: float) -> PoolTable:
         """This table with `pool` live and used at `now_s`; in a full cell the longest unused pool makes room.
 
-        Raises PlacementUnavailable when the pool is not what its node ids say it is, or a limit leaves no room.
+        None makes room that was named within two keep-alive periods: a worker counts on it. Raises PlacementUnavailable
+        when the pool is not what its node ids say it is, or a limit leaves no room.
         """
         known = self.live.get(pool.name)
         if known is not None and known.pool == pool:
             return self.including(replace(known, used_s=max(now_s, known.used_s)))
-        return self._room_for(pool).including(LivePool(pool=pool, used_s=now_s, base=False))
+        return self._room_for(pool, now_s).including(LivePool(pool=pool, used_s=now_s, base=False))
 
     def collect(self, *, now_s: float, idle_s: float) -> PoolTable:
         """This table without the pools unused for more than `idle_s`; base pools stay."""
@@ -123,13 +127,13 @@ class PoolTable:
         if pool_of(self.nodes[node] for node in pool.nodes) != pool:
             raise PlacementUnavailable("the pool is not the one its nodes lead to")
 
-    def _room_for(self, pool: Pool) -> PoolTable:
+    def _room_for(self, pool: Pool, now_s: float) -> PoolTable:
         in_cell = [live for live in self.live.values() if live.pool.cell == pool.cell]
         if not in_cell and len({live.pool.cell for live in self.live.values()}) >= self.max_cells:
             raise PlacementUnavailable("too many cells are live")
         if len(in_cell) < self.max_pools_per_cell:
             return self
-        idle = [live for live in in_cell if not live.base]
+        idle = [live for live in in_cell if not live.base and now_s - live.used_s > _IN_USE_S]
         if not idle:
             raise PlacementUnavailable("too many pools are live in this cell")
         oldest = min(idle, key=lambda live: (live.used_s, live.pool.name)).pool.name

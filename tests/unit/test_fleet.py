@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import combinations
 from pathlib import Path
 
 import orjson
@@ -11,20 +12,22 @@ import yaml
 
 from governance import state
 from governance.config import load
-from governance.errors import ConfigInvalid
+from governance.errors import ConfigInvalid, PlacementUnavailable
 from governance.settings import Config
 from sidecar.ads import AdsServer
 from sidecar.fleet import FleetState
+from sidecar.pools import MAX_POOLS_PER_CELL
 
 
-def config(directory: Path, *, c: str = "DE") -> Config:
-    """Three nodes, one of them, in the country `c`, alone with its model."""
+def config(directory: Path, *, c: str = "DE", more: int = 0) -> Config:
+    """Three nodes, one of them, in the country `c`, alone with its model, and `more` of the two others' kind."""
     shared = {"country": "DE", "region": "r", "tier": "on_prem"}
     nodes = [
         {"id": "a", "address": "127.0.0.1:1", "models": ["m"], **shared},
         {"id": "b", "address": "127.0.0.1:2", "models": ["m"], **shared},
         {"id": "c", "address": "127.0.0.1:3", "models": ["n"], **shared, "country": c},
     ]
+    nodes += [{"id": f"more{n}", "address": f"127.0.0.1:{10 + n}", "models": ["m"], **shared} for n in range(more)]
     path = directory / "ringfence.yaml"
     path.write_text(yaml.safe_dump({"state_directory": "var", "nodes": nodes}))
     loaded = load(path, environ={})
@@ -88,6 +91,22 @@ async def test_a_pool_waits_for_its_own_cell_alone(tmp_path: Path) -> None:
     assert {"cell-fr"} == ads.beside
     assert await fleet.register([["a"], ["c"]])
     assert set() == ads.beside
+
+
+async def test_a_full_cell_refuses_what_it_has_no_room_for(tmp_path: Path) -> None:
+    """No pool that was answered for is gone after the answer; those that found room are taken up."""
+    settings = config(tmp_path, more=7)
+    fleet = FleetState(settings, Acknowledged("unix:/none"))
+    ids = sorted(node.id for node in settings.nodes)
+    few = [[one] for one in ids if one != "c"]
+    many = [list(pool) for size in (2, 3, 4) for pool in combinations(ids, size)][:MAX_POOLS_PER_CELL]
+
+    assert await fleet.register(few)
+    with pytest.raises(PlacementUnavailable):
+        await fleet.register(many)
+    assert pools(fleet) >= {tuple(pool) for pool in few}
+    assert MAX_POOLS_PER_CELL == len(fleet.pools)
+    assert await fleet.register(few)
 
 
 def test_a_state_directory_has_one_owner_at_a_time(tmp_path: Path) -> None:

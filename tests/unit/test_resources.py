@@ -163,9 +163,20 @@ def test_full_cell_gives_up_its_longest_unused_pool_but_never_a_base_pool() -> N
     live = PoolTable.of(nodes, base=[one], max_pools_per_cell=3).add(two, now_s=1).add(three, now_s=2)
     live = live.add(two, now_s=3)
 
-    assert {one.name, two.name, four.name} == set(live.add(four, now_s=4).live)
+    assert {one.name, two.name, four.name} == set(live.add(four, now_s=100).live)
     with pytest.raises(PlacementUnavailable):
         PoolTable.of(nodes, base=[one, two], max_pools_per_cell=2).add(three, now_s=0)
+
+
+def test_full_cell_gives_up_no_pool_that_a_worker_counts_on() -> None:
+    """A pool named within two keep-alive periods stays, and the new one is refused."""
+    nodes = [node(name) for name in "abc"]
+    one, two, three = (pool_of([each]) for each in nodes)
+    live = PoolTable.of(nodes, max_pools_per_cell=2).add(one, now_s=0).add(two, now_s=30)
+
+    with pytest.raises(PlacementUnavailable):
+        live.add(three, now_s=40)
+    assert {two.name, three.name} == set(live.add(three, now_s=41).live)
 
 
 def test_number_of_cells_is_bounded() -> None:
