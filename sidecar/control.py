@@ -20,7 +20,7 @@ from governance.frozen import frozen
 from governance.settings import Config
 from sidecar import sockets
 from sidecar.ads import AdsServer
-from sidecar.fleet import FleetState
+from sidecar.fleet import FleetState, NotAcknowledged
 from sidecar.self_test import SelfTest
 from sidecar.signals import stop_asked
 from sidecar.sites import serving
@@ -112,7 +112,8 @@ def _pool_routes(config: Config, fleet: FleetState, metrics: telemetry.ControlMe
             routed = await fleet.register(pools)
         except PlacementUnavailable as error:
             metrics.registered(ready=False)
-            return web.json_response({"error": str(error)}, status=503)
+            status = 504 if isinstance(error, NotAcknowledged) else 503
+            return web.json_response({"error": str(error)}, status=status)
         metrics.registered(ready=True)
         return web.json_response({"pools": len(pools)}, status=200 if routed else 202)
 

@@ -18,13 +18,16 @@ from sidecar import sockets
 from sidecar.ads import AdsServer
 from sidecar.clusters import ip_of, split_address
 from sidecar.dataplane import DataPlane, HealthCheck, Retries
-from sidecar.pools import MAX_CELLS, PoolTable
+from sidecar.pools import IDLE_POOL_S, MAX_CELLS, PoolTable
 from sidecar.resources import build
 
 _LOG = structlog.get_logger("ringfence.fleet")
 _ACK_S = 5.0
 _RESOLVE_S = 30.0
-_IDLE_POOL_S = 900.0
+
+
+class NotAcknowledged(PlacementUnavailable):
+    """The pools are live, and Envoy has not accepted the configuration that holds them."""
 
 
 class FleetState:
@@ -56,7 +59,7 @@ class FleetState:
         """True when Envoy routes to every pool, False when it will for requests that begin from now on.
 
         Raises PlacementUnavailable for unknown nodes, for pools that a full table has no room for, the others being taken
-        up all the same, or for a missing ACK.
+        up all the same, and NotAcknowledged for a missing ACK.
         """
         now = asyncio.get_running_loop().time()
         asked = [self._pool(ids) for ids in pools]
@@ -79,7 +82,7 @@ class FleetState:
         # A later change may take this version's place before Envoy has answered; it then holds these pools as well.
         while not await self._ads.wait_acked(version, _ACK_S, beside=beside):
             if self._ads.snapshot is None or self._ads.snapshot.version == version:
-                raise PlacementUnavailable("Envoy has not acknowledged the configuration")
+                raise NotAcknowledged("Envoy has not acknowledged the configuration")
             version = self._ads.snapshot.version
         return cells <= before
 
@@ -116,7 +119,7 @@ class FleetState:
             await asyncio.sleep(_RESOLVE_S)
             now = asyncio.get_running_loop().time()
             async with self._lock:
-                self._table = self._table.collect(now_s=now, idle_s=_IDLE_POOL_S)
+                self._table = self._table.collect(now_s=now, idle_s=IDLE_POOL_S)
             try:
                 await self.publish()
             except ConfigInvalid as error:

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Self
 
 import aiohttp
 import structlog
 
 from governance.errors import PlacementUnavailable
+from governance.frozen import frozen
 from governance.nodes.node import Node, Pool, pool_of
-from sidecar.pools import KEEP_ALIVE_S
+from sidecar.pools import IDLE_POOL_S, KEEP_ALIVE_S
+from sidecar.sites import MAX_REQUEST_BYTES
 
 _LOG = structlog.get_logger("ringfence.placement")
 # A pool nobody asked for in this time is left to the control process to collect.
 _IDLE_S = 600.0
 _MOST_KNOWN = 4096
+# Half of what the control process reads at once: a registration is little more than its pools.
+_BATCH_BYTES = MAX_REQUEST_BYTES // 2
+_ROUTED = 200
+# Routed, routed for requests to come, waiting for Envoy: in each case the control process has taken up every pool.
+_TAKEN_UP = (_ROUTED, 202, 504)
+
+
+@frozen
+class _Live:
+    """A pool that Envoy was said to route to: last asked for at `used_s`, last taken up by the control process at `kept_s`."""
+
+    pool: Pool
+    used_s: float
+    kept_s: float
 
 
 class Placement:
@@ -31,7 +50,7 @@ class Placement:
         self._version = version
         self._socket_path = socket_path
         self._wait_s = wait_ms / 1_000
-        self._live: dict[str, tuple[Pool, float]] = {}
+        self._live: dict[str, _Live] = {}
         self._known: dict[str, Pool] = {}
         self._pending: dict[str, asyncio.Task[None]] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -59,19 +78,20 @@ class Placement:
     async def ensure(self, pool: Pool) -> None:
         """Returns once Envoy routes to `pool`. Raises PlacementUnavailable after the bounded wait."""
         now = time.monotonic()
-        if pool.name in self._live:
-            self._live[pool.name] = (pool, now)
+        live = self._live.get(pool.name)
+        if live is not None:
+            self._live[pool.name] = replace(live, used_s=now)
             return
         task = self._pending.get(pool.name)
         if task is None:
-            task = asyncio.create_task(self._register([pool]))
+            task = asyncio.create_task(self._register(pool))
             self._pending[pool.name] = task
             task.add_done_callback(lambda _: self._pending.pop(pool.name, None))
         try:
             await asyncio.wait_for(asyncio.shield(task), self._wait_s)
         except (TimeoutError, aiohttp.ClientError, OSError):
             raise PlacementUnavailable("the pool is not routed yet") from None
-        self._live[pool.name] = (pool, now)
+        self._live[pool.name] = _Live(pool=pool, used_s=now, kept_s=now)
         self._remember(pool)
 
     async def _keep_alive(self) -> None:
@@ -79,11 +99,27 @@ class Placement:
         while True:
             await asyncio.sleep(KEEP_ALIVE_S)
             now = time.monotonic()
-            self._live = {name: live for name, live in self._live.items() if now - live[1] < _IDLE_S}
-            try:
-                await self._register([pool for pool, _ in self._live.values()])
-            except (PlacementUnavailable, aiohttp.ClientError, OSError, TimeoutError):
-                _LOG.warning("pools_not_kept_alive", pools=len(self._live))
+            self._live = {name: live for name, live in self._live.items() if now - live.used_s < _IDLE_S}
+            for pools in _batches([live.pool for live in self._live.values()]):
+                await self._keep(pools)
+
+    async def _keep(self, pools: Sequence[Pool]) -> None:
+        """Names `pools` again. Those that the control process may have given up are asked for anew when they are next used."""
+        now = time.monotonic()
+        taken_up, patience_s = False, 0.0
+        try:
+            taken_up = await self._post(pools) in _TAKEN_UP
+        except aiohttp.ClientConnectorError:
+            patience_s = math.inf  # Nobody is there to give up a pool, and Envoy goes on with what it has.
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            patience_s = IDLE_POOL_S
+        if not taken_up:
+            _LOG.warning("pools_not_kept_alive", pools=len(pools))
+        for live in [self._live[pool.name] for pool in pools if pool.name in self._live]:
+            if taken_up:
+                self._live[live.pool.name] = replace(live, kept_s=now)
+            elif now - live.kept_s >= patience_s:
+                del self._live[live.pool.name]
 
     async def _learn(self) -> None:
         """A worker that takes over from a dead one is told the outcomes of requests that it did not release."""
@@ -107,8 +143,26 @@ class Placement:
             self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10))
         return self._session
 
-    async def _register(self, pools: Sequence[Pool]) -> None:
-        registration = {"version": self._version, "pools": [list(pool.nodes) for pool in pools]}
+    async def _register(self, pool: Pool) -> None:
+        status = await self._post([pool])
+        if status != _ROUTED:
+            raise PlacementUnavailable(f"the control process answered {status}")
+
+    async def _post(self, pools: Sequence[Pool]) -> int:
+        registration = {"version": self._version, "pools": [pool.nodes for pool in pools]}
         async with self._http().post("http://control/pools", json=registration) as response:
-            if response.status != 200:
-                raise PlacementUnavailable(f"the control process answered {response.status}")
+            return response.status
+
+
+def _batches(pools: Iterable[Pool]) -> Iterator[list[Pool]]:
+    batch: list[Pool] = []
+    held = 0
+    for pool in pools:
+        size = len(json.dumps(pool.nodes))
+        if batch and held + size > _BATCH_BYTES:
+            yield batch
+            batch, held = [], 0
+        batch.append(pool)
+        held += size
+    if batch:
+        yield batch

@@ -17,6 +17,8 @@ MAX_POOLS_PER_CELL = 256
 MAX_CELLS = 64
 KEEP_ALIVE_S = 20.0
 """How often a worker names the pools that it uses."""
+IDLE_POOL_S = 900.0
+"""How long the control process keeps a pool that no worker names."""
 _IN_USE_S = 2 * KEEP_ALIVE_S
 
 

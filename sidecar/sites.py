@@ -12,7 +12,7 @@ from aiohttp import web
 from governance.errors import ConfigInvalid
 from sidecar import sockets
 
-_MAX_REQUEST_BYTES = 1024 * 1024
+MAX_REQUEST_BYTES = 1024 * 1024
 
 
 @asynccontextmanager
@@ -21,7 +21,7 @@ async def serving(routes: list[web.RouteDef], where: Path | tuple[str, int]) -> 
 
     Raises ConfigInvalid when the address is taken.
     """
-    app = web.Application(client_max_size=_MAX_REQUEST_BYTES)
+    app = web.Application(client_max_size=MAX_REQUEST_BYTES)
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()

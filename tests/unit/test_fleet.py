@@ -15,7 +15,7 @@ from governance.config import load
 from governance.errors import ConfigInvalid, PlacementUnavailable
 from governance.settings import Config
 from sidecar.ads import AdsServer
-from sidecar.fleet import FleetState
+from sidecar.fleet import FleetState, NotAcknowledged
 from sidecar.pools import MAX_POOLS_PER_CELL
 
 
@@ -51,6 +51,14 @@ class Acknowledged(AdsServer):
         """At once."""
         self.beside = beside
         return True
+
+
+class Silent(AdsServer):
+    """An Envoy that never answers."""
+
+    async def wait_acked(self, version: str, timeout_s: float, *, beside: Collection[str] = ()) -> bool:
+        """Not in any time."""
+        return False
 
 
 async def test_a_fleet_starts_with_the_nodes_of_each_model(tmp_path: Path) -> None:
@@ -91,6 +99,15 @@ async def test_a_pool_waits_for_its_own_cell_alone(tmp_path: Path) -> None:
     assert {"cell-fr"} == ads.beside
     assert await fleet.register([["a"], ["c"]])
     assert set() == ads.beside
+
+
+async def test_a_pool_that_envoy_has_not_acknowledged_is_live(tmp_path: Path) -> None:
+    """The refusal says so by its class: a worker that counts on the pool may go on."""
+    fleet = FleetState(config(tmp_path), Silent("unix:/none"))
+
+    with pytest.raises(NotAcknowledged):
+        await fleet.register([["a"]])
+    assert {("a",)} | BASE == pools(fleet)
 
 
 async def test_a_full_cell_refuses_what_it_has_no_room_for(tmp_path: Path) -> None:
