@@ -10,8 +10,10 @@ from contextlib import suppress
 
 import orjson
 import structlog
+from pydantic import TypeAdapter, ValidationError
 
 from governance.errors import ConfigInvalid, PlacementUnavailable
+from governance.frozen import frozen
 from governance.nodes.node import Node, Pool, pool_of, possible_cells
 from governance.settings import Config
 from sidecar import sockets
@@ -24,6 +26,21 @@ from sidecar.resources import build
 _LOG = structlog.get_logger("ringfence.fleet")
 _ACK_S = 5.0
 _RESOLVE_S = 30.0
+_ANSWER_S = 5.0
+
+
+@frozen
+class _Kept:
+    """What the next control process goes on with: node ids of each pool, IP addresses by host.
+
+    By host, as a node of the same id may be another machine there.
+    """
+
+    pools: list[list[str]]
+    addresses: dict[str, tuple[str, ...]]
+
+
+_KEPT = TypeAdapter(_Kept)
 
 
 class NotAcknowledged(PlacementUnavailable):
@@ -40,18 +57,23 @@ class FleetState:
         self._nodes: Mapping[str, Node] = {node.id: node for node in config.nodes}
         self._table = PoolTable.of(config.nodes, base=_base_pools(config.nodes))
         self._routed = possible_cells(config.nodes, most=MAX_CELLS)
+        self._hosts = {node.id: host for node in config.nodes if ip_of(host := split_address(node.address)[0]) is None}
         self._addresses: dict[str, tuple[str, ...]] = {}
+        self._lookups: dict[str, asyncio.Task[tuple[str, ...]]] = {}
         self._lock = asyncio.Lock()
         self._file = config.state_directory / "pools.json"
 
     def restore(self) -> None:
-        """Takes up the pools of the control process before this one: workers count on them, and Envoy routes to them.
+        """Takes up the pools and addresses of the control process before this one: workers and Envoy count on them.
 
-        To be called before the first `publish`. What cannot be read, or names a node that is gone, is left out.
+        To be called before the first `publish`. What cannot be read, or names a node or host that is gone, is left out.
         """
         now = asyncio.get_running_loop().time()
-        with suppress(OSError, ValueError, TypeError):
-            for ids in orjson.loads(self._file.read_bytes()):
+        with suppress(OSError, ValidationError):
+            kept = _KEPT.validate_json(self._file.read_bytes())
+            hosts = kept.addresses.keys() & self._hosts.values()
+            self._addresses = {host: kept.addresses[host] for host in hosts if all(map(ip_of, kept.addresses[host]))}
+            for ids in kept.pools:
                 with suppress(PlacementUnavailable):
                     self._table = self._table.add(self._pool(ids), now_s=now)
 
@@ -88,27 +110,49 @@ class FleetState:
 
     async def publish(self) -> None:
         """Resolves names and offers the snapshot of now to Envoy. Raises ConfigInvalid when lint refuses it."""
-        addresses = await _resolve(tuple(self._nodes.values()), self._addresses)
+        addresses = await self._resolve()
         async with self._lock:
-            self._addresses = addresses
+            if addresses != self._addresses:
+                self._addresses = addresses
+                self._keep()
             self._offer()
+
+    async def _resolve(self) -> dict[str, tuple[str, ...]]:
+        """IP addresses by host. A name that does not resolve, or not in time, keeps its last addresses."""
+        for host in self._hosts.values():
+            # One that is still being asked for is not asked for twice: lookups wait for few threads while DNS is out.
+            if host not in self._lookups:
+                self._lookups[host] = asyncio.create_task(_addresses(host))
+        found = dict(self._addresses)
+        if self._lookups:
+            await asyncio.wait(self._lookups.values(), timeout=_ANSWER_S)
+        for node, host in self._hosts.items():
+            lookup = self._lookups[host]
+            if lookup.done() and lookup.exception() is None:
+                found[host] = lookup.result()
+            else:
+                _LOG.warning("node_not_resolved", node=node)
+        self._lookups = {host: lookup for host, lookup in self._lookups.items() if not lookup.done()}
+        return found
 
     def _offer(self) -> str:
         return self._ads.publish(
             build(
                 self._settings,
                 self._table.cells,
-                self._addresses,
+                {node: self._addresses[host] for node, host in self._hosts.items() if host in self._addresses},
                 routed=self._routed,
                 previous=self._ads.snapshot,
             )
         )
 
     def _keep(self) -> None:
-        # A pool that is not kept is registered again by the workers that use it; no reason to refuse one now.
+        # A pool that is not kept is registered again by the workers that use it, and names are asked for again; no reason
+        # to refuse anything now.
         draft = self._file.with_suffix(".tmp")
         try:
-            draft.write_bytes(orjson.dumps([live.pool.nodes for live in self._table.live.values() if not live.base]))
+            pools = [live.pool.nodes for live in self._table.live.values() if not live.base]
+            draft.write_bytes(orjson.dumps({"pools": pools, "addresses": self._addresses}))
             os.replace(draft, self._file)  # noqa: PTH105  one name over another, on the event loop's own small file
         except OSError as error:
             _LOG.warning("pools_not_kept", reason=error.strerror)
@@ -168,17 +212,7 @@ def _base_pools(nodes: Sequence[Node]) -> list[Pool]:
     return sorted(pools, key=lambda pool: pool.name)
 
 
-async def _resolve(nodes: Sequence[Node], known: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """IP addresses of the nodes that are given by name. A name that does not resolve keeps its last addresses."""
-    loop = asyncio.get_running_loop()
-    found = dict(known)
-    for node in nodes:
-        host, port = split_address(node.address)
-        if ip_of(host) is not None:
-            continue
-        try:
-            rows = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found[node.id] = tuple(sorted({str(row[4][0]) for row in rows}))
-        except OSError:
-            _LOG.warning("node_not_resolved", node=node.id)
-    return found
+async def _addresses(host: str) -> tuple[str, ...]:
+    """Raises OSError for a name that does not resolve."""
+    rows = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return tuple(sorted({str(row[4][0]) for row in rows}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Collection
 from itertools import combinations
 from pathlib import Path
@@ -17,14 +19,15 @@ from governance.settings import Config
 from sidecar.ads import AdsServer
 from sidecar.fleet import FleetState, NotAcknowledged
 from sidecar.pools import MAX_POOLS_PER_CELL
+from sidecar.snapshot import XdsType
 
 
-def config(directory: Path, *, c: str = "DE", more: int = 0) -> Config:
-    """Three nodes, one of them, in the country `c`, alone with its model, and `more` of the two others' kind."""
+def config(directory: Path, *, a: str = "127.0.0.1:1", b: str = "127.0.0.1:2", c: str = "DE", more: int = 0) -> Config:
+    """Nodes at `a` and `b`, one in the country `c` that is alone with its model, and `more` like the first two."""
     shared = {"country": "DE", "region": "r", "tier": "on_prem"}
     nodes = [
-        {"id": "a", "address": "127.0.0.1:1", "models": ["m"], **shared},
-        {"id": "b", "address": "127.0.0.1:2", "models": ["m"], **shared},
+        {"id": "a", "address": a, "models": ["m"], **shared},
+        {"id": "b", "address": b, "models": ["m"], **shared},
         {"id": "c", "address": "127.0.0.1:3", "models": ["n"], **shared, "country": c},
     ]
     nodes += [{"id": f"more{n}", "address": f"127.0.0.1:{10 + n}", "models": ["m"], **shared} for n in range(more)]
@@ -69,13 +72,13 @@ async def test_a_fleet_starts_with_the_nodes_of_each_model(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("kept", "expected"),
     [
-        (orjson.dumps([["a"], ["b", "c"]]), BASE | {("a",), ("b", "c")}),
-        (orjson.dumps([["a"], ["gone"], []]), BASE | {("a",)}),
+        (orjson.dumps({"pools": [["a"], ["b", "c"]], "addresses": {}}), BASE | {("a",), ("b", "c")}),
+        (orjson.dumps({"pools": [["a"], ["gone"], []], "addresses": {}}), BASE | {("a",)}),
         (b"[[", BASE),
-        (b"7", BASE),
-        (b"[7]", BASE),
+        (b"[]", BASE),
+        (orjson.dumps({"pools": [7], "addresses": {}}), BASE),
     ],
-    ids=["pools", "a node that is gone", "not JSON", "not a list", "not a pool"],
+    ids=["pools", "a node that is gone", "not JSON", "not an object", "not a pool"],
 )
 async def test_pools_of_the_process_before_are_taken_up(
     tmp_path: Path, kept: bytes, expected: set[tuple[str, ...]]
@@ -88,6 +91,82 @@ async def test_pools_of_the_process_before_are_taken_up(
     fleet.restore()
 
     assert pools(fleet) == expected
+
+
+class Names:
+    """A resolver: the names in `known` have their address, those in `silent` no answer in any time, the others none at all."""
+
+    def __init__(self, known: dict[str, str], *, silent: Collection[str] = ()) -> None:
+        self.known, self.silent = known, silent
+        self.asked: list[str] = []
+
+    async def getaddrinfo(self, host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        """As the event loop's. Raises OSError."""
+        self.asked.append(host)
+        if host in self.silent:
+            await asyncio.Event().wait()
+        if host not in self.known:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (self.known[host], 0))]
+
+
+def endpoints(ads: AdsServer) -> set[str]:
+    assert ads.snapshot is not None
+    return {
+        endpoint.endpoint.address.socket_address.address
+        for resource in ads.snapshot.resources[XdsType.ENDPOINT].values()
+        for locality in resource.message.endpoints
+        for endpoint in locality.lb_endpoints
+    }
+
+
+async def published(settings: Config, names: Names, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The endpoints that a control process offers once it has started."""
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", names.getaddrinfo)
+    ads = AdsServer("unix:/none")
+    fleet = FleetState(settings, ads)
+    fleet.restore()
+    await fleet.publish()
+    return endpoints(ads)
+
+
+async def test_addresses_outlive_the_process_that_resolved_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A control process that starts while DNS is out takes no node away; one that now has another name is not meant."""
+    settings = config(tmp_path, a="a.example:1", b="b.example:1")
+    dns = Names({"a.example": "192.0.2.1", "b.example": "192.0.2.2"})
+
+    assert {"192.0.2.1", "192.0.2.2", "127.0.0.1"} == await published(settings, dns, monkeypatch)
+    assert {"192.0.2.1", "192.0.2.2", "127.0.0.1"} == await published(settings, Names({}), monkeypatch)
+    moved = config(tmp_path, a="a.example:1", b="other.example:1")
+    assert {"192.0.2.1", "127.0.0.1"} == await published(moved, Names({}), monkeypatch)
+
+
+async def test_what_is_kept_and_no_address_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Envoy would refuse the endpoints of the whole cell."""
+    settings = config(tmp_path, a="a.example:1")
+    (settings.state_directory / "pools.json").write_bytes(
+        orjson.dumps({"pools": [], "addresses": {"a.example": ["b.example"]}})
+    )
+
+    assert {"127.0.0.1"} == await published(settings, Names({}), monkeypatch)
+
+
+async def test_a_name_without_an_answer_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are asked for at once and for a bounded time; one that is still being asked for is not asked for again."""
+    monkeypatch.setattr("sidecar.fleet._ANSWER_S", 0.05)
+    names = Names({"b.example": "192.0.2.2"}, silent={"a.example"})
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", names.getaddrinfo)
+    ads = AdsServer("unix:/none")
+    fleet = FleetState(config(tmp_path, a="a.example:1", b="b.example:1"), ads)
+
+    async with asyncio.timeout(30):
+        await fleet.publish()
+        await fleet.publish()
+
+    assert {"192.0.2.2", "127.0.0.1"} == endpoints(ads)
+    assert ["a.example", "b.example", "b.example"] == names.asked
 
 
 async def test_a_pool_waits_for_its_own_cell_alone(tmp_path: Path) -> None:
