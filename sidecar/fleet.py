@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -66,12 +67,14 @@ class FleetState:
     def restore(self) -> None:
         """Takes up the pools and addresses of the control process before this one: workers and Envoy count on them.
 
-        To be called before the first `publish`. What cannot be read, or names a node or host that is gone, is left out.
+        To be called before the first `publish`. What cannot be read, or names a node or host that is gone, is left out, and
+        so are addresses of one that ended long ago: they may be another machine's by now.
         """
         now = asyncio.get_running_loop().time()
         with suppress(OSError, ValidationError):
             kept = _KEPT.validate_json(self._file.read_bytes())
-            hosts = kept.addresses.keys() & self._hosts.values()
+            lately = time.time() - self._file.stat().st_mtime < IDLE_POOL_S
+            hosts = kept.addresses.keys() & self._hosts.values() if lately else ()
             self._addresses = {host: kept.addresses[host] for host in hosts if all(map(ip_of, kept.addresses[host]))}
             for ids in kept.pools:
                 with suppress(PlacementUnavailable):
@@ -112,9 +115,9 @@ class FleetState:
         """Resolves names and offers the snapshot of now to Envoy. Raises ConfigInvalid when lint refuses it."""
         addresses = await self._resolve()
         async with self._lock:
-            if addresses != self._addresses:
-                self._addresses = addresses
-                self._keep()
+            self._addresses = addresses
+            # Also where nothing changed: when the file was written is when this process was there last.
+            self._keep()
             self._offer()
 
     async def _resolve(self) -> dict[str, tuple[str, ...]]:
