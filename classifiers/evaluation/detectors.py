@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Protocol, final, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, final, runtime_checkable
 
 from classifiers.evaluation.names import same_name, trimmed
 from classifiers.evaluation.scores import Answer, Found
 from governance.errors import ConfigInvalid, DetectorUnavailable
-from governance.finding import Detection, DetectionStatus
+from governance.finding import Detection, DetectionStatus, Finding
 from governance.interfaces import Detector
 from governance.segment import Role, TextSegment
 from governance.sensitive import SensitiveText
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from classifiers.model.decoding import Decoder
+    from classifiers.model.detector import Findings
+    from classifiers.model.pieces import Pieces
 
 PRESIDIO: Final = "presidio"
 RULES: Final = "rules"
@@ -24,6 +32,8 @@ TEACHER: Final = "teacher"
 DEADLINE_MS: Final = 60_000
 # Asked at once, so that a model can read them together.
 TOGETHER: Final = 32
+# The detector of a finding that the one asked would have only with lower thresholds.
+BELOW: Final = "below"
 
 
 class Subject(Protocol):
@@ -66,12 +76,11 @@ class Closable(Protocol):
 class OwnSubject:
     """A Subject that asks a Detector, each text on its own and TOGETHER of them at once.
 
-    What it finds with a lower score than `thresholds` say, by type, counts for curves alone.
+    What it tells as found by BELOW counts for curves alone.
     """
 
-    def __init__(self, name: str, detector: Detector, *, thresholds: Mapping[str, int] | None = None) -> None:
+    def __init__(self, name: str, detector: Detector) -> None:
         self.name = name
-        self._thresholds = thresholds or {}
         self.about = ""
         self.has_topics = True
         self._detector = detector
@@ -101,7 +110,7 @@ class OwnSubject:
             return Answer(topics={}, complete=False)
         if not self.about:
             self.about = ", ".join(f"{run.id} {run.version}" for run in detection.detectors)
-        return answer(text, detection, self._thresholds)
+        return answer(text, detection)
 
 
 def _close(detector: Detector) -> None:
@@ -109,7 +118,7 @@ def _close(detector: Detector) -> None:
         detector.close()
 
 
-def answer(text: str, detection: Detection, thresholds: Mapping[str, int]) -> Answer:
+def answer(text: str, detection: Detection) -> Answer:
     """`detection` of `text` alone, as it is scored."""
     found: list[Found] = []
     below: list[Found] = []
@@ -117,7 +126,7 @@ def answer(text: str, detection: Detection, thresholds: Mapping[str, int]) -> An
         kind = same_name(each.entity_type)
         start, end = trimmed(text, each.span.start, each.span.end, kind)
         one = Found(start=start, end=end, kind=kind, permille=each.permille)
-        (found if each.permille >= thresholds.get(kind, 0) else below).append(one)
+        (below if each.detector == BELOW else found).append(one)
     return Answer(
         found=tuple(found),
         below=tuple(below),
@@ -142,8 +151,7 @@ def subject(name: str, *, presidio_model: str | None = None) -> Subject:
         raise ConfigInvalid(f"`{name}`: the rules and one model go together, as in `{RULES}+{STUDENT}`")
     folder = _folder(model)
     if not plus:
-        detector, thresholds = _model_and_below(folder)
-        return OwnSubject(name, detector, thresholds=thresholds)
+        return OwnSubject(name, _model_and_below(folder))
     from classifiers.ensemble import Ensemble  # noqa: PLC0415 - an inference engine
     from classifiers.model.detector import load_model  # noqa: PLC0415
 
@@ -170,13 +178,13 @@ def _rules() -> Detector:
     return PatternDetector(max_entries=TOGETHER)
 
 
-def _model_and_below(folder: Path) -> tuple[Detector, Mapping[str, int]]:
-    """The model in `folder` that also tells what lies below its thresholds, and these by the names of the comparison.
+def _model_and_below(folder: Path) -> Detector:
+    """The model in `folder` that also tells, as BELOW, what it would find with lower thresholds.
 
-    Spans end where words are less likely than 500 permille, or than the threshold where that is lower; what is told below
-    the thresholds therefore adds findings and changes none.
+    It runs once for both. Two of its types may be one entity with a threshold each, so that no score of a finding tells
+    whether it is reported: it is decoded with the thresholds that are stated, and again with lower ones.
     """
-    from classifiers.model.decoding import DEFAULT_PERMILLE  # noqa: PLC0415 - an inference engine
+    from classifiers.model.decoding import DEFAULT_PERMILLE, Decoder  # noqa: PLC0415 - an inference engine
     from classifiers.model.detector import ModelDetector, limits_for  # noqa: PLC0415
     from classifiers.model.manifest import read_model, types_of  # noqa: PLC0415
     from classifiers.model.pieces import piece_reader  # noqa: PLC0415
@@ -184,12 +192,33 @@ def _model_and_below(folder: Path) -> tuple[Detector, Mapping[str, int]]:
 
     files = read_model(folder)
     manifest = files.manifest
-    stated = {kind: manifest.thresholds.get(kind, DEFAULT_PERMILLE) for kind in types_of(manifest.labels)}
-    lowered = {kind: min(threshold, DEFAULT_PERMILLE) for kind, threshold in stated.items()}
+    lowered = {
+        kind: min(manifest.thresholds.get(kind, DEFAULT_PERMILLE), DEFAULT_PERMILLE)
+        for kind in types_of(manifest.labels)
+    }
     files = replace(files, manifest=replace(manifest, thresholds=lowered))
     reader = piece_reader(files)
     session = ModelSession(files, reader)
-    detector = ModelDetector(
-        files, reader, session, limits=limits_for(session.report), report=session.report, max_entries=TOGETHER
+    return ModelDetector(
+        files,
+        reader,
+        session,
+        limits=limits_for(session.report),
+        report=session.report,
+        findings=_both(Decoder(manifest), Decoder(files.manifest)),
+        max_entries=TOGETHER,
     )
-    return detector, {same_name(manifest.entities.get(kind, kind)): threshold for kind, threshold in stated.items()}
+
+
+def _both(stated: Decoder, lowered: Decoder) -> Findings:
+    """What `stated` finds, and as BELOW what `lowered` finds beside that: it adds findings and changes none."""
+
+    def findings(text: str, pieces: Pieces, scores: NDArray[np.float32]) -> tuple[Finding, ...]:
+        found = stated.findings(text, pieces, scores)
+        return found + tuple(
+            replace(each, detector=BELOW)
+            for each in lowered.findings(text, pieces, scores)
+            if not any(each.span.start < other.span.end and other.span.start < each.span.end for other in found)
+        )
+
+    return findings

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar, final
+from typing import TYPE_CHECKING, Final, TypeVar, final
 
 import numpy as np
 
@@ -18,12 +18,18 @@ from classifiers.labels import joined
 from classifiers.model.batching import CLOSED, BatchCounts, Batcher, BatchLimits, Frame, Job, Runner, Work
 from classifiers.model.decoding import DETECTOR_ID, Decoder
 from classifiers.model.manifest import Manifest, ModelFiles, read_model
-from classifiers.model.pieces import PieceReader, piece_reader, unstyled, worth_reading
+from classifiers.model.pieces import PieceReader, Pieces, piece_reader, unstyled, worth_reading
 from classifiers.model.session import Execution, ModelReport, ModelSession, Provider
 from classifiers.model.windows import windows
 from governance.errors import DetectorUnavailable
 from governance.finding import SEVERITY, Detection, DetectionStatus, DetectorRun, Finding, Label
 from governance.segment import TextSegment
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    # Of a text, its pieces, and their scores float32[pieces, width].
+    Findings = Callable[[str, Pieces, NDArray[np.float32]], tuple[Finding, ...]]
 
 # Above these the event loop would notice: what to hash, what to decode.
 _INLINE_CHARS: Final = 65_536
@@ -81,7 +87,8 @@ class ModelDetector:
 
     A text is complete, partial where the deadline, or the bound of the queue, left some of its windows without an answer,
     or timeout where it left all; what was found by then is in the Detection. Texts that were read to their end are kept
-    by keyed digest of text and version, as types and offsets. `report` is None for a runner of another kind.
+    by keyed digest of text and version, as types and offsets. `report` is None for a runner of another kind;
+    `findings` says what a text holds in place of what the manifest does.
     """
 
     def __init__(
@@ -92,6 +99,7 @@ class ModelDetector:
         *,
         limits: BatchLimits | None = None,
         report: ModelReport | None = None,
+        findings: Findings | None = None,
         reading_threads: int = 1,
         max_entries: int = 16_384,
         max_bytes: int = 16 << 20,
@@ -101,6 +109,7 @@ class ModelDetector:
         self.report = report
         self._reader = reader
         self._decoder = Decoder(manifest)
+        self._found = findings or self._decoder.findings
         frame = Frame(prefix=reader.prefix, suffix=reader.suffix, padding=reader.padding, window=manifest.window)
         self._size = manifest.window - frame.around
         self._overlap = manifest.overlap
@@ -284,7 +293,7 @@ class ModelDetector:
         for number, rows in work.scores.items():
             window = work.windows[number]
             scores[window.own_first : window.own_last] = rows
-        return self._decoder.findings(text, work.pieces, scores)
+        return self._found(text, work.pieces, scores)
 
     def _detection(self, keys: Sequence[bytes], known: Mapping[bytes, Reading]) -> Detection:
         """The whole of what is `known` of the texts behind `keys`; a text of which nothing is known timed out."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from classifiers.evaluation import detectors
-from classifiers.evaluation.detectors import OwnSubject, answer, subject
+from classifiers.evaluation.detectors import BELOW, OwnSubject, answer, subject
 from classifiers.evaluation.scores import Answer, Found
 from classifiers.model import choice
 from governance.errors import ConfigInvalid, DetectorUnavailable
@@ -77,7 +78,6 @@ def test_findings_are_told_in_the_names_and_edges_of_the_comparison() -> None:
         detection(
             finding("PERSON", 0, 7), finding("STREET_ADDRESS", 8, 18), status=DetectionStatus.PARTIAL, health=700
         ),
-        {},
     )
 
     assert (
@@ -94,14 +94,13 @@ def test_findings_are_told_in_the_names_and_edges_of_the_comparison() -> None:
 
 
 def test_what_lies_below_a_threshold_is_for_curves_alone() -> None:
-    """Thresholds are by type; one that has none reports everything."""
+    """Whatever its score: the thresholds are the model's."""
     got = answer(
-        "Roe Roe Roe",
-        detection(finding("PERSON", 0, 3, 600), finding("PERSON", 4, 7, 599), finding("AGE", 8, 11, 1)),
-        {"PERSON": 600},
+        "Roe Roe",
+        detection(finding("PERSON", 0, 3, 600), replace(finding("PERSON", 4, 7, 900), detector=BELOW)),
     )
 
-    assert [(0, "PERSON"), (8, "AGE")] == [(each.start, each.kind) for each in got.found]
+    assert [(0, "PERSON")] == [(each.start, each.kind) for each in got.found]
     assert [(4, "PERSON")] == [(each.start, each.kind) for each in got.below]
 
 
@@ -190,6 +189,32 @@ def test_a_model_is_measured_at_its_thresholds_and_known_below(tmp_path: Path) -
     assert [(0, 4, "PERSON")] == [(each.start, each.end, each.kind) for each in got.below]
     assert 999 == got.below[0].permille
     assert got.complete
+
+
+def test_types_of_a_model_that_are_one_entity_keep_their_thresholds(tmp_path: Path) -> None:
+    """Alone it is measured as it answers beside the rules: a surname that it is sure of enough, not the first name."""
+    words = {"anna": "B-FIRSTNAME", "tomasz": "B-LASTNAME"}
+    stated = {
+        "kind": "token-classification",
+        "labels": ["O", "B-FIRSTNAME", "B-LASTNAME"],
+        "topics": [],
+        "entities": {"FIRSTNAME": "PERSON", "LASTNAME": "PERSON"},
+        "thresholds": {"FIRSTNAME": 1000, "LASTNAME": 300},
+    }
+    model = Model(
+        labels=("O", "B-FIRSTNAME", "B-LASTNAME"), topics=(), words=words, outputs=("logits",), manifest=stated
+    )
+    folder = model_directories.write(tmp_path / "model", model)
+    answers = []
+    for name in (str(folder), f"rules+{folder}"):
+        asked = subject(name)
+        answers += asked.answers(["Anna, Tomasz"])
+        asked.close()
+    alone, beside = answers
+
+    assert [(6, 12, "PERSON")] == [(each.start, each.end, each.kind) for each in alone.found]
+    assert alone.found == beside.found
+    assert [(0, 4, "PERSON")] == [(each.start, each.end, each.kind) for each in alone.below]
 
 
 def test_rules_and_a_shipped_model_answer_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
