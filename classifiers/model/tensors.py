@@ -117,5 +117,7 @@ def _arrays(tensors: Sequence[Any], contents: Sequence[bytes]) -> dict[str, NDAr
             or dtype.itemsize * math.prod(shape) != len(raw)
         ):
             raise BadTensor("a tensor is not of the type and shape that it states")
+        if tensor.name in arrays:
+            raise BadTensor("a tensor is there twice")
         arrays[tensor.name] = np.frombuffer(raw, dtype=dtype).reshape(shape)
     return arrays

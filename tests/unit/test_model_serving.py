@@ -40,7 +40,7 @@ from classifiers.model.pieces import piece_reader
 from classifiers.model.remote import RemoteModel
 from classifiers.model.serving import Full, Gathered, serve
 from classifiers.model.session import Answers, BadAnswer, Batch, ModelSession, RunFailed
-from classifiers.model.tensors import BadTensor, batch_of, infer_request, infer_response
+from classifiers.model.tensors import BadTensor, answers_of, batch_of, infer_request, infer_response
 from governance.errors import ConfigInvalid, DetectorUnavailable
 from governance.finding import DetectionStatus
 from governance.segment import Role, Span, TextSegment
@@ -448,6 +448,22 @@ def test_a_tensor_of_very_many_dimensions_is_refused_at_once() -> None:
 
     with pytest.raises(BadTensor, match="type and shape"):
         batch_of(request, most=5, window=3, vocabulary=7, cases=5)
+
+
+def test_a_tensor_that_is_there_twice_is_refused() -> None:
+    """Of a batch and of an answer: which of the two counts is not for a reader to guess."""
+    request = infer_request(batch([1]), model="m", version="", outputs=("tokens",))
+    request.inputs.add().CopyFrom(request.inputs[0])
+    request.raw_input_contents.append(np.array([2], dtype="<i8").tobytes())
+    answers = Answers(tokens=np.ones((1, 1, 3), dtype=np.float32), topics=np.ones((1, 2), dtype=np.float32))
+    response = infer_response(answers, model="m", version="", outputs=("tokens", "topics"))
+    response.outputs.add().CopyFrom(response.outputs[0])
+    response.raw_output_contents.append(bytes(12))
+
+    with pytest.raises(BadTensor, match="a tensor is there twice"):
+        batch_of(request, most=5, window=3, vocabulary=7, cases=5)
+    with pytest.raises(BadTensor, match="a tensor is there twice"):
+        answers_of(response, ("tokens", "topics"), windows=1)
 
 
 class Answering:
