@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ from governance.yaml_source import quoted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Of one call; a worker's batches are far smaller, and one run for them takes memory by their number.
+# Of one call; a worker's batches are far smaller. What is more than one run may have goes in several.
 _MOST_PIECES: Final = 65_536
 _MOST_REQUEST_BYTES: Final = 4 << 20
 _MOST_CALLS: Final = 1_024
@@ -78,12 +78,30 @@ class Gathered:
         self._threads = ThreadPoolExecutor(max_workers=limits.workers, thread_name_prefix="model")
 
     async def run(self, batch: Batch) -> Answers:
-        """The answers to `batch`. Raises Full, or what the model raises. Who stops waiting leaves the queue."""
-        if self._windows + len(batch.ids) > self._limits.max_waiting:
+        """The answers to `batch`, of which no more than fits `limits` is run before the others have their turn.
+
+        Raises Full, or what the model raises. Who stops waiting leaves the queue.
+        """
+        count, length = batch.ids.shape
+        if self._windows + count > self._limits.max_waiting:
             raise Full
+        self._windows += count
+        later = deque(_parts(batch, max(1, self._limits.max_pieces // length)))
+        answers: list[Answers] = []
+        try:
+            while later:
+                answers.append(await self._turn(later.popleft()))
+        finally:
+            self._windows -= sum(len(each.ids) for each in later)
+        return Answers(
+            tokens=np.concatenate([each.tokens for each in answers]),
+            topics=np.concatenate([each.topics for each in answers]),
+        )
+
+    async def _turn(self, batch: Batch) -> Answers:
+        """The answers to `batch`, whose windows are counted, once they have gone through the queue."""
         waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        self._windows += len(batch.ids)
         self._next()
         try:
             return await waiting.answer
@@ -141,6 +159,13 @@ class Gathered:
             else:
                 waiting.answer.set_exception(answer)
         self._next()
+
+
+def _parts(batch: Batch, rows: int) -> Iterator[Batch]:
+    """`batch`, so many windows at a time."""
+    for at in range(0, len(batch.ids), rows):
+        part = slice(at, at + rows)
+        yield Batch(ids=batch.ids[part], mask=batch.mask[part], case=batch.case[part])
 
 
 def _ran(runner: Runner, batches: list[Batch]) -> list[Answers | BadAnswer]:

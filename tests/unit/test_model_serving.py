@@ -303,6 +303,42 @@ async def test_what_waits_goes_together_and_comes_apart_again(padding: int, runs
     gathered.close()
 
 
+async def test_a_large_batch_lets_others_run_in_between() -> None:
+    """It goes in runs that fit, and who came behind it waits for one of them; its answers come whole and in order."""
+    slow = Slow()
+    gathered = Gathered(slow, BatchLimits(max_waiting=7, max_pieces=4, max_padding=0))
+    asked = [
+        asyncio.create_task(gathered.run(each)) for each in (batch([1, 2], [3, 4], [5, 6], [7, 8], [9, 1]), batch([2]))
+    ]
+    await asyncio.sleep(0)
+    with pytest.raises(Full):
+        await gathered.run(batch([1], [2], [3], [4]))
+    slow.go.set()
+
+    large, small = await asyncio.gather(*asked)
+    gathered.close()
+
+    assert [[1, 2], [3, 4], [5, 6], [7, 8], [9, 1]] == large.tokens[:, :, 0].tolist()
+    assert [[1], [3], [5], [7], [9]] == large.topics.tolist()
+    assert [[2]] == small.tokens[:, :, 0].tolist()
+    assert [(2, 2), (1, 1), (2, 2), (1, 2)] == slow.sizes
+
+
+async def test_who_gives_up_a_large_batch_makes_room_for_as_much() -> None:
+    """Whether a part of it runs, waits or was to follow."""
+    slow = Slow()
+    gathered = Gathered(slow, BatchLimits(max_waiting=6, max_pieces=2, max_padding=0))
+    running, queued = (asyncio.create_task(gathered.run(batch([1], [2], [3], [4]))) for _ in range(2))
+    await asyncio.sleep(0)
+    running.cancel()
+    queued.cancel()
+    await asyncio.gather(running, queued, return_exceptions=True)
+    slow.go.set()
+
+    assert [[number] for number in range(6)] == (await gathered.run(batch(*([n] for n in range(6))))).topics.tolist()
+    gathered.close()
+
+
 class Numberless:
     """A runner that gives no numbers where piece 9 is; otherwise the ids, as if they were logits."""
 
