@@ -110,11 +110,14 @@ class BatchCounts:
 class Work:
     """One text of a job. `scores` has an entry for each answered window that can hold a finding, by its number.
 
+    The windows in `digits` are run though they may hold no letter.
+
     INVARIANT: written under the lock of the batcher until the job has ended, by nobody afterwards.
     """
 
     pieces: Pieces
     windows: tuple[Window, ...]
+    digits: frozenset[int] = frozenset()
     answered: int = 0
     scores: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     topics: NDArray[np.float32] | None = None
@@ -212,7 +215,7 @@ class Batcher:
             return True
 
     def submit(self, job: Job, works: Sequence[Work]) -> None:
-        """The windows of an admitted job, in their order as many as there is room for. Windows without a letter are answered."""
+        """The windows of an admitted job, in their order as many as there is room for. Windows with nothing to read are answered."""
         items = [(work, number) for work in works for number in self._worth_running(work)]
         with self._ready:
             if job.ended or job not in self._jobs:
@@ -266,9 +269,11 @@ class Batcher:
             thread.join(_STOP_S)
 
     def _worth_running(self, work: Work) -> list[int]:
-        """The windows of `work` that hold a letter."""
+        """The windows of `work` that hold a letter, or are in its `digits`."""
         chosen = [
-            number for number, window in enumerate(work.windows) if work.pieces.case[window.first : window.last].any()
+            number
+            for number, window in enumerate(work.windows)
+            if number in work.digits or work.pieces.case[window.first : window.last].any()
         ]
         work.answered += len(work.windows) - len(chosen)
         return chosen

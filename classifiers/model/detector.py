@@ -111,6 +111,8 @@ class ModelDetector:
         self._decoder = Decoder(manifest)
         self._found = findings or self._decoder.findings
         frame = Frame(prefix=reader.prefix, suffix=reader.suffix, padding=reader.padding, window=manifest.window)
+        # Ours know nothing of numbers without words; for others a number may be all they look for.
+        self._digits = manifest.kind != "ours"
         self._size = manifest.window - frame.around
         self._overlap = manifest.overlap
         self._runner = runner
@@ -224,7 +226,7 @@ class ModelDetector:
             done.cancel()
 
     def _known(self, texts: Sequence[str]) -> tuple[list[bytes], dict[bytes, Reading], dict[bytes, str]]:
-        """The keys of `texts`, what needs no model (what was read before, and what holds no letter), and the others, to be read.
+        """The keys of `texts`, what needs no model (what was read before, and what holds nothing to read), and the others, to be read.
 
         They are as long as they came, in plain letters: what is found stands at its place in the text as it came.
         """
@@ -237,7 +239,7 @@ class ModelDetector:
             reading = self._cache.get(key)
             if reading is not None:
                 known[key] = reading
-            elif worth_reading(plain := unstyled(text)):
+            elif worth_reading(plain := unstyled(text), digits=self._digits):
                 missing[key] = plain
             else:
                 known[key] = _NOTHING
@@ -256,10 +258,18 @@ class ModelDetector:
                 if job.ended:
                     return
                 pieces = self._reader.read(text, deadline=limit)
-                works.append(Work(pieces=pieces, windows=windows(len(pieces), size=self._size, overlap=self._overlap)))
+                works.append(self._work(text, pieces))
             self._batcher.submit(job, works)
         except Exception as error:  # noqa: BLE001 - the edge of a thread; the name only, the message may quote content
             self._batcher.fail(job, type(error).__name__)
+
+    def _work(self, text: str, pieces: Pieces) -> Work:
+        made = windows(len(pieces), size=self._size, overlap=self._overlap)
+        if not self._digits:
+            return Work(pieces=pieces, windows=made)
+        places = ((pieces.starts[each.first], pieces.ends[each.last - 1]) for each in made)
+        digits = (number for number, (start, end) in enumerate(places) if worth_reading(text[start:end], digits=True))
+        return Work(pieces=pieces, windows=made, digits=frozenset(digits))
 
     def _readings(self, job: Job, missing: Mapping[bytes, str]) -> dict[bytes, Reading]:
         """What the ended `job` says of the texts in `missing`. Raises DetectorUnavailable where it failed."""

@@ -42,6 +42,7 @@ _STYLE_NAME = re.compile(
 # Those of Unicode (Cc) without the tab and the ends of lines, which are blanks to every tokenizer.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LETTER = re.compile(r"[^\W\d_]")
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 # What is not seen in a word: soft hyphen, spaces without width, joiners.
 _DROPPED: Final = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 # Signs that vocabularies have within words, and the one that tokenizers drop.
@@ -206,9 +207,9 @@ def _glued() -> re.Pattern[str]:
     return re.compile(rf"{picture}(?=[{unseen}]*\w)|(?<=[\w{unseen}]){picture}")
 
 
-def worth_reading(text: str) -> bool:
-    """Whether a letter stands in `text`: without one there is nothing for a model to read."""
-    return _LETTER.search(text) is not None
+def worth_reading(text: str, *, digits: bool = False) -> bool:
+    """Whether a letter stands in `text`, or where `digits` count one of these: if not there is nothing for a model to read."""
+    return (_LETTER_OR_DIGIT if digits else _LETTER).search(text) is not None
 
 
 def chunks(text: str) -> Iterator[tuple[int, int]]:

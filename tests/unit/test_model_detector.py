@@ -22,7 +22,7 @@ from governance.errors import DetectorUnavailable
 from governance.finding import Category, Detection, DetectionStatus, DetectorRun, Finding, Label
 from governance.segment import Role, Span, TextSegment
 from governance.sensitive import SensitiveText
-from tests.model_directories import SURE, VOCABULARY, write
+from tests.model_directories import SURE, VOCABULARY, Model, write
 
 LONG_MS = 600_000
 SENTENCE = "Our neighbour Mr. Tomasz Kowalski began dialysis in Berlin, at 12 High Street."
@@ -280,6 +280,27 @@ async def test_ten_thousand_at_once_are_bounded_and_every_one_is_answered(made: 
     assert outcomes[DetectionStatus.COMPLETE, 1] == counts.answered
     assert outcomes[DetectionStatus.TIMEOUT, 0] == counts.refused
     assert (10_000, 0) == (counts.answered + counts.refused, counts.waiting)
+
+
+def test_a_model_of_others_reads_numbers_without_a_word(tmp_path: Path) -> None:
+    """Alone in a text, or in a window of a long one; what holds neither letter nor digit it need not see."""
+    manifest = {
+        "kind": "token-classification",
+        "labels": ["O", "B-ACCOUNTNUM"],
+        "topics": [],
+        "entities": {"ACCOUNTNUM": "BANK_ACCOUNT"},
+    }
+    labels, words = ("O", "B-ACCOUNTNUM"), {"12": "B-ACCOUNTNUM"}
+    model = Model(labels=labels, topics=(), words=words, outputs=("logits",), manifest=manifest)
+    detector = load_model(write(tmp_path, model))
+    far = f"anna {'. ' * 40}12{' .' * 40}"
+
+    assert [("BANK_ACCOUNT", "12")] == named("12", detector.detect_now(segments("12"), deadline_ms=LONG_MS))
+    assert [("BANK_ACCOUNT", "12")] == named(far, detector.detect_now(segments(far), deadline_ms=LONG_MS))
+    answered = detector.counts.answered
+    assert DetectionStatus.COMPLETE == detector.detect_now(segments("-- . 😀"), deadline_ms=LONG_MS).status
+    assert answered == detector.counts.answered < 8
+    detector.close()
 
 
 async def test_many_at_once_share_batches(made: Made) -> None:

@@ -289,6 +289,12 @@ def test_only_text_with_a_letter_is_worth_reading(text: str, worth: bool) -> Non
     assert worth == worth_reading(text)
 
 
+@pytest.mark.parametrize(("text", "worth"), [("", False), ("😀 _ --", False), ("12", True), ("٣", True), ("é", True)])
+def test_where_digits_count_they_are_worth_reading(text: str, worth: bool) -> None:
+    """For models that look for numbers."""
+    assert worth == worth_reading(text, digits=True)
+
+
 def test_a_file_that_is_no_tokenizer_is_refused(tmp_path: Path) -> None:
     """With the directory, the file, and what to do."""
     directory = write(tmp_path, Model(tokenizer=b'{"version": "9"}'))
