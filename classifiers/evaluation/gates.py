@@ -18,7 +18,7 @@ _GATE = re.compile(r"(?:(?P<source>[^:=]+):)?(?P<key>[^:=]+)=(?P<bound>[^:=]+)")
 
 
 class Measured(StrEnum):
-    """What is bounded, by the option that bounds it. The keys are a type or `all`; of topics, a topic or `macro`."""
+    """What is bounded, by the option that bounds it. The keys are a type or `all`; of alarms `all`; of topics, a topic or `macro`."""
 
     F1 = "min-f1"
     CHARACTER_RECALL = "min-recall"
@@ -74,6 +74,8 @@ def _gate(measured: Measured, value: str) -> Gate:
     most = 1000 if measured is Measured.ALARMS else 1
     if match is None or bound is None:
         raise ConfigInvalid(f"--{measured} takes {form}, not `{value}`")
+    if measured is Measured.ALARMS and match["key"] != ALL:
+        raise ConfigInvalid(f"--{measured} counts texts whatever was found in them: it takes {form}, not `{value}`")
     if not 0 <= bound <= most:
         raise ConfigInvalid(f"--{measured} is 0 to {most}, not `{match['bound']}`")
     return Gate(measured=measured, source=match["source"] or ALL, key=same_name(match["key"]), bound=bound)

@@ -262,6 +262,16 @@ def test_a_gate_names_what_it_bounds(measured_by: Measured, value: str, expected
         (Measured.F1, "=0.5", "--min-f1 takes NAME=N or SET:NAME=N, not `=0.5`"),
         (Measured.F1, "PERSON=85", "--min-f1 is 0 to 1, not `85`"),
         (Measured.ALARMS, "few", "--max-alarms takes N or SET:all=N, not `few`"),
+        (
+            Measured.ALARMS,
+            "PERSON=5",
+            "--max-alarms counts texts whatever was found in them: it takes N or SET:all=N, not `PERSON=5`",
+        ),
+        (
+            Measured.ALARMS,
+            "chat:X=5",
+            "--max-alarms counts texts whatever was found in them: it takes N or SET:all=N, not `chat:X=5`",
+        ),
         (Measured.ALARMS, "1001", "--max-alarms is 0 to 1000, not `1001`"),
     ],
 )
