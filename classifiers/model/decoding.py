@@ -27,7 +27,7 @@ STREET_ADDRESS: Final = "STREET_ADDRESS"
 _ENTITIES: Final[Mapping[str, str]] = MappingProxyType({"ADDRESS": STREET_ADDRESS})
 # What a model of ours can find.
 FOUND: Final = frozenset(_ENTITIES.get(each, each) for each in TYPES)
-_BEGINS: Final = frozenset({"B", "S", "U"})
+_BEGINS: Final = frozenset({"B", "S", "U", "W"})
 
 _EDGES: Final = " \t\r\n\v\f\u00a0\u2028\u2029\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb()[]{}<>,.;:!?\u2026-\u2013\u2014*_#@|/\\~=+&^"
 _BEFORE: Final[Mapping[str, str]] = MappingProxyType({"USERNAME": "@_", "ID": "#"})

@@ -177,12 +177,12 @@ def types_of(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def split_label(label: str) -> tuple[str, str]:
-    """The position that `label` states (B, I, L, E, S, U, or nothing) and its type."""
+    """The position that `label` states (of BIO, BILOU, IOBES or BMEWO, or nothing) and its type."""
     stated = _POSITION.fullmatch(label)
     return (stated[1], stated[2]) if stated else ("", label)
 
 
-_POSITION = re.compile(r"([BILESU])[-_](.+)")
+_POSITION = re.compile(r"([BIMLESUW])[-_](.+)")
 
 
 def _complaints(manifest: Manifest) -> Iterable[str]:

@@ -310,6 +310,20 @@ def test_a_model_of_another_kind_reports_what_is_mapped_and_its_first_pieces_dec
     ]
 
 
+def test_positions_with_a_middle_and_a_whole_are_read() -> None:
+    """BMEWO: a name of three words is one, and two whole names are two."""
+    labels = ["O", "B-PER", "M-PER", "E-PER", "W-PER"]
+    decoder = Decoder(manifest(kind="token-classification", labels=labels, topics=[], entities={"PER": "PERSON"}))
+    text = "anna tomasz berlin acme street"
+    logits = np.full((5, len(labels)), -30.0, dtype=np.float32)
+    for number, label in enumerate((1, 2, 3, 4, 4)):
+        logits[number, label] = 0.0
+
+    assert ["anna tomasz berlin", "acme", "street"] == [
+        text[each.span.start : each.span.end] for each in decoder.findings(text, pieces(text), decoder.scores(logits))
+    ]
+
+
 def test_topics_become_labels_from_their_threshold_on() -> None:
     """Sorted by name, with their chance in permille."""
     decoder = Decoder(manifest(topic_thresholds={"legal": 900, "hr": 100}))

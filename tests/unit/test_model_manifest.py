@@ -150,8 +150,16 @@ def test_a_model_of_another_kind_has_labels_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("label", "parts"),
-    [("B-PER", ("B", "PER")), ("S_LOC", ("S", "LOC")), ("PER", ("", "PER")), ("B-", ("", "B-")), ("X-A", ("", "X-A"))],
+    [
+        ("B-PER", ("B", "PER")),
+        ("S_LOC", ("S", "LOC")),
+        ("M-PER", ("M", "PER")),
+        ("W-PER", ("W", "PER")),
+        ("PER", ("", "PER")),
+        ("B-", ("", "B-")),
+        ("X-A", ("", "X-A")),
+    ],
 )
 def test_a_label_states_position_and_type(label: str, parts: tuple[str, str]) -> None:
-    """Positions of BIO and BILOU; a label without one is a type."""
+    """Positions of BIO, BILOU, IOBES and BMEWO; a label without one is a type."""
     assert parts == split_label(label)
