@@ -117,8 +117,7 @@ class _Collected:
         by_part = {
             part: [summed(scores) for scores in groups.values()] for part, groups in sorted(self._scores.items())
         }
-        everywhere = [sums for groups in by_part.values() for sums in groups]
-        whole = _standing((ALL, ALL), everywhere, seed, draws)
+        whole = _standing((ALL, ALL), self._everywhere(), seed, draws)
         parts = tuple(_standing(part, groups, seed, draws) for part, groups in by_part.items())
         kinds = whole.sums.tallies
         return Result(
@@ -133,6 +132,14 @@ class _Collected:
             unread=self._unread,
             seconds=self._seconds,
         )
+
+    def _everywhere(self) -> list[Sums]:
+        """Of each group of each source, whatever languages its texts are in: what belongs together is drawn together."""
+        groups: defaultdict[tuple[str, str], list[TextScore]] = defaultdict(list)
+        for (source, _), by_group in sorted(self._scores.items()):
+            for group, scores in by_group.items():
+                groups[source, group] += scores
+        return [summed(scores) for scores in groups.values()]
 
 
 def _standing(part: tuple[str, str], groups: Sequence[Sums], seed: int, draws: int) -> Standing:

@@ -99,6 +99,19 @@ def test_sets_and_languages_are_summed_apart_and_together() -> None:
     assert (0, 20) == (mute.whole.sums.total.exact, mute.whole.sums.total.overlapping)
 
 
+def test_a_group_in_several_languages_is_drawn_whole() -> None:
+    """Four documents in two languages each are four groups, too few for an interval, and not eight."""
+    one, other = texts("web", "de", 8), texts("web", "en", 8)
+    (got,) = evaluate([Scripted("right", Answer(found=(PERSON,), topics={}))], [one, other], draws=50).results
+    (alone,) = evaluate(
+        [Scripted("right", Answer(found=(PERSON,), topics={}))], [texts("web", "de", 16)], draws=50
+    ).results
+
+    assert 16 == got.whole.sums.texts == alone.whole.sums.texts
+    assert got.whole.intervals is None
+    assert alone.whole.intervals is not None
+
+
 def test_who_watches_hears_of_every_text_once_for_each_subject() -> None:
     """By set and subject, in the order of the work."""
     heard: list[tuple[str, str, int]] = []
