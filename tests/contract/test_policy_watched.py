@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -221,7 +220,7 @@ async def test_no_child_to_be_had_is_unavailable(tmp_path: Path, monkeypatch: py
     async with started(bundle_of(tmp_path / "policies", THREE)) as engine:
         assert engine.pid is not None
         with monkeypatch.context() as patched:
-            patched.setattr(sys, "executable", str(stand_in))
+            patched.setattr("governance.child.PYTHON", (str(stand_in),))
             os.kill(engine.pid, signal.SIGKILL)
             await ended(engine.pid)
             for _ in range(3):

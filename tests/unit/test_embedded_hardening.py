@@ -352,7 +352,7 @@ def test_a_trial_that_ends_by_a_signal_refuses_the_candidate(tmp_path: Path, mon
     bundle = bundle_of(tmp_path, {"p.rego": policy("p")})
     stand_in = write(tmp_path / "bin", {"python": "#!/bin/sh\nkill -ABRT $$\n"}) / "python"
     stand_in.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(stand_in))
+    monkeypatch.setattr("governance.child.PYTHON", (str(stand_in),))
 
     with pytest.raises(ConfigInvalid, match=r"end the engine's process \(signal 6\)"):
         try_out(bundle)
