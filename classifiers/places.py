@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, final
 
@@ -132,6 +133,17 @@ class Place:
 
 
 _TABLE = Path(__file__).with_name("places.json")
+
+
+@cache
+def known_places() -> Places:
+    """The one Places of this process."""
+    return Places(place_table())
+
+
+def is_everyday(name: str) -> bool:
+    """Whether `name` is also a word or a first name."""
+    return (key := plain(name)) in _EVERYDAY or key in _WORDS
 
 
 def place_table() -> dict[str, Any]:
@@ -299,6 +311,11 @@ class Places:
                     code = _STATES_NAMED_ALIKE.get(name, code)
                 return Place(start=place.start, end=words[count - 1].end(), countries=(code,), whole=True)
         return place
+
+    def cities(self, name: str) -> Sequence[str]:
+        """The countries in which cities have exactly this name, the likeliest first."""
+        key = plain(name)
+        return (own,) if (own := self._cities.get(key)) is not None else self._shared.get(key, ())
 
     def named(self, name: str, *, declined: bool = False) -> Meaning | None:
         """(countries, whether it is a country or state, whether it is ambiguous) of exactly this name."""

@@ -24,7 +24,7 @@ from classifiers.meter import Exhausted, Meter
 from classifiers.normalisation import fold
 from classifiers.overlap import DISTINCTIVE, FAR, Claim, settle
 from classifiers.phones import PhoneFinder
-from classifiers.places import Places, place_table
+from classifiers.places import known_places
 from classifiers.residency import markings
 from classifiers.rules import CONTEXT_FLOOR
 from classifiers.scanner import Expression, Place, matches
@@ -58,6 +58,8 @@ _DEAR = {
     "iban": 8,
     "bg_vat": 8,
     "birth_date": 6,
+    "address_to_postcode": 8,
+    "address_to_city": 6,
 }
 _LONG = frozenset({Category.CREDENTIAL, Category.CRYPTO})
 # Of a check: where its value begins in what the expression matched, which may hold more.
@@ -121,7 +123,7 @@ class Reader:
         self._streets = STREET in self.entities and floor_permille <= STREET_PERMILLE
         self._health = HealthLexicon()
         with uncollected():
-            self._tracer = Tracer(Places(place_table()), sharers(self._compiled.rules))
+            self._tracer = Tracer(known_places(), sharers(self._compiled.rules))
         self._judge = _Judge(self._compiled, floor_permille)
         self.version = self._digest(regions, entities)
 
@@ -380,7 +382,8 @@ class _Judge:
         )
         accepted = 0
         for number in owners:
-            verdict = self._claim(ground, number, start, end, value, labelled=labelled)
+            asked = match[0].decode(_LATIN) if self._compiled.rules[number].whole else None
+            verdict = self._claim(ground, number, start, end, value, asked=asked, labelled=labelled)
             if verdict is _Verdict.ACCEPTED:
                 accepted = match.end()
             elif verdict is _Verdict.FAILED_CHECK and not group:
@@ -435,9 +438,20 @@ class _Judge:
         return found
 
     def _claim(
-        self, ground: _Ground, number: int, start: int, end: int, value: str, *, labelled: bool = False
+        self,
+        ground: _Ground,
+        number: int,
+        start: int,
+        end: int,
+        value: str,
+        *,
+        asked: str | None = None,
+        labelled: bool = False,
     ) -> _Verdict:
-        """Whether the rule accepts the value; if so it is claimed. A label is a word that the rule's shape demands."""
+        """Whether the rule accepts the value; if so it is claimed. A label is a word that the rule's shape demands.
+
+        `asked` is what its check and its country are asked about, where that is not the value.
+        """
         rule, check = self._compiled.rules[number], self._checks[number]
         fixed, for_each = self._costs[number]
         ground.meter.charge(fixed + for_each * len(value))
@@ -445,9 +459,10 @@ class _Judge:
         if find_start is not None:
             first = find_start(ground.view.scan, start, end)
             start, value = first, value[first - start :]
+        asked = value if asked is None else asked
         # Words are looked for before the check only where no value counts without one.
         alone = rule.alone >= self._floor
-        if alone and check is not None and not check(value):
+        if alone and check is not None and not check(asked):
             return _Verdict.FAILED_CHECK
         distance, ending = FAR, self._endings[number]
         if ending is not None:
@@ -463,7 +478,7 @@ class _Judge:
         permille = rule.permille(beside=beside)
         if permille < self._floor:
             return _Verdict.TOO_WEAK
-        if not alone and check is not None and not check(value):
+        if not alone and check is not None and not check(asked):
             return _Verdict.FAILED_CHECK
         ground.meter.charge(_CLAIM_MICROS)
         country_by = self._countries[number]
@@ -477,7 +492,7 @@ class _Judge:
                     permille=permille,
                     detector=rule.id,
                     category=rule.category,
-                    country=rule.country if country_by is None else country_by(value) or rule.country,
+                    country=rule.country if country_by is None else country_by(asked) or rule.country,
                     validated=rule.verified(beside=beside or labelled),
                     beside_word=beside or labelled,
                     via=ground.view.via,

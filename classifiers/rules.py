@@ -34,7 +34,7 @@ Name = Annotated[str, MinLen(1), MaxLen(160)]
 PLAUSIBLE = frozenset(
     """
     random_looking generic_secret bare_secret aws_secret_key password_value told_password bare_password quoted_password
-    user_and_password recovery_code framework_key account_name br_cep german_street in_ifsc
+    user_and_password recovery_code framework_key account_name br_cep german_street address_to_postcode address_to_city in_ifsc
     """.split()
 )
 # A value standing alone counts as verified by its check from here on; below, a context word has to stand beside it.
@@ -55,7 +55,8 @@ class Rule:
     A capturing group in an expression makes the group the value; the rest is what has to stand around it.
 
     `check` names a function of `classifiers.checks` that verifies the value; `country_by` one that reads the country off
-    it. `alone` is the score of a (verified) value without a context word beside it. Words of `unless` beside a value that
+    it; with `whole` both are asked about all that the expression matched, the value and what stands around it. `alone` is the
+    score of a (verified) value without a context word beside it. Words of `unless` beside a value that
     stands alone say that it is something else. With a `joint`, a pattern over the text as it came and not folded, a context
     word counts only before the value and with nothing but the joint between. With `nearest` a context word is one value's
     only: it ends the clause that begins with the value, or no other value stands between them.
@@ -76,6 +77,7 @@ class Rule:
     check: str | None = None
     country: Annotated[str, MinLen(2), MaxLen(2)] | None = None
     country_by: str | None = None
+    whole: bool = False
     alone: Permille
     context: tuple[Name, ...] = ()
     joint: str = ""

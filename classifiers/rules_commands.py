@@ -140,10 +140,11 @@ def faults_of(rules: Iterable[Rule], reader: Reader) -> Iterator[tuple[str, str]
 def accepts(rule: Rule, example: str) -> bool:
     """Whether an example has the shape of the rule and passes its check."""
     check = checks()[rule.check] if rule.check else lambda _: True
-    return any(check(value) for value in _values(rule, example))
+    return any(check(value) for value in values(rule, example))
 
 
-def _values(rule: Rule, example: str) -> Iterable[str]:
+def values(rule: Rule, example: str) -> Sequence[str]:
+    """What check and country of `rule` are asked about where an example has its shape; nothing where it has not."""
     if rule.digits:
         number = rule.number(example)
         return [] if number is None else [number]
@@ -153,7 +154,8 @@ def _values(rule: Rule, example: str) -> Iterable[str]:
         match = pattern.fullmatch(example.encode("ascii", "replace"))
         if match is not None:
             # As texts are read: where the group took no part, the value is the whole.
-            found.append(match[pattern.groups if match.start(pattern.groups) >= 0 else 0].decode())
+            grouped = not rule.whole and match.start(pattern.groups) >= 0
+            found.append(match[pattern.groups if grouped else 0].decode())
     return found
 
 

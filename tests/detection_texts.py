@@ -50,7 +50,7 @@ def value_range(rule: Rule, example: str) -> Iterator[tuple[int, int, str]]:
         match = pattern.fullmatch(example.encode("ascii", "replace"))
         if match is not None:
             start, end = match.span(pattern.groups)
-            yield start, end, match[pattern.groups].decode()
+            yield start, end, match[0 if rule.whole else pattern.groups].decode()
 
 
 def accepted(rule: Rule, example: str) -> tuple[int, int, str] | None:

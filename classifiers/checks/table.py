@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from classifiers.checks import (
+    addresses,
     africa_middle_east,
     americas,
     asia_pacific,
@@ -27,7 +28,7 @@ CountryOf = Callable[[str], str | None]
 T = TypeVar("T")
 
 _MODULES = (
-    africa_middle_east, americas, asia_pacific, credentials, crypto, documents, europe_central, europe_north,
+    addresses, africa_middle_east, americas, asia_pacific, credentials, crypto, documents, europe_central, europe_north,
     europe_south_east, europe_west, finance, network,
 )  # fmt: skip
 

@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from classifiers.checks.table import checks, countries
 from classifiers.rules import Rule, load_rules
+from classifiers.rules_commands import accepts, values
 
 RULES = load_rules()
 CHECKS = checks()
 COUNTRIES = countries()
 
 
-def values(rule: Rule, example: str) -> list[str]:
-    """What the rule's shape makes of an example: the value, or of an expression with a group the group."""
-    if rule.digits:
-        number = rule.number(example)
-        return [] if number is None else [number]
-    found = []
-    for expression in rule.expressions:
-        pattern = re.compile(expression.encode(), re.IGNORECASE if rule.caseless else 0)
-        match = pattern.fullmatch(example.encode("ascii", "replace"))
-        if match is not None:
-            found.append(match[pattern.groups].decode())
-    return found
-
-
-def accepted(rule: Rule, example: str) -> bool:
-    """Whether an example has the shape and passes the check."""
-    check = CHECKS[rule.check] if rule.check else lambda _: True
-    return any(check(value) for value in values(rule, example))
-
-
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_a_rule_accepts_its_valid_examples_and_no_invalid_one(rule: Rule) -> None:
     """The examples in the rule file are the rule's tests."""
-    assert [value for value in rule.valid if not accepted(rule, value)] == []
-    assert [value for value in rule.invalid if accepted(rule, value)] == []
+    assert [value for value in rule.valid if not accepts(rule, value)] == []
+    assert [value for value in rule.invalid if accepts(rule, value)] == []
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.country_by], ids=lambda rule: rule.id)

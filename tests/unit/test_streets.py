@@ -121,6 +121,12 @@ def test_an_address_in_a_sentence_is_found(text: str, address: str) -> None:
         ("Karl Johans gate 48, 0162 Oslo", "Karl Johans gate 48"),
         ("J'habite Rue de la Loi 16, 1040 Bruxelles.", "Rue de la Loi 16"),
         ("Send it to PO Box 482, Springfield", "PO Box 482"),
+        ("Pošalji na Ilica 148, 10000 Zagreb Ani", "Ilica 148"),
+        ("Anna Berg\nBrühl 33\n04109 Leipzig", "Brühl 33"),
+        ("Resslova 343/10, 110 00 Praha 1", "Resslova 343/10"),
+        ("Deliver to Flat 3B, Lotus Towers, Andheri West, Mumbai 400053", "Flat 3B, Lotus Towers, Andheri West"),
+        ("It is 76 Shenton Way, Singapore", "76 Shenton Way"),
+        ("Rose Cottage, Mill Lane, Bakewell DE45 1AB", "Rose Cottage, Mill Lane"),
     ],
 )
 def test_a_rule_ends_with_the_house(text: str, address: str) -> None:
@@ -128,6 +134,42 @@ def test_a_rule_ends_with_the_house(text: str, address: str) -> None:
     read = Reader().read(text, deadline=time.monotonic() + 60).findings
 
     assert [address] == [text[each.span.start : each.span.end] for each in read if each.entity_type == ENTITY]
+
+
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [
+        ("Graben 12, 1010 Wien", "AT"),
+        ("Graben 12, 2000 Antwerpen", "BE"),
+        ("Graben 12, 10115 Berlin", "DE"),
+        ("14, MG Road, Bengaluru 560001", "IN"),
+        ("House 12, Street 4, F-7/2, Islamabad", None),
+    ],
+)
+def test_the_city_behind_a_street_tells_the_country(text: str, country: str | None) -> None:
+    """By the form of its postcode where there is one; not where cities of several countries have the name."""
+    read = Reader().read(text, deadline=time.monotonic() + 60).findings
+
+    assert [country] == [each.country for each in read if each.entity_type == ENTITY]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kapitel 3, 10115 Berlin",
+        "Am 5. Mai 12, 2024 Berlin",
+        "Top 10, 2020 Wien",
+        "Graben 12, 1010 Berlin",
+        "Graben 12, 10115 Nirgendwo",
+        "Unit 5, Lesson 3, Most",
+        "76 Milky Way, Earth",
+    ],
+)
+def test_a_number_before_no_city_of_its_kind_is_no_street(text: str) -> None:
+    """Counted things, years, and postcodes of another form than the city's country has."""
+    read = Reader().read(text, deadline=time.monotonic() + 60).findings
+
+    assert [] == [text[each.span.start : each.span.end] for each in read if each.entity_type == ENTITY]
 
 
 EVERYDAY = {
