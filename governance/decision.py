@@ -172,9 +172,13 @@ class Respond:
 
 @frozen
 class Audit:
-    """Thins out optional detail only: every decision has its durable core record."""
+    """Every decision has its durable record, and no record holds content; the facts in it are what policy may leave out.
 
-    level: Literal["none", "meta", "decision", "full_redacted"] = "decision"
+    With level `meta` they are, and with `decision` outside a sample of `sample_permille`. Such a decision can be neither
+    replayed nor explained by its policies. No record is deleted here: `retain_days` is in it for whoever deletes logs.
+    """
+
+    level: Literal["meta", "decision"] = "decision"
     retain_days: Count | None = None
     retain_days_max: Count | None = None
     sample_permille: Permille = 1000
@@ -200,7 +204,6 @@ class _Effect:
     code: Code
     ttl_s: Annotated[int, Ge(0), Le(86_400)] | None = None
     cacheable: bool = True
-    must: bool = False
 
 
 @frozen
@@ -312,9 +315,9 @@ class Route:
 
 @frozen
 class AuditObligation:
-    """What the record may leave out, and how long it is kept."""
+    """Whether the record holds the facts, and how long it is to be kept."""
 
-    level: Literal["none", "meta", "decision", "full_redacted"] = "decision"
+    level: Literal["meta", "decision"] = "decision"
     retain_days: Count | None = None
     sample_permille: Permille = 1000
     alert: bool = False
@@ -322,7 +325,7 @@ class AuditObligation:
 
 @frozen
 class Obligations:
-    """What has to be done with an allowed request. `must` names those that may not be ignored."""
+    """What has to be done with an allowed request. None may be ignored: what cannot be kept refuses the request."""
 
     redact: tuple[Redact, ...] = ()
     pin: Pin = field(default_factory=Pin)
@@ -330,7 +333,6 @@ class Obligations:
     response: Respond = field(default_factory=Respond)
     audit: AuditObligation = field(default_factory=AuditObligation)
     headers: Header = field(default_factory=Header)
-    must: tuple[EffectKind, ...] = ()
 
 
 @frozen

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterable
 
 from governance.decision import Action, Reason
 from governance.enforcement import Answer, Forward, Refuse
+from governance.facts import Facts
 from governance.finding import DetectionStatus
 from governance.inference import Operation
 from governance.judgement import Judgement
@@ -66,8 +68,18 @@ def decision_record(
         commit_out=_commitment(commitment_key, forwarded.body.reveal()) if forwarded and forwarded.body else "",
         config_version=config_version,
         perf=Perf(us_total=us_total, us_detect=judgement.us_detect, us_policy=judgement.us_policy),
-        facts=facts,
+        facts=_kept(judgement),
     )
+
+
+def _kept(judgement: Judgement) -> Facts | None:
+    """The facts, unless policy leaves them out of this record. A sample is drawn by the id, which is random."""
+    decision = judgement.decision
+    if decision is None:
+        return judgement.facts
+    audit = decision.obligations.audit
+    drawn = zlib.crc32(judgement.decision_id.encode()) % 1000 < audit.sample_permille
+    return judgement.facts if drawn and audit.level == "decision" else None
 
 
 def _op(judgement: Judgement) -> Op:

@@ -47,7 +47,7 @@ from governance.segment import Role
 _RANK: Mapping[Operator, int] = MappingProxyType({operator: rank for rank, operator in enumerate(Operator)})
 _INSPECT = ("none", "buffered", "stream")
 _ON_MATCH = ("redact", "truncate", "deny")
-_AUDIT_LEVEL = ("none", "meta", "decision", "full_redacted")
+_AUDIT_LEVEL = ("meta", "decision")
 # What holds where no policy speaks; made once, because most decisions hold all of it.
 UNPINNED = Pin()
 UNROUTED = Route()

@@ -135,7 +135,6 @@ def _settle(voices: Sequence[Voice]) -> _Settlement:
         response=response.value,
         audit=audit.value,
         headers=headers.value,
-        must=tuple(sorted({voice.effect.effect for voice in voices if voice.effect.must})),
     )
     conflicts = [conflict for part in parts for conflict in part.conflicts]
     denials = _denials([*spoken.of(DenyEffect), *Spoken(conflicts).of(DenyEffect)])

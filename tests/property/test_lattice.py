@@ -153,7 +153,7 @@ responds = st.builds(
 )
 audits = st.builds(
     Audit,
-    level=st.sampled_from(["none", "meta", "decision", "full_redacted"]),
+    level=st.sampled_from(["meta", "decision"]),
     retain_days=optional,
     retain_days_max=optional,
     sample_permille=st.integers(0, 3),
@@ -188,7 +188,6 @@ def effects(*without: str) -> st.SearchStrategy[Effect]:
             code=st.sampled_from(["c", "d"]),
             ttl_s=optional,
             cacheable=st.booleans(),
-            must=st.booleans(),
             **said,
         )
 
@@ -237,7 +236,6 @@ def obliges_at_least(a: Decision, b: Decision) -> bool:
         and _strips(a, b)
         and _watches(a, b)
         and _audits(a, b)
-        and set(a.obligations.must) >= set(b.obligations.must)
         and a.ttl_s <= b.ttl_s
         and a.cacheable <= b.cacheable
     )
@@ -300,7 +298,7 @@ def _watches(a: Decision, b: Decision) -> bool:
 
 def _audits(a: Decision, b: Decision) -> bool:
     mine, other = a.obligations.audit, b.obligations.audit
-    levels = ["none", "meta", "decision", "full_redacted"]
+    levels = ["meta", "decision"]
     return not _spoken(b, "audit") or (
         levels.index(mine.level) >= levels.index(other.level)
         and mine.sample_permille >= other.sample_permille
@@ -725,11 +723,8 @@ def test_responses_join_to_the_strictest() -> None:
     ("said", "expected"),
     [
         ([], AuditObligation()),
-        ([audit(level="none", sample_permille=0)], AuditObligation(level="none", sample_permille=0)),
-        (
-            [audit(level="meta"), audit(level="full_redacted", alert=True)],
-            AuditObligation(level="full_redacted", alert=True),
-        ),
+        ([audit(level="meta", sample_permille=0)], AuditObligation(level="meta", sample_permille=0)),
+        ([audit(level="meta"), audit(level="decision", alert=True)], AuditObligation(level="decision", alert=True)),
         ([audit(retain_days=30), audit(retain_days=90)], AuditObligation(retain_days=90)),
         (
             [audit(retain_days=90), audit(retain_days_max=60), audit(retain_days_max=70)],
@@ -758,17 +753,6 @@ def test_ttl_is_the_least_and_uncacheable_is_zero() -> None:
 
 def _lifetime(decision: Decision) -> tuple[int, bool]:
     return decision.ttl_s, decision.cacheable
-
-
-def test_must_names_the_kinds_that_may_not_be_ignored() -> None:
-    """The union over enforced effects, sorted."""
-    said = AuditEffect(effect="audit", rule="r", code="c", must=True, params=Audit())
-    pinned = PinEffect(effect="pin", rule="r", code="c", must=True, params=Pin())
-    unsaid = NoteEffect(effect="note", rule="r", code="c", must=True)
-
-    decision = decide(says("p", allow(), pinned, said), says("q", unsaid, mode=Mode.SHADOW))
-
-    assert decision.obligations.must == ("audit", "pin")
 
 
 def test_expansion_agrees_with_the_residency_table() -> None:

@@ -286,7 +286,7 @@ def test_effects_are_typed() -> None:
     parsed = parse_effects(
         [
             effect("redact", params={"entity": "EMAIL_ADDRESS", "operator": "mask", "where": ["user"]}),
-            effect("pin", params={"tiers": {"any": ["device"]}, "exclude": {"countries": ["US"]}}, must=True),
+            effect("pin", params={"tiers": {"any": ["device"]}, "exclude": {"countries": ["US"]}}),
             effect("deny", params={"status": 451, "message_params": {"count": 2}}, ttl_s=5),
         ]
     )
@@ -298,7 +298,6 @@ def test_effects_are_typed() -> None:
             effect="pin",
             rule="r",
             code="c",
-            must=True,
             params=Pin(tiers=AnyTier(any=(Tier.DEVICE,)), exclude=Excluded(countries=("US",))),
         ),
         RedactEffect(

@@ -121,6 +121,29 @@ async def test_what_policies_ask_of_the_record_stands_in_it(deny: Deny | None) -
     assert [(True, 365), (False, 0)] == [(each.alert, each.retain_days) for each in policies if each is not None]
 
 
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [
+        (AuditObligation(), 40, 40),
+        (AuditObligation(level="meta"), 0, 0),
+        (AuditObligation(sample_permille=0), 0, 0),
+        (AuditObligation(sample_permille=500), 1, 39),
+    ],
+)
+async def test_the_record_holds_the_facts_that_policy_does_not_leave_out(
+    asked: AuditObligation, least: int, most: int
+) -> None:
+    """Every decision has a record; the facts in it are left out at level `meta`, and outside of a sample."""
+    audit = FakeAudit()
+    policy = FakePolicy(decision(None, obligations=Obligations(audit=asked)))
+    for _ in range(40):
+        await admit(arrival(), runtime(audit=audit, policy=policy))
+    records = [record for record in audit.records if isinstance(record, DecisionRecord)]
+
+    assert 40 == len(records)
+    assert least <= sum(record.facts is not None for record in records) <= most
+
+
 async def test_a_redaction_changes_the_body_and_is_counted_in_the_record() -> None:
     """The node gets the placeholder, the record gets counts and two commitments, nobody gets the value."""
     audit = FakeAudit()

@@ -124,6 +124,10 @@ BAD = {
         'effects contains {"effect": "pin", "rule": "a", "code": "a", "params": {"tiers": {"any": ["moon"]}}}',
         [(1, "effect-schema")],
     ),
+    "a record that holds content": (
+        'effects contains {"effect": "audit", "rule": "a", "code": "a", "params": {"level": "full_redacted"}}',
+        [(1, "effect-schema")],
+    ),
     "a status that is none": (
         'effects contains {"effect": "deny", "rule": "a", "code": "a", "params": {"status": 200}}',
         [(1, "effect-schema")],

@@ -214,7 +214,7 @@ def test_a_refusal_of_the_path_is_no_difference_of_policy(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("changes", "obstacle"),
     [
-        ({"facts": None}, "the record holds no facts"),
+        ({"facts": None}, "policy left the facts out of the record"),
         ({"facts": None, "policy": None}, "policy was not asked"),
     ],
 )

@@ -34,7 +34,6 @@ CHANGES: Mapping[str, str] = MappingProxyType(
         "response changed": "the answer is inspected otherwise",
         "audit changed": "retention, detail or alert differ",
         "headers changed": "other headers are set or removed",
-        "must changed": "other obligations may not be ignored",
     }
 )
 _EFFECT_OF: Mapping[str, EffectKind] = MappingProxyType(
@@ -107,7 +106,6 @@ def _obligations(old: Obligations, new: Obligations) -> Iterator[str]:
         ("response", old.response, new.response),
         ("audit", old.audit, new.audit),
         ("headers", old.headers, new.headers),
-        ("must", old.must, new.must),
     ):
         if was != is_now:
             yield f"{name} changed"

@@ -149,7 +149,8 @@ def facts_of(record: Mapping[str, Any]) -> Facts:
     if record.get("facts_overflow"):
         raise ConfigInvalid("the facts were too large for the record")
     if facts is None:
-        raise ConfigInvalid("policy was not asked" if record.get("policy") is None else "the record holds no facts")
+        asked = record.get("policy") is not None
+        raise ConfigInvalid("policy left the facts out of the record" if asked else "policy was not asked")
     if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
         raise ConfigInvalid(f"the facts are not of the schema {SCHEMA}")
     try:

@@ -271,6 +271,10 @@ def obligation_lines(decision: Decision) -> Iterator[str]:
         yield "alert"
     if due.audit.retain_days is not None:
         yield f"keep the record {due.audit.retain_days} days"
+    if due.audit.level == "meta":
+        yield "leave the facts out of the record"
+    elif due.audit.sample_permille < 1000:
+        yield f"leave the facts out of the record, but for {due.audit.sample_permille} permille"
     yield from (f"set header {name}" for name in due.headers.set)
     yield from (f"remove header {name}" for name in due.headers.remove)
 

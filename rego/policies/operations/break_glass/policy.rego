@@ -36,7 +36,7 @@ effects contains {
 	"rule": "glass_broken",
 	"code": "emergency_access",
 	"params": {
-		"level": "full_redacted",
+		"level": "decision",
 		"alert": true,
 		"retain_days": data.ringfence.params.break_glass.retain_days,
 	},

@@ -35,7 +35,7 @@ reported := {
 	"effect": "audit",
 	"rule": "glass_broken",
 	"code": "emergency_access",
-	"params": {"level": "full_redacted", "alert": true, "retain_days": 2192},
+	"params": {"level": "decision", "alert": true, "retain_days": 2192},
 	"cacheable": false,
 }
 
