@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from governance.audit.journal import Limits
 from governance.audit.log import AuditLog
 from governance.decision import Decision
 from governance.facts import Facts
@@ -67,11 +68,11 @@ def records_of(bundle: Bundle, *asked: Facts) -> list[DecisionRecord]:
     return [recorded(facts, decision) for facts, decision in zip(asked, decided(bundle, *asked), strict=True)]
 
 
-def log(directory: Path, records: Iterable[Record], *, origin: str = "o") -> Path:
+def log(directory: Path, records: Iterable[Record], *, origin: str = "o", limits: Limits | None = None) -> Path:
     """`directory` with an audit log that holds `records`, closed."""
 
     async def run() -> None:
-        async with AuditLog.open(directory, origin=origin, heartbeat_s=None) as audit:
+        async with AuditLog.open(directory, origin=origin, limits=limits, heartbeat_s=None) as audit:
             await asyncio.gather(*map(audit.append, records))
 
     asyncio.run(run())

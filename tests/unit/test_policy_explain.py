@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from governance.audit.frame import pack
+from governance.audit.journal import Limits
 from governance.audit.reader import read
 from governance.decision import Action
 from governance.errors import AuditUnavailable
@@ -105,6 +106,31 @@ def test_a_damaged_segment_is_not_taken_for_the_absence_of_a_decision(tmp_path: 
 
     with pytest.raises(AuditUnavailable) as caught:
         find_decision(tmp_path, "none")
+    assert caught.value.code == "audit_corrupt"
+
+
+def test_a_removed_beginning_is_not_taken_for_the_absence_of_a_decision(tmp_path: Path) -> None:
+    """What was removed may have held it: the log says where it begins now, and finds what it still has."""
+    bundle = refusing(tmp_path / "policies")
+    first, second = records_of(bundle, facts_with(), facts_with(SECRET))
+    # Each in a segment of its own.
+    limits = Limits(segment_bytes=1, batch_bytes=1 << 16, reserve_bytes=64)
+    audit = log(log(tmp_path / "audit", [first], limits=limits), [second], limits=limits)
+    segments = sorted((audit / "wal").glob("*.seg"))
+    with_first = next(name for name in segments if b'"id":"d0"' in name.read_bytes())
+    kept = [name for name in segments if name > with_first]
+    for name in segments[: -len(kept)]:
+        name.unlink()
+
+    with pytest.raises(
+        AuditUnavailable, match=rf"records 0 to \d+ are missing before segment `{kept[0].name}`"
+    ) as caught:
+        find_decision(audit, first.id)
+    assert ("audit_corrupt", second.id) == (caught.value.code, find_decision(audit, second.id).decision["id"])
+    for name in kept:
+        name.unlink()
+    with pytest.raises(AuditUnavailable, match="has no segment any more") as caught:
+        find_decision(audit, second.id)
     assert caught.value.code == "audit_corrupt"
 
 

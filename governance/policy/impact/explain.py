@@ -68,13 +68,14 @@ class Found:
 def find_decision(root: Path, decision_id: str, *, most_bytes: int = MOST_BYTES) -> Found:
     """The decision `decision_id` in the logs under `root`, looked for from the newest segment of each back.
 
-    Raises AuditUnavailable where it is not there (`decision_not_found`) or where a damaged place may hold it
-    (`audit_corrupt`), and OSError. Memory: one chunk.
+    Raises AuditUnavailable where it is not there (`decision_not_found`) or where a damaged place or records that are gone
+    may have held it (`audit_corrupt`), and OSError. Memory: one chunk.
     """
     needle = orjson.dumps(decision_id)[1:-1]
     outcome: Mapping[str, Any] | None = None
     left, damaged = most_bytes, ""
-    for part in _newest_first([DiskFiles(log / WAL) for log in logs(root)]):
+    all_files = [DiskFiles(log / WAL) for log in logs(root)]
+    for part in _newest_first(all_files):
         if left <= 0:
             raise AuditUnavailable(
                 f"decision `{decision_id}` is not in the newest {most_bytes} bytes of `{root}`",
@@ -107,7 +108,22 @@ def find_decision(root: Path, decision_id: str, *, most_bytes: int = MOST_BYTES)
             f"decision `{decision_id}` is not in what can be read of `{root}`: segment `{damaged}` is damaged",
             code="audit_corrupt",
         )
+    for gone in filter(None, map(_before_the_oldest, all_files)):
+        raise AuditUnavailable(
+            f"no decision `{decision_id}` in what is left of `{root}`: {gone}; ask a copy of the log that holds them",
+            code="audit_corrupt",
+        )
     raise AuditUnavailable(f"no decision `{decision_id}` in `{root}`", code="decision_not_found")
+
+
+def _before_the_oldest(files: Files) -> str:
+    """What a log once held before the oldest segment that it has now; empty where that is its first."""
+    oldest, *_ = (*segment_names(files), "")
+    if not oldest:
+        return "a log there has no segment any more"
+    found = read_header(files, oldest)
+    first = found[0].first if found is not None else 0
+    return f"records 0 to {first - 1} are missing before segment `{oldest}`" if first else ""
 
 
 @frozen
