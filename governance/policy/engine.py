@@ -21,7 +21,7 @@ from typing import Any, Literal, Protocol, get_type_hints
 import orjson
 
 from governance.decision import Contribution, Decision, Provenance
-from governance.errors import ConfigInvalid, GovernanceError
+from governance.errors import ConfigInvalid
 from governance.facts import DetectorFact, Facts, Phase
 from governance.frozen import frozen
 from governance.policy import embedded
@@ -232,7 +232,8 @@ class Decider:
                 if before is not None:
                     await before(bundle)
                 refused.pop_all()
-        except GovernanceError:
+        except Exception:
+            # Also what is none of ours: the candidate may be on the server, where nobody would put the last good one again.
             if last.engine.name == OpaEngine.name:
                 # The server may hold half of the candidate, and refuses until it holds a whole bundle again.
                 self._active = replace(last, engine=await self._make(last.bundle))

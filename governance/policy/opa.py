@@ -197,13 +197,16 @@ class OpaEngine:
     async def _server_version(self) -> str:
         try:
             status, raw = await self._request("GET", "/v1/data/ringfence/lib?provenance=true")
+            if status != 200:
+                raise PolicyUnavailable(f"the OPA server answered with status {status}")
             answer = loads_unique(raw)
         except TimeoutError:
             raise PolicyUnavailable("the OPA server does not answer") from None
-        provenance = answer.get("provenance", {}) if isinstance(answer, dict) else {}
-        if status != 200:
-            raise PolicyUnavailable(f"the OPA server answered with status {status}")
-        return f"opa {provenance.get('version', 'unknown')}"
+        match answer:
+            case {"provenance": {"version": str(version)}}:
+                return f"opa {version}"
+            case _:
+                return "opa unknown"
 
 
 def _cancelled() -> bool:

@@ -89,6 +89,9 @@ def push(bundle: Bundle, base: str, *, stop: threading.Event | None = None, rest
             _Push(client, bundle, stop or threading.Event()).run(restoring=restoring)
         except requests.RequestException:
             raise PolicyUnavailable("the OPA server cannot be reached") from None
+        except (AttributeError, TypeError, ValueError):
+            # The client takes what it is answered for what OPA answers, which a proxy in between need not be.
+            raise PolicyUnavailable("what answers for the OPA server is none") from None
 
 
 class _Lost(Exception):

@@ -289,8 +289,15 @@ async def test_refused_candidate_leaves_the_last_good_on_the_server(url: str, tm
     async def recorded(_: Bundle) -> None:
         raise AuditUnavailable
 
+    async def broken(_: Bundle) -> None:
+        raise RuntimeError
+
     async with Decider.open(good, "opa", url, deadline_ms=5000, cache_size=0) as decider:
-        for refused, before, error in ((bad, None, ConfigInvalid), (unrecorded, recorded, AuditUnavailable)):
+        for refused, before, error in (
+            (bad, None, ConfigInvalid),
+            (unrecorded, recorded, AuditUnavailable),
+            (unrecorded, broken, RuntimeError),
+        ):
             with pytest.raises(error):
                 await decider.reload(refused, before=before)
             decision = await decider.decide(plain(), decision_id="d")

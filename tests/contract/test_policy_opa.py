@@ -315,17 +315,26 @@ async def test_a_start_that_is_cancelled_ends_its_push(url: str, tmp_path: Path)
 
 
 @contextlib.asynccontextmanager
-async def with_a_turn_before(path: str, url: str, turn: Callable[[], Awaitable[None]]) -> AsyncIterator[str]:
-    """The URL of a server that is the one at `url`, but that `turn` is awaited before the first request for `path`."""
+async def with_a_turn_before(
+    path: str, url: str, turn: Callable[[], Awaitable[web.Response | None]]
+) -> AsyncIterator[str]:
+    """The URL of a server that is the one at `url`, but that `turn` is awaited before the first request for `path`.
+
+    What it returns is the answer to that one.
+    """
     seen: list[str] = []
     async with aiohttp.ClientSession() as session:
 
         async def reply(request: web.Request) -> web.Response:
             if request.path == path and not seen:
                 seen.append(path)
-                await turn()
+                if (said := await turn()) is not None:
+                    return said
             body = await request.read()
-            async with session.request(request.method, url + request.path_qs, data=body) as answer:
+            kept = {
+                name: request.headers[name] for name in ("content-type", "if-none-match") if name in request.headers
+            }
+            async with session.request(request.method, url + request.path_qs, data=body, headers=kept) as answer:
                 return web.Response(body=await answer.read(), status=answer.status, content_type=answer.content_type)
 
         app = web.Application()
@@ -335,6 +344,31 @@ async def with_a_turn_before(path: str, url: str, turn: Callable[[], Awaitable[N
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
         await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/v1/policies/", '{"result": null}'),
+        ("/v1/policies/", '{"result": [{"id": 1}]}'),
+        ("/v1/policies/ringfence/0", '"bad gateway"'),
+        ("/v1/policies/", "bad gateway"),
+    ],
+)
+async def test_answers_that_opa_does_not_give_are_those_of_no_server(
+    url: str, tmp_path: Path, path: str, answer: str
+) -> None:
+    """What a proxy says for it is no error of the worker: the engine says so, and who starts it may try again."""
+
+    async def turn() -> web.Response:
+        return web.Response(text=answer, status=502 if "bad" in answer else 200, content_type="application/json")
+
+    bundle = bundle_with(tmp_path, "b")
+    async with with_a_turn_before(path, url, turn) as proxied:
+        with pytest.raises(PolicyUnavailable):
+            await OpaEngine(bundle, url=proxied, deadline_ms=60_000).start()
+        async with started(bundle, proxied) as engine:
+            assert [None] == await answered(engine, "p0")
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["another", "another and back"])
