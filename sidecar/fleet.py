@@ -44,12 +44,21 @@ class _Kept:
 _KEPT = TypeAdapter(_Kept)
 
 
+@frozen
+class _Offered:
+    """What the snapshot that Envoy was given last was made of: names of cells and pools, IP addresses by host."""
+
+    cells: frozenset[str]
+    pools: frozenset[str]
+    addresses: Mapping[str, tuple[str, ...]]
+
+
 class NotAcknowledged(PlacementUnavailable):
     """The pools are live, and Envoy has not accepted the configuration that holds them."""
 
 
 class FleetState:
-    """The pools that are live, and the snapshot Envoy was given. All changes go through `publish`, one at a time."""
+    """The pools that are live, and the snapshot Envoy was given. Used on one event loop."""
 
     def __init__(self, config: Config, ads: AdsServer) -> None:
         self._config = config
@@ -61,7 +70,7 @@ class FleetState:
         self._hosts = {node.id: host for node in config.nodes if ip_of(host := split_address(node.address)[0]) is None}
         self._addresses: dict[str, tuple[str, ...]] = {}
         self._lookups: dict[str, asyncio.Task[tuple[str, ...]]] = {}
-        self._lock = asyncio.Lock()
+        self._offered = _Offered(cells=frozenset(), pools=frozenset(), addresses={})
         self._file = config.state_directory / "pools.json"
 
     def restore(self) -> None:
@@ -88,20 +97,18 @@ class FleetState:
         """
         now = asyncio.get_running_loop().time()
         asked = [self._pool(ids) for ids in pools]
-        async with self._lock:
-            table = self._table
-            before = {cell.name for cell in table.cells} | set(self._routed)
-            for pool in asked:
-                with suppress(PlacementUnavailable):
-                    table = table.add(pool, now_s=now)
-            added = table.live.keys() != self._table.live.keys()
-            self._table = table
-            if added:
-                self._keep()
-            version = self._offer()
+        before = self._offered.cells | set(self._routed)
+        table = self._table
+        for pool in asked:
+            with suppress(PlacementUnavailable):
+                table = table.add(pool, now_s=now)
+        self._table = table
+        # A snapshot takes time that grows with nodes and pools: those who register at once share one.
+        await asyncio.sleep(0)
+        version = self._offer()
         if any(pool.name not in table.live for pool in asked):
             raise PlacementUnavailable("too many pools or cells are in use")
-        cells = {cell.name for cell in table.cells}
+        cells = self._offered.cells
         # What Envoy refuses of other cells, such as one whose trust store was broken, is no reason to refuse these pools.
         beside = cells - {pool.cell for pool in asked}
         # A later change may take this version's place before Envoy has answered; it then holds these pools as well.
@@ -113,12 +120,10 @@ class FleetState:
 
     async def publish(self) -> None:
         """Resolves names and offers the snapshot of now to Envoy. Raises ConfigInvalid when lint refuses it."""
-        addresses = await self._resolve()
-        async with self._lock:
-            self._addresses = addresses
-            # Also where nothing changed: when the file was written is when this process was there last.
-            self._keep()
-            self._offer()
+        self._addresses = await self._resolve()
+        # Also where nothing changed: when the file was written is when this process was there last.
+        self._keep()
+        self._offer()
 
     async def _resolve(self) -> dict[str, tuple[str, ...]]:
         """IP addresses by host. A name that does not resolve, or not in time, keeps its last addresses."""
@@ -139,15 +144,25 @@ class FleetState:
         return found
 
     def _offer(self) -> str:
-        return self._ads.publish(
+        """The version that Envoy is offered, which is of the pools and addresses of now. Raises ConfigInvalid."""
+        live, known = self._table.live, self._ads.snapshot
+        pools = frozenset(live)
+        if known is not None and (pools, self._addresses) == (self._offered.pools, self._offered.addresses):
+            return known.version
+        if pools != self._offered.pools:
+            self._keep()
+        version = self._ads.publish(
             build(
                 self._settings,
                 self._table.cells,
                 {node: self._addresses[host] for node, host in self._hosts.items() if host in self._addresses},
                 routed=self._routed,
-                previous=self._ads.snapshot,
+                previous=known,
             )
         )
+        cells = frozenset(one.pool.cell for one in live.values())
+        self._offered = _Offered(cells=cells, pools=pools, addresses=self._addresses)
+        return version
 
     def _keep(self) -> None:
         # A pool that is not kept is registered again by the workers that use it, and names are asked for again; no reason
@@ -165,8 +180,7 @@ class FleetState:
         while True:
             await asyncio.sleep(_RESOLVE_S)
             now = asyncio.get_running_loop().time()
-            async with self._lock:
-                self._table = self._table.collect(now_s=now, idle_s=IDLE_POOL_S)
+            self._table = self._table.collect(now_s=now, idle_s=IDLE_POOL_S)
             try:
                 await self.publish()
             except ConfigInvalid as error:

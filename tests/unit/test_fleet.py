@@ -20,7 +20,7 @@ from governance.settings import Config
 from sidecar.ads import AdsServer
 from sidecar.fleet import FleetState, NotAcknowledged
 from sidecar.pools import MAX_POOLS_PER_CELL
-from sidecar.snapshot import XdsType
+from sidecar.snapshot import Snapshot, XdsType
 
 
 def config(directory: Path, *, a: str = "127.0.0.1:1", b: str = "127.0.0.1:2", c: str = "DE", more: int = 0) -> Config:
@@ -55,6 +55,20 @@ class Acknowledged(AdsServer):
         """At once."""
         self.beside = beside
         return True
+
+
+class Counting(Acknowledged):
+    """Counts what it is offered, and refuses the first `refused` offers."""
+
+    offers = 0
+    refused = 0
+
+    def publish(self, snapshot: Snapshot) -> str:
+        """The version of `snapshot`. Raises ConfigInvalid."""
+        self.offers += 1
+        if self.offers <= self.refused:
+            raise ConfigInvalid("refused to publish")
+        return super().publish(snapshot)
 
 
 class Silent(AdsServer):
@@ -182,6 +196,32 @@ async def test_a_pool_waits_for_its_own_cell_alone(tmp_path: Path) -> None:
     assert {"cell-fr"} == ads.beside
     assert await fleet.register([["a"], ["c"]])
     assert set() == ads.beside
+
+
+async def test_registrations_of_one_moment_share_a_snapshot(tmp_path: Path) -> None:
+    """One is made for all of them, and none for pools that Envoy was offered already."""
+    ads = Counting("unix:/none")
+    fleet = FleetState(config(tmp_path, more=7), ads)
+    await fleet.publish()
+    asked = [[f"more{n}"] for n in range(7)]
+
+    assert [True] * 7 == await asyncio.gather(*(fleet.register([pool]) for pool in asked))
+    assert await fleet.register(asked)
+    assert {tuple(pool) for pool in asked} < pools(fleet)
+    assert 2 == ads.offers
+
+
+async def test_a_pool_whose_snapshot_was_refused_is_offered_again(tmp_path: Path) -> None:
+    """It is live, and nobody is told that Envoy routes to it."""
+    ads = Counting("unix:/none")
+    fleet = FleetState(config(tmp_path), ads)
+    await fleet.publish()
+    ads.refused = 2
+
+    with pytest.raises(ConfigInvalid):
+        await fleet.register([["a"]])
+    assert await fleet.register([["a"]])
+    assert 3 == ads.offers
 
 
 async def test_a_pool_that_envoy_has_not_acknowledged_is_live(tmp_path: Path) -> None:
