@@ -127,6 +127,7 @@ def _policy(judgement: Judgement) -> PolicyRecord | None:
         digest=source.digest,
         data_digest=source.data_digest,
         engine=source.engine,
+        engine_version=source.engine_version,
         input_digest=source.input_digest,
         modes=source.modes,
         retain_days=audit.retain_days or 0,

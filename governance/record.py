@@ -91,6 +91,7 @@ class PolicyRecord:
     data_digest: Digest
     digest: Digest
     engine: Id
+    engine_version: Id = ""
     failures: Count
     input_digest: Digest
     modes: tuple[Id, ...] = ()

@@ -32,6 +32,7 @@ from governance.policy.opa_push import MARKER, Held, held_of, identity, push
 from governance.policy.result import contribution_of, failure_of
 
 _MAX_ANSWER_BYTES = 4 * 1024 * 1024
+_LONGEST_VERSION = 64
 # A builtin that fails is an error, as on the embedded engine, and not undefined.
 _QUERY = "strict-builtin-errors=true"
 
@@ -203,7 +204,8 @@ class OpaEngine:
         except TimeoutError:
             raise PolicyUnavailable("the OPA server does not answer") from None
         match answer:
-            case {"provenance": {"version": str(version)}}:
+            # It stands in every record.
+            case {"provenance": {"version": str(version)}} if version.isascii() and len(version) <= _LONGEST_VERSION:
                 return f"opa {version}"
             case _:
                 return "opa unknown"

@@ -60,6 +60,7 @@ def test_every_record_fits_and_says_what_it_leaves_out(sizes: dict[str, int], ru
         digest="1" * 64,
         data_digest="2" * 64,
         engine=LONGEST,
+        engine_version=LONGEST,
         input_digest="3" * 64,
         modes=RULES[:rules],
         rules=RULES[:rules],

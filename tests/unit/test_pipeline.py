@@ -13,7 +13,7 @@ import pytest
 
 from governance import pipeline
 from governance.caller import identify
-from governance.decision import Action, AuditObligation, Deny, Obligations, Operator, Redact
+from governance.decision import Action, AuditObligation, Deny, Obligations, Operator, Provenance, Redact
 from governance.dialects.routes import Limits
 from governance.enforcement import Answer, Forward, Refuse
 from governance.errors import GovernanceError, Overloaded, RequestTooLarge
@@ -119,6 +119,18 @@ async def test_what_policies_ask_of_the_record_stands_in_it(deny: Deny | None) -
     policies = [record.policy for record in audit.records if isinstance(record, DecisionRecord)]
 
     assert [(True, 365), (False, 0)] == [(each.alert, each.retain_days) for each in policies if each is not None]
+
+
+async def test_the_record_names_the_engine_and_its_version() -> None:
+    """Two builds that read a policy otherwise can be told apart afterwards."""
+    audit = FakeAudit()
+    provenance = Provenance(engine="plan", engine_version="ringfence plan 0123456789abcdef")
+    await admit(arrival(), runtime(audit=audit, policy=FakePolicy(decision(provenance=provenance))))
+
+    [record] = audit.records
+    assert isinstance(record, DecisionRecord)
+    assert record.policy is not None
+    assert (provenance.engine, provenance.engine_version) == (record.policy.engine, record.policy.engine_version)
 
 
 @pytest.mark.parametrize(

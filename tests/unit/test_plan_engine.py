@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from governance.decision import Contribution
 from governance.policy.bundle import Bundle
 from governance.policy.cache import MOST_BYTES
+from governance.policy.plan import engine
 from governance.policy.plan.engine import PlanEngine
 from governance.policy.sample import samples
 from tests.bundles import ALLOW, one_policy
@@ -55,6 +57,19 @@ def test_effects_become_a_contribution(bundle: Bundle) -> None:
     )
 
     assert (None, ["all"]) == (said.failure, [one.rule for one in said.effects])
+
+
+@pytest.mark.parametrize("changed", ["runtime.py", "builtins/numbers.py"])
+def test_the_version_follows_from_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
+    """Builds in which a plan may mean something else have different ones."""
+    # Past what is remembered of the real one.
+    version = engine.version.__wrapped__
+    here, copy = version(), Path(shutil.copytree(Path(engine.__file__).parent, tmp_path / "plan"))
+    monkeypatch.setattr(engine, "__file__", str(copy / "engine.py"))
+    there = version()
+    (copy / changed).write_text("# otherwise\n")
+
+    assert (True, False) == (here == there, version() == there)
 
 
 def test_undefined_contributes_nothing(bundle: Bundle) -> None:
