@@ -46,7 +46,7 @@ class Fallback:
     """Asks the first engine, and the second one where the first cannot be reached or answers for no policy in time.
 
     A first engine that could not be reached from the start is tried again in the background, with pauses, while the second
-    one answers. `version` is that of the first one once it was there. `substituted` counts the answers of the second. Used on one event loop, between `start` and `close`.
+    one answers. `version` is that of the first one once it was there. Used on one event loop, between `start` and `close`.
     """
 
     def __init__(
@@ -63,7 +63,6 @@ class Fallback:
         self._first: Engine | None = None
         self._trying: asyncio.Task[None] | None = None
         self._tries = Breaker(clock, failures=1)
-        self.substituted = 0
 
     async def start(self) -> Self:
         """The engine, with the first one connected or, where that cannot be reached, without it.
@@ -96,7 +95,6 @@ class Fallback:
                     return Answer(contributions=said, engine=first.name, engine_version=first.version)
         second = self._second
         said = await second.evaluate(policies, document, rows=rows)
-        self.substituted += 1
         return Answer(contributions=said, engine=second.name, engine_version=second.version)
 
     async def close(self) -> None:

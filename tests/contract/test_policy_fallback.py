@@ -101,7 +101,6 @@ async def test_a_server_that_dies_in_the_middle_of_a_run_is_not_missed(bundle: B
         await asyncio.gather(*running)
         with opa_server(address):
             back = await until_answered_by(engine, "opa")
-        substituted = engine.substituted
 
     everything = [*found, *away, *back]
     contributions = found[0].contributions
@@ -110,7 +109,6 @@ async def test_a_server_that_dies_in_the_middle_of_a_run_is_not_missed(bundle: B
     assert {("opa", "opa"), ("embedded", "regopy")} == {
         (one.engine, one.engine_version.partition(" ")[0]) for one in everything
     }
-    assert sum(one.engine == "embedded" for one in everything) == substituted
 
 
 async def test_a_server_that_hangs_is_one_that_cannot_be_reached(bundle: Bundle) -> None:
