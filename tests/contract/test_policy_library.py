@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from governance.policy.authoring.run import test_policies as run_policies
+from governance.policy.authoring.run import run_tests
 from governance.policy.bundle import library, load_bundle
 from tests.bundles import policy, write
 
@@ -26,7 +26,7 @@ def opa(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_every_policy_has_cases_that_hold_on_regopy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each policy of the library lists cases, and regopy answers all of them as they say."""
     monkeypatch.setenv("PATH", "")
-    results = run_policies(["builtin"])
+    results = run_tests(["builtin"]).results
 
     assert {result.engine for result in results} == {"embedded"}
     assert [result for result in results if not result.passed] == []
@@ -51,7 +51,9 @@ def test_a_case_that_does_not_hold_is_reported(tmp_path: Path) -> None:
     write(tmp_path, {"p.rego": policy("p"), "p_test.rego": test})
 
     failed = [
-        result.rule for result in run_policies([str(tmp_path)]) if not result.passed and result.engine == "embedded"
+        result.rule
+        for result in run_tests([str(tmp_path)]).results
+        if not result.passed and result.engine == "embedded"
     ]
 
     assert failed == ["p: wrong"]
@@ -116,7 +118,7 @@ def test_the_schema_catches_a_misspelt_field(tmp_path: Path) -> None:
 @pytest.mark.opa
 def test_the_command_runs_both_engines() -> None:
     """`ringfence policy test` reports regopy's cases, OPA's tests and its static checks, all passed."""
-    results = run_policies(["builtin"])
+    results = run_tests(["builtin"]).results
 
     assert ({"embedded", "opa", "plan"}, [], True) == (
         {result.engine for result in results},

@@ -101,11 +101,6 @@ def print_sample() -> None:
     print(json.dumps(json.loads(facts_bytes(facts)), indent=2))
 
 
-def test_policies(directories: Sequence[str]) -> tuple[TestResult, ...]:
-    """What `run_tests` finds, without the coverage. Raises ConfigInvalid where a module or a case cannot be used."""
-    return run_tests(directories).results
-
-
 def run_tests(directories: Sequence[str]) -> TestRun:
     """Every case on every engine there is; where `opa` is on the path also each `test_` rule and its static checks.
 
