@@ -13,6 +13,7 @@ import numpy as np
 from classifiers.entity_names import MODEL_CATEGORIES
 from classifiers.model.manifest import TYPES, Manifest, split_label, types_of
 from classifiers.model.pieces import Pieces
+from classifiers.model.syntax import is_syntax
 from governance.finding import Category, Finding, Label
 from governance.segment import Span
 
@@ -58,6 +59,8 @@ _TOGETHER: Final[Mapping[str, tuple[re.Pattern[str], re.Pattern[str]]]] = Mappin
 )
 # What is known by name, how likely a word of that name has to be to be it again, and how long.
 _NAMED: Final = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
+# What syntax is taken for.
+_NAMES: Final = _NAMED | {"USERNAME", "MEDICAL", "NRP"}
 _AGAIN: Final = 0.1
 _NAME_LEAST: Final = 3
 _CLOSING: Final[Mapping[str, str]] = MappingProxyType({")": "(", "]": "["})
@@ -134,7 +137,7 @@ class Decoder:
                 found.pop()
             start = max(start, found[-1].span.end) if found else start
             start, end = trimmed(text, start, max(start, end), entity)
-            if start < end:
+            if start < end and not (entity in _NAMES and is_syntax(text, start, end)):
                 found.append(
                     Finding(
                         segment=0,

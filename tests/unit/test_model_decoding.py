@@ -140,6 +140,13 @@ def test_a_name_that_was_found_is_found_again(text: str, rows: list[dict[str, fl
     assert again == found(text, rows)
 
 
+def test_syntax_is_no_finding() -> None:
+    """A keyword that a model takes for a name is left out, and what stands beside it is found."""
+    rows = [{"B-PERSON": 0.9}, {}, {"B-PERSON": 0.9}]
+
+    assert [("PERSON", "tomasz", 900)] == found("nil at tomasz", rows)
+
+
 def test_the_pieces_of_a_word_vote() -> None:
     """One piece that a coarse weight has turned does not tear a name apart; two against one outvote it."""
     assert [("PERSON", "kowalski", 600)] == found("kowalski", [{"B-PERSON": 0.9}, {"I-PERSON": 0.3}])
