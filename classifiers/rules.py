@@ -33,8 +33,9 @@ Name = Annotated[str, MinLen(1), MaxLen(160)]
 # Checks that say what a value can be and not that it is one: a random word of the right length passes them.
 PLAUSIBLE = frozenset(
     """
-    random_looking generic_secret bare_secret aws_secret_key password_value told_password bare_password quoted_password
-    user_and_password recovery_code framework_key account_name br_cep german_street address_to_postcode address_to_city in_ifsc
+    random_looking generic_secret bare_secret lone_userinfo aws_secret_key password_value told_password bare_password
+    quoted_password user_and_password recovery_code framework_key account_name br_cep german_street address_to_postcode
+    address_to_city in_ifsc
     """.split()
 )
 # A value standing alone counts as verified by its check from here on; below, a context word has to stand beside it.

@@ -123,6 +123,15 @@ def _bare_secret(value: str) -> bool:
     return mixed and not any(each.islower() or each.istitle() for each in words)
 
 
+# Where letters and digits, or small letters and capitals, change over; a capital begins a word of a name.
+_TURN = re.compile(r"(?=[a-z][A-Z0-9]|[A-Z][0-9]|[0-9][A-Za-z])")
+
+
+def _lone_userinfo(value: str) -> bool:
+    """Whether what stands alone before the host of a URL is a secret: it turns more often than names with a year do."""
+    return _generic_secret(value) and len(_TURN.findall(value)) * 5 >= len(value)
+
+
 def _crc_base62(text: str) -> str:
     number, tail = zlib.crc32(text.encode("ascii")), ""
     while number:
@@ -442,6 +451,7 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "random_looking": random_looking,
     "generic_secret": _generic_secret,
     "bare_secret": _bare_secret,
+    "lone_userinfo": _lone_userinfo,
     "crc32_base62": _crc32_base62,
     "gitlab_routable": _gitlab_routable,
     "grafana_token": _grafana_token,

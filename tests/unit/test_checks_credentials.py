@@ -189,6 +189,23 @@ def test_a_secret_right_behind_its_name_has_to_be_random(value, expected):
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
+        ("Zk3vQp9xLr8TnW2yBd6M", True),
+        ("k7hq2mzt5wnr3xvd9pfs", True),
+        ("35dca7d7828d64d6e694f128df4793eb6c00203b", True),
+        ("JohnPaulSmith1984", False),
+        ("svc-deploy-eu1-prod2", False),
+        ("deploybot2024production", False),
+        ("AlexanderTheGreat99", False),
+    ],
+)
+def test_what_stands_alone_before_a_host_is_a_token_or_a_name(value: str, expected: bool) -> None:
+    """Names have numbers at one place or two; tokens turn from letters to digits all over."""
+    assert expected == CHECKS["lone_userinfo"](value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
         ("lamp orbit any all pudding sphere gentle harbor mimic trophy elbow wagon", True),
         ("1. lamp 2. orbit 3. velvet 4. casual 5. pudding 6. sphere 7. gentle 8. harbor 9. mimic 10. trophy 11. elbow 12. wagon", True),
         ("keep these words safe and show them nobody else ever once more", False),

@@ -187,6 +187,7 @@ def test_a_mail_address_begins_behind_an_escape_and_in_a_url(detector, before, a
         "gl\u0070at-q8V2xLm7RtB4Xn8sQvT3",
         "np\u006d_y1XcPk3bSgjE2xjjJgzaaLl9mmRFaq0lAkQj",
         "AK\u0049AQ3EGXJ5LBNPWKVRT",
+        "Zk3vQp9xLr8TnW2yBd6M",
     ],
 )
 def test_a_token_in_the_address_of_a_repository_is_a_credential(detector, token, host):
