@@ -28,6 +28,10 @@ _UNUSUAL = re.compile(r"[^\t\n\r -~]+")
 _SILENT = bytes([*range(0x01, 0x09), *range(0x0E, 0x1B), 0x7F])
 _ASCII = bytes(1 if each in {0x00, *range(0x1B, 0x20)} else each for each in range(256))
 
+# What makes a terminal change colours or erase (ECMA-48): nobody sees it. Numbers in it are too short to hide one.
+SHADING = r"(?:\x1b\[|\x9b)(?:[0-9]{0,3}[:;]){0,15}[0-9]{0,3}[Km]|\x1b\(B"
+_SHADING = re.compile(SHADING)
+
 # What stands for an ASCII character without being its compatibility form.
 _SIGNS = {
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02bc\u00b4", "'"),
@@ -67,7 +71,7 @@ _LETTER_NAME = re.compile(
 
 def fold(text: str) -> View:
     """`text` as the scanner reads it. Linear; lone surrogates and NUL separate."""
-    if text.isascii():
+    if text.isascii() and "\x1b" not in text:
         scan = text.encode("ascii").translate(_ASCII, _SILENT)
         if len(scan) == len(text):
             return View(text=text, scan=scan)
@@ -143,7 +147,9 @@ _MEANT = {"\u00c2\u00a0": "\u00ad\u00a0", "\u00c2 ": "\u00ad "} | {
 
 
 def _reread(text: str) -> str:
-    """`text` with what was misread as it was meant, as long as before: soft hyphens, which do not show, make up for the rest."""
+    """`text` with what was misread as it was meant and without colours, as long as before: soft hyphens, which do not show, fill it up."""
+    if "\x1b" in text or "\x9b" in text:
+        text = _SHADING.sub(lambda match: "\u00ad" * len(match[0]), text)
     if "\u00c2" not in text and "\u00e2\u20ac" not in text:
         return text
     return _MISREAD.sub(lambda match: _MEANT.get(match[0], match[0]), text)

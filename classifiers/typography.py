@@ -10,9 +10,10 @@ import functools
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Final
 
-from classifiers.normalisation import fold_one
+from classifiers.normalisation import SHADING, fold_one
 from governance.frozen import frozen
 from governance.segment import Span
 
@@ -25,8 +26,11 @@ _UNSEEN: Final = (
 )
 # To bring marks into order takes the square of their number.
 _MOST_AT_ONCE: Final = 32
-_ANY = re.compile(f"[{_JOINING}{_TYPESET}{_UNSEEN}]")
-_CHANGED = re.compile(f"([{_JOINING}]{{1,{_MOST_AT_ONCE}}})|[{_TYPESET}]+|[{_UNSEEN}]+")
+_ANY = re.compile(f"[{_JOINING}{_TYPESET}{_UNSEEN}\x1b\x9b]")
+_CHANGED = re.compile(f"([{_JOINING}]{{1,{_MOST_AT_ONCE}}})|[{_TYPESET}]+|[{_UNSEEN}]+|{SHADING}")
+# Spaces without width, joiners and selectors belong to some scripts and to pictures; to these letters they do not.
+_LETTER: Final = "0-9A-Za-z\u00c0-\u058f"
+_HIDDEN = re.compile(f"(?<=[{_LETTER}])[{_UNSEEN}]+|[\u00ad\u2060\ufeff]+|{SHADING}")
 
 
 @frozen
@@ -53,19 +57,42 @@ class Retyped:
         """Where `text[typed.start:typed.end]` came, with what joins it and does not show behind it."""
         return _span(typed, self.typed, self.came)
 
+    def letters(self, typed: Span) -> Span:
+        """As `original`, without what stands behind the last letter; `typed` is not empty."""
+        first, last = (_position(each, self.typed, self.came) for each in (typed.start, typed.end - 1))
+        return Span(start=first, end=last + 1)
+
 
 def retyped(text: str) -> Retyped:
     """`text` as a keyboard types it. Linear; most texts are typed so already."""
-    if text.isascii() or _ANY.search(text) is None:
-        return Retyped(text=text)
+    return Retyped(text=text) if _is_plain(text) else _rewritten(text, _CHANGED, _as_typed)
+
+
+def shown(text: str) -> Retyped:
+    """`text` without what nobody sees in its words; all else stays as it came, joiners where they belong to a script too."""
+    return Retyped(text=text) if _is_plain(text) else _rewritten(text, _HIDDEN, lambda letter, _: letter)
+
+
+def _is_plain(text: str) -> bool:
+    return (text.isascii() and "\x1b" not in text) or _ANY.search(text) is None
+
+
+def _as_typed(letter: str, match: re.Match[str]) -> str:
+    if match[1]:
+        return _composed(letter + match[0])
+    return letter + ("" if match[0][0] in "\x1b\x9b" else match[0].translate(_keys()))
+
+
+def _rewritten(text: str, pattern: re.Pattern[str], written: Callable[[str, re.Match[str]], str]) -> Retyped:
+    """`text` with each match of `pattern`, and the letter before it, as `written` says."""
     parts: list[str] = []
     came, typed = [0], [0]
     at = done = 0
-    for match in _CHANGED.finditer(text):
+    for match in pattern.finditer(text):
         start, end = match.span()
         letter = text[max(done, start - 1) : start]
         before = text[done : start - len(letter)]
-        piece = _composed(letter + match[0]) if match[1] else letter + match[0].translate(_keys())
+        piece = written(letter, match)
         parts += before, piece
         at += len(before)
         gone = len(letter) + end - start - len(piece)

@@ -21,6 +21,7 @@ from classifiers.model.manifest import Manifest, ModelFiles, read_model
 from classifiers.model.pieces import PieceReader, Pieces, piece_reader, unstyled, worth_reading
 from classifiers.model.session import Execution, ModelReport, ModelSession, Provider
 from classifiers.model.windows import windows
+from classifiers.typography import Retyped, shown
 from governance.errors import DetectorUnavailable
 from governance.finding import SEVERITY, Detection, DetectionStatus, DetectorRun, Finding, Label
 from governance.segment import TextSegment
@@ -166,9 +167,10 @@ class ModelDetector:
         if not self._batcher.admit(job):
             return self._detection(keys, known | self._readings(job, missing))
         try:
-            lane = self._threads if sum(map(len, missing.values())) <= _INLINE_CHARS else self._long
+            unread = tuple(each.text for each in missing.values())
+            lane = self._threads if sum(map(len, unread)) <= _INLINE_CHARS else self._long
             try:
-                lane.submit(self._read, job, tuple(missing.values()))
+                lane.submit(self._read, job, unread)
             except RuntimeError:
                 # Closed since the job was admitted.
                 self._batcher.fail(job, CLOSED)
@@ -192,7 +194,7 @@ class ModelDetector:
         if missing:
             if self._batcher.admit(job):
                 try:
-                    self._read(job, tuple(missing.values()))
+                    self._read(job, tuple(each.text for each in missing.values()))
                     job.wait()
                 finally:
                     self._batcher.end(job)
@@ -225,21 +227,21 @@ class ModelDetector:
         finally:
             done.cancel()
 
-    def _known(self, texts: Sequence[str]) -> tuple[list[bytes], dict[bytes, Reading], dict[bytes, str]]:
+    def _known(self, texts: Sequence[str]) -> tuple[list[bytes], dict[bytes, Reading], dict[bytes, Retyped]]:
         """The keys of `texts`, what needs no model (what was read before, and what holds nothing to read), and the others, to be read.
 
-        They are as long as they came, in plain letters: what is found stands at its place in the text as it came.
+        These are in plain letters, and without what nobody sees.
         """
         keys = [self._cache.key(text, self.version) for text in texts]
         known: dict[bytes, Reading] = {}
-        missing: dict[bytes, str] = {}
+        missing: dict[bytes, Retyped] = {}
         for key, text in zip(keys, texts, strict=True):
             if key in missing:
                 continue
             reading = self._cache.get(key)
             if reading is not None:
                 known[key] = reading
-            elif worth_reading(plain := unstyled(text), digits=self._digits):
+            elif worth_reading((plain := shown(unstyled(text))).text, digits=self._digits):
                 missing[key] = plain
             else:
                 known[key] = _NOTHING
@@ -271,7 +273,7 @@ class ModelDetector:
         digits = (number for number, (start, end) in enumerate(places) if worth_reading(text[start:end], digits=True))
         return Work(pieces=pieces, windows=made, digits=frozenset(digits))
 
-    def _readings(self, job: Job, missing: Mapping[bytes, str]) -> dict[bytes, Reading]:
+    def _readings(self, job: Job, missing: Mapping[bytes, Retyped]) -> dict[bytes, Reading]:
         """What the ended `job` says of the texts in `missing`. Raises DetectorUnavailable where it failed."""
         kind = job.error
         if not kind:
@@ -285,13 +287,15 @@ class ModelDetector:
         # Raised out here: the cause may quote content, so that not even the context may refer to it.
         raise _failed(kind)
 
-    def _reading(self, key: bytes, text: str, work: Work) -> Reading:
-        whole = work.pieces.read_chars == len(text) and work.answered == len(work.windows)
+    def _reading(self, key: bytes, text: Retyped, work: Work) -> Reading:
+        whole = work.pieces.read_chars == len(text.text) and work.answered == len(work.windows)
         if whole:
             status = DetectionStatus.COMPLETE
         else:
             status = DetectionStatus.PARTIAL if work.answered else DetectionStatus.TIMEOUT
-        findings = self._findings(text, work) if work.scores else ()
+        findings = self._findings(text.text, work) if work.scores else ()
+        if text.moved:
+            findings = tuple(replace(each, span=text.letters(each.span)) for each in findings)
         labels = () if work.topics is None else self._decoder.labels(work.topics)
         reading = Reading(status=status, findings=findings, labels=labels)
         if whole:

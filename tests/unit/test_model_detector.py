@@ -181,6 +181,19 @@ async def test_letters_in_another_style_are_letters(made: Made, capital: str, sm
     assert names == named(text, await made.detector().detect(segments(text), deadline_ms=LONG_MS))
 
 
+@pytest.mark.parametrize(
+    "unseen", ["\u200b", "\u200d", "\u00ad", "\u2060", "\ufeff", "\ufe0f", "\x1b[0m", "\x1b[1;31m\x1b[K"]
+)
+async def test_what_nobody_sees_in_a_word_hides_nothing(made: Made, unseen: str) -> None:
+    """A finding reaches from the first letter of what was found to the last, and covers what is between."""
+    text = "".join(each + unseen if each.isalpha() else each for each in SENTENCE)
+    found = [(kind, "".join(each + unseen if each.isalpha() else each for each in name)) for kind, name in FOUND]
+
+    assert [(kind, name.removesuffix(unseen)) for kind, name in found] == named(
+        text, await made.detector().detect(segments(text), deadline_ms=LONG_MS)
+    )
+
+
 async def test_a_long_text_is_found_whole_wherever_its_windows_end(made: Made) -> None:
     """Windows of sixteen pieces over thousands: every span is found, at its place, and none twice."""
     text = f"{SENTENCE} " * 300

@@ -32,6 +32,9 @@ from governance.segment import Span
         ("카드4111입니다", b"\x01\x014111\x01\x01\x01"),
         ("a€b™c½d", b"a\x01b\x01c\x01d"),
         ("\ud800a\udfff\x00b\x02c", b"\x01a\x01\x01bc"),
+        ("\x1b[1;31man\x1b[0mna\x1b[m\x1b[K", b"anna"),
+        ("\x9b38:5:196mé\x1b(B", b"e"),
+        ("\x1b[4111111111111111m\x1b[5C", b"\x01[4111111111111111m\x01[5C"),
         ("", b""),
     ],
 )

@@ -115,6 +115,8 @@ ANY: dict[str, Form] = {
     "bidirectional marks": lambda value: between(value, "\u200e"),
     "right to left override": rlo,
     "controls": lambda value: between(value, "\x02"),
+    "colours": lambda value: f"\x1b[1;31m{value}\x1b[0m",
+    "colours within": lambda value: halves(value, "\x1b[38;5;196m\x1b[K"),
     "spaced": lambda value: between(compact(value), " "),
     "spaced with hyphens": lambda value: between(compact(value), "-") if "-" not in value else between(value, "_"),
     "spaced with underscores": lambda value: between(compact(value), "_"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from classifiers.jurisdiction import jurisdictions
 from classifiers.reading import Reader, Reading
 from classifiers.streets import ENTITY as STREET
-from classifiers.typography import retyped
+from classifiers.typography import retyped, shown
 from governance.segment import Span
 
 
@@ -45,6 +45,7 @@ def told(text: str) -> tuple[str, ...]:
         ("u\u0308\u200b\u00a0u\u0308", "ü ü"),
         (unicodedata.normalize("NFD", "한글 が й ế"), "한글 が й ế"),
         ("\u0308\u200bx", "\u0308x"),
+        ("\x1b[1;31mTL\x1b[mP:RED\x1b[0m \x1b[5C", "TLP:RED \x1b[5C"),
     ],
 )
 def test_what_typesetting_changes_is_undone(came: str, typed: str) -> None:
@@ -80,6 +81,38 @@ def test_ways_stay_inside_and_in_order(text: str) -> None:
         there = typed.span(Span(start=start, end=len(text)))
 
         assert 0 <= there.start <= there.end == len(typed.text)
+
+
+@pytest.mark.parametrize(
+    ("came", "seen"),
+    [
+        ("plain \u2013 wa\u0308r", "plain \u2013 wa\u0308r"),
+        ("An\u200bna\u200b\u200c Ko\u00adwal\u2060ska\ufeff", "Anna Kowalska"),
+        (
+            "\u0410\u200d\u043d\u043d\u0430 \u0391\u200c\u03bd\u03bd\u03b1",
+            "\u0410\u043d\u043d\u0430 \u0391\u03bd\u03bd\u03b1",
+        ),
+        ("\x1b[31mAnna\x1b[0m \u200bK", "Anna \u200bK"),
+        ("\u0645\u06cc\u200c\u06a9\u0646\u0645", "\u0645\u06cc\u200c\u06a9\u0646\u0645"),
+        (
+            "\u0915\u094d\u200d\u0937 \u0e44\u0e17\u0e22\u200b\u0e44\u0e17\u0e22",
+            "\u0915\u094d\u200d\u0937 \u0e44\u0e17\u0e22\u200b\u0e44\u0e17\u0e22",
+        ),
+        ("\U0001f469\u200d\u2695\ufe0f", "\U0001f469\u200d\u2695\ufe0f"),
+    ],
+)
+def test_what_nobody_sees_in_a_word_is_left_out(came: str, seen: str) -> None:
+    """Colours too; not what joins or parts the letters of a script, nor a picture of several."""
+    assert seen == shown(came).text
+
+
+@given(st.lists(st.sampled_from([*"ab \u0308\u200b\u200d\u00ad\u0645", "\x1b[31m"]), max_size=40).map("".join))
+def test_letters_that_show_are_where_they_came(text: str) -> None:
+    """Each at its own place, whatever is left out around it."""
+    seen = shown(text)
+    places = [seen.letters(Span(start=at, end=at + 1)) for at in range(len(seen.text))]
+
+    assert seen.text == "".join(text[slice_of(each)] for each in places)
 
 
 def test_marks_without_end_are_read_in_no_time() -> None:
