@@ -9,6 +9,8 @@ from typing import Final
 
 from governance.finding import Category
 
+# How an entry that names a spaCy pipeline begins, and what it finds.
+SPACY: Final = "spacy:"
 # As their label sets write them, without case and marks: CoNLL, OntoNotes, the sets of spaCy's pipelines (among them Polish,
 # Swedish, Korean and Romanian ones), i2b2, and the usual sets for personal data. What is not here is not reported:
 # MISC, MONEY, CARDINAL, WORK_OF_ART and their like are nobody's data.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, final, runtime_checkable
 
 from classifiers.cache import DigestCache
-from classifiers.entity_names import MODEL_CATEGORIES
+from classifiers.entity_names import MODEL_CATEGORIES, SPACY
 from classifiers.jurisdiction import reinforced
 from classifiers.labels import joined, labels
 from classifiers.overlap import Claim, settle
@@ -21,7 +21,7 @@ from classifiers.query import deadline_in
 from classifiers.recognizer_client import Extra, RecognizerClient
 from classifiers.registry_file import OWN_CLASS, Meaning, OwnPattern, category_of, read_registry
 from classifiers.rules import CONTEXT_FLOOR, Rule
-from classifiers.spacy_pipeline import SPACY, check_installed
+from classifiers.spacy_pipeline import check_installed
 from governance.errors import ConfigInvalid
 from governance.finding import SEVERITY, Category, Detection, DetectionStatus, DetectorRun, Finding, Label
 from governance.interfaces import Detector

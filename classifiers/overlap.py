@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from itertools import takewhile
+from operator import itemgetter
 from typing import Final
 
-from classifiers.entity_names import MODEL_NAMES
+from classifiers.entity_names import MODEL_NAMES, SPACY
 from classifiers.joining import VIA
 from governance.finding import Category, Finding
 from governance.frozen import frozen
@@ -19,6 +20,10 @@ from governance.segment import Span
 FAR = 1 << 20
 # A shape that scores this much without a word beside it counts like one with.
 DISTINCTIVE = 850
+# How the names of an operator's recognisers begin: what runs beside the rules, what became a rule, what reads as a pipeline.
+OWN: Final = "own:"
+OWN_RULE: Final = "own."
+_OWN = (OWN, OWN_RULE, SPACY)
 _CARRIER = "URL"
 _MAIL = "EMAIL_ADDRESS"
 # Kinds of values in one carrier: what holds more is told by these.
@@ -133,7 +138,8 @@ def settle(claims: Iterable[Claim]) -> tuple[Finding, ...]:
     countries look the same, pass the same check and bear the same name, both findings stay: the value cannot decide between
     them, the rest of the text may. Values that stand apart in what one carrier holds stay, too, each with the span of the
     carrier. A part of a value that goes on in another text stays beside what this text says by itself: the two digits of it
-    may not stand for the address that they begin.
+    may not stand for the address that they begin. What an operator's own recogniser finds displaces ours by the same rule, and
+    leaves nothing uncovered: of ours what is not in it stays.
     """
     alone: list[Claim] = []
     joined: list[Claim] = []
@@ -143,8 +149,28 @@ def settle(claims: Iterable[Claim]) -> tuple[Finding, ...]:
     return tuple(each.finding for each in sorted(kept, key=_in_order))
 
 
-def _settled(claims: Iterable[Claim]) -> list[Claim]:
-    """Those of `claims` that stay, which are all of one text alone or all of several."""
+def _settled(claims: Sequence[Claim]) -> list[Claim]:
+    """Those of `claims` that stay, which are all of one text alone or all of several, and parts of ours around an operator's."""
+    kept = _strongest(claims)
+    ours = [each for each in claims if not each.finding.detector.startswith(_OWN)]
+    if len(ours) == len(claims):
+        return kept
+    taken = sorted((each.finding.span.start, each.finding.span.end) for each in kept)
+    return kept + [part for each in _strongest(ours) for part in _uncovered(each, taken)]
+
+
+def _uncovered(claim: Claim, taken: Sequence[tuple[int, int]]) -> Iterator[Claim]:
+    """What of `claim` lies in none of `taken`, which are sorted and overlap only where they are equal."""
+    start, end = claim.finding.span.start, claim.finding.span.end
+    first, last = bisect_right(taken, start, key=itemgetter(1)), bisect_left(taken, end, key=itemgetter(0))
+    for low, high in (*taken[first:last], (end, end)):
+        if start < low:
+            yield replace(claim, finding=replace(claim.finding, span=Span(start=start, end=low)))
+        start = max(start, high)
+
+
+def _strongest(claims: Iterable[Claim]) -> list[Claim]:
+    """Those of `claims` that stay whole."""
     merged = sorted(_without_users(_without_parts(merge_same_type(claims))), key=_rank)
     taken: list[tuple[int, int]] = []
     kept: list[Claim] = []

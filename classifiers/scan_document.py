@@ -16,6 +16,7 @@ from typing import final
 
 from classifiers.context import NAMES, REACH_BEFORE
 from classifiers.entity_names import MODEL_NAMES
+from classifiers.overlap import OWN, OWN_RULE
 from classifiers.phones import DETECTOR as PHONES
 from classifiers.rules import Rule
 from classifiers.scan_formats import Format, NotInFormat, Piece, pieces
@@ -37,9 +38,6 @@ _BARRED = "\n~" + _APART
 _MAX_KNOWN = 50_000
 _KNOWN_CHARS = 64
 _PHONE_NAME = "Telephone number"
-# How the names of recognisers of the operator's begin, that run beside the rules and that became rules.
-OWN = "own:"
-_OWN_RULE = "own."
 
 Detect = Callable[[str], Detection]
 
@@ -345,7 +343,7 @@ def _why(finding: Finding, rule: Rule | None) -> str:
     """What the score rests on."""
     if finding.validated:
         return "checked"
-    if finding.detector.startswith((OWN, _OWN_RULE)):
+    if finding.detector.startswith((OWN, OWN_RULE)):
         return "own"
     if rule is None and finding.detector != PHONES:
         return _MODEL

@@ -14,11 +14,10 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, Final
 
-from classifiers.entity_names import entity_of
+from classifiers.entity_names import SPACY, entity_of
 from governance.errors import ConfigInvalid
 from governance.yaml_source import quoted
 
-SPACY: Final = "spacy:"
 COMPONENT: Final = "ner"
 # spaCy's entities carry no probability; Presidio gives them the same.
 PERMILLE: Final = 850

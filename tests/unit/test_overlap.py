@@ -26,6 +26,7 @@ def claim(
     country=None,
     inner=None,
     category=Category.OTHER,
+    detector="test",
 ) -> Claim:
     return Claim(
         finding=Finding(
@@ -33,7 +34,7 @@ def claim(
             entity_type=entity,
             span=Span(start=start, end=end),
             permille=permille,
-            detector="test",
+            detector=detector,
             validated=validated,
             beside_word=distance < FAR,
             via=via,
@@ -127,6 +128,21 @@ def test_values_that_stand_apart_in_one_carrier_all_remain():
     assert 1 == len(settle([mail, claim("CARD", 0, 90, 900, via="hex", inner=(30, 46), validated=True)]))
 
 
+@pytest.mark.parametrize("detector", ["own:Wards", "own.wards_0", "spacy:clinic"])
+def test_what_an_operator_finds_uncovers_nothing_that_the_rules_found(detector):
+    """It takes its own characters; what of the longer value is left of it and right of it stays what it was."""
+    key = claim("API_KEY", 0, 40, 850, category=Category.CREDENTIAL)
+    ward = claim("WARD", 12, 15, 1000, validated=True, detector=detector)
+    over = claim("WARD", 38, 44, 1000, validated=True, detector=detector)
+    settled = settle([key, ward, over])
+
+    assert [("API_KEY", 0, 12), ("WARD", 12, 15), ("API_KEY", 15, 38), ("WARD", 38, 44)] == [
+        (each.entity_type, each.span.start, each.span.end) for each in settled
+    ]
+    assert settled == settle(Claim(finding=each) for each in settled)
+    assert [ward.finding] == list(settle([ward, claim("PHONE_NUMBER", 12, 15)]))
+
+
 @pytest.mark.parametrize("via", ["", "base64"])
 def test_a_token_before_a_host_is_no_mail_address(via):
     """Whatever the token scores; a label before it says that it may be any value."""
@@ -169,6 +185,18 @@ claims = st.lists(
     ),
     max_size=25,
 )
+
+
+@given(many=claims, own=st.lists(spans, max_size=5))
+def test_an_operator_s_findings_never_cover_less_than_ours_did(many, own):
+    """Every character of what the rules alone would report is in what is reported."""
+
+    def covered(found):
+        return {at for each in found for at in range(each.span.start, each.span.end)}
+
+    theirs = [claim("D", at, at + size, 1000, validated=True, detector="own:D") for at, size in own]
+
+    assert covered(settle(many)) <= covered(settle([*many, *theirs]))
 
 
 @given(many=claims, seed=st.randoms())
