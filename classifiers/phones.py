@@ -114,7 +114,7 @@ _EXTENSION = re.compile(
     re.IGNORECASE,
 )
 _BEFORE = re.compile(rb"[0-9A-Z_a-z\x80-\xff$#%&=*~^<>+@\\]\Z|[0-9][.,:/-]\Z|[A-Za-z]-\Z")
-_BEFORE_PLUS = re.compile(rb"[0-9A-Z_a-z\x80-\xff+]\Z")
+_BEFORE_PLUS = re.compile(rb"[0-9A-Z_a-z+]\Z")
 # A comma or slash with a number of as many digits on its other side parts the two.
 _LISTED_BEFORE = re.compile(rb"[0-9](?:[ .\-/()]{0,2}[0-9]){6}[,/]\Z")
 _LISTED_REACH = 22

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -69,7 +70,8 @@ _MOST_GIVEN_BACK = 6
 # Two windows nearer than this cost less as one.
 _APART = 512
 _LABEL = re.compile(rb"[A-Za-z\x80-\xff]{2}")
-_SEPARATOR = re.compile(rb"[ ./-]")
+# Or where letters of another script follow directly.
+_SEPARATOR = re.compile(rb"[ ./-]|(?<=[0-9A-Za-z])(?=[\x80-\xff])")
 # The rest of a clause, behind a value in it. A full stop directly behind a date may belong to it.
 _CLAUSE = re.compile(rb"\.?(?:[^,;|.\t\n]|\.(?! ))*")
 # A word that stands behind its value stands close.
@@ -374,7 +376,7 @@ class _Judge:
         scan = ground.view.scan
         group = match.re.groups if match.re.groups and match.start(1) >= 0 else 0
         start, end = match.span(group)
-        if start == end or _inside_word(scan, start, end):
+        if start == end or _inside_word(ground.view, start, end):
             return 0
         value = scan[start:end].decode(_LATIN)
         labelled = (
@@ -545,18 +547,26 @@ def _distance(near: Near, number: int) -> int:
     return FAR
 
 
-def _inside_word(scan: bytes, start: int, end: int) -> bool:
-    """Whether a letter outside ASCII stands directly beside a value that begins or ends with a letter or digit.
+def _inside_word(view: View, start: int, end: int) -> bool:
+    """Whether a Latin letter outside ASCII stands directly beside a value that begins or ends with a letter or digit.
 
-    For `re` over bytes those letters are no word characters, so that its boundaries do not see them.
+    For `re` over bytes those letters are no word characters, so that its boundaries do not see them. Another script ends a word as
+    a blank does: letters of it that pass for Latin ones are ASCII by now.
     """
-    return (start > 0 and scan[start - 1] >= 128 and scan[start] in _WORDLIKE) or (
-        end < len(scan) and scan[end] >= 128 and scan[end - 1] in _WORDLIKE
+    scan = view.scan
+    return (start > 0 and scan[start - 1] >= 128 and scan[start] in _WORDLIKE and _may_be_latin(view, start - 1)) or (
+        end < len(scan) and scan[end] >= 128 and scan[end - 1] in _WORDLIKE and _may_be_latin(view, end)
     )
 
 
+def _may_be_latin(view: View, at: int) -> bool:
+    """Whether `view.scan[at]`, a letter, is Latin; what stands in the text for something decoded does not tell."""
+    letter = view.text[view.position(at)]
+    return letter.isascii() or unicodedata.name(letter, "LATIN").startswith(("LATIN", "MODIFIER"))
+
+
 def _shorter(pattern: re.Pattern[bytes], scan: bytes, start: int, end: int) -> Iterator[int]:
-    """Ends before separators in the value at which the expression matches as well, the longest first."""
+    """Ends before separators in the value, and before letters of another script, at which the expression matches as well, the longest first."""
     cuts = [each.start() for each in _SEPARATOR.finditer(scan, start + 1, end)]
     for cut in reversed(cuts[-_MOST_GIVEN_BACK:]):
         if pattern.fullmatch(scan, start, cut):

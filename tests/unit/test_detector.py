@@ -199,6 +199,51 @@ def test_a_token_in_the_address_of_a_repository_is_a_credential(detector, token,
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        ("номер", "был"),
+        ("αριθμός", "είδος"),
+        ("رقم", "كان"),
+        ("מספר", "היה"),
+        ("हिंदी", "है"),
+        ("卡号", "是"),
+        ("เลข", "ครับ"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("entity", "value"),
+    [
+        ("CREDIT_CARD", "4111111111111111"),
+        ("IBAN_CODE", "DE89370400440532013000"),
+        ("PHONE_NUMBER", "+79161234567"),
+        ("API_KEY", "AK\u0049AQ3EGXJ5LBNPWKVRT"),
+        ("DATE_TIME", "12.03.1985"),
+        ("IP_ADDRESS", "192.168.17.45"),
+    ],
+)
+def test_another_script_ends_a_word_as_a_blank_does(detector, before, behind, entity, value):
+    """A value directly beside it is found as it stands."""
+    for text in (before + value, value + behind, before + value + behind):
+        assert [(entity, value)] == [
+            (each.entity_type, text[each.span.start : each.span.end]) for each in detect(detector, text).findings
+        ]
+
+
+@pytest.mark.parametrize("word", ["\u0430", "\u03bf", "\u0259", "\u0259m\u0259", "\u0421\u0422"])
+def test_letters_that_pass_for_latin_ones_belong_to_the_word(detector, word):
+    """As do Latin letters that have no ASCII form: what begins in a word is no value."""
+    assert () == detect(detector, f"{word}DE89370400440532013000").findings
+
+
+def test_a_mail_address_ends_before_another_script(detector):
+    """No domain goes on in it; a domain of it stays one."""
+    assert [["anna@example.com"], ["anna@пример.рф"]] == [
+        [text[each.span.start : each.span.end] for each in detect(detector, text).findings]
+        for text in ("anna@example.comили", "anna@пример.рф")
+    ]
+
+
 def test_a_mail_address_behind_an_escape_stands_in_the_clear(detector):
     """The escape is before the value, not in it."""
     assert [""] == [each.via for each in detect(detector, r"one\njane@example.com").findings]
