@@ -16,6 +16,8 @@ import unicodedata
 from classifiers.view import Shift, View
 
 SEPARATOR = "\x01"
+# Controls that no terminal shows: they part fields, as in FIX messages and tables of Hive, or hide in a word.
+SILENT = "\x02"
 # Code points of the table: a text may use all of Unicode, and the table must not hold all of it.
 MAX_TABLE = 32_768
 
@@ -24,9 +26,8 @@ _LONGER = "\u0101"
 _IRREGULAR = re.compile(f"{_DROPPED}+|{_LONGER}")
 _UNUSUAL = re.compile(r"[^\t\n\r -~]+")
 
-# Controls that no terminal shows are left out; those that separate records separate.
-_SILENT = bytes([*range(0x01, 0x09), *range(0x0E, 0x1B), 0x7F])
-_ASCII = bytes(1 if each in {0x00, *range(0x1B, 0x20)} else each for each in range(256))
+_SILENT = frozenset({*range(0x01, 0x09), *range(0x0E, 0x1B), 0x7F})
+_ASCII = bytes(2 if each in _SILENT else 1 if each in {0x00, *range(0x1B, 0x20)} else each for each in range(256))
 
 # What makes a terminal change colours or erase (ECMA-48): nobody sees it. Numbers in it are too short to hide one.
 SHADING = r"(?:\x1b\[|\x9b)(?:[0-9]{0,3}[:;]){0,15}[0-9]{0,3}[Km]|\x1b\(B"
@@ -72,10 +73,7 @@ _LETTER_NAME = re.compile(
 def fold(text: str) -> View:
     """`text` as the scanner reads it. Linear; lone surrogates and NUL separate."""
     if text.isascii() and "\x1b" not in text:
-        scan = text.encode("ascii").translate(_ASCII, _SILENT)
-        if len(scan) == len(text):
-            return View(text=text, scan=scan)
-        return _table_fold(text)
+        return View(text=text, scan=text.encode("ascii").translate(_ASCII))
     return _codepage_fold(text) or _table_fold(text)
 
 
@@ -116,7 +114,7 @@ def _page_of(character: str) -> str | None:
 @functools.cache
 def _page(name: str) -> tuple[bytes, bytes]:
     """The fold of each byte of a code page, and the bytes that the fast way cannot take: they change the length."""
-    table, others = bytearray(_ASCII), bytearray(_SILENT)
+    table, others = bytearray(_ASCII), bytearray()
     for each in range(0x80, 0x100):
         character = bytes([each]).decode(name, "replace")
         folded = _raised(ord(character))
@@ -201,7 +199,7 @@ def _several(code_point: int) -> str:
 def fold_one(code_point: int) -> str:
     """The bytes for one code point, as Latin-1 characters: one mostly, none for what does not show, more for a ligature."""
     if code_point < 0x80:
-        return "" if code_point in _SILENT else chr(_ASCII[code_point])
+        return chr(_ASCII[code_point])
     if 0x3400 <= code_point < 0x9FFF or 0xAC00 <= code_point < 0xF900 or 0x20000 <= code_point < 0xE0000:
         return SEPARATOR
     character = chr(code_point)
@@ -214,8 +212,10 @@ def fold_one(code_point: int) -> str:
     match unicodedata.category(character):
         case "Mn" | "Me" if any(code_point in each for each in _UNSPACED):
             return SEPARATOR
-        case "Cf" | "Mn" | "Me" | "Cc":
+        case "Cf" | "Mn" | "Me":
             return ""
+        case "Cc":
+            return SILENT
         case "Cn" if 0xE0000 <= code_point < 0xE1000:
             return ""
         case "Zs":

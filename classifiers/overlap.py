@@ -12,6 +12,7 @@ from typing import Final
 
 from classifiers.entity_names import MODEL_NAMES, SPACY
 from classifiers.joining import VIA
+from classifiers.view import UNPARTED
 from governance.finding import Category, Finding
 from governance.frozen import frozen
 from governance.segment import Span
@@ -138,8 +139,9 @@ def settle(claims: Iterable[Claim]) -> tuple[Finding, ...]:
     countries look the same, pass the same check and bear the same name, both findings stay: the value cannot decide between
     them, the rest of the text may. Values that stand apart in what one carrier holds stay, too, each with the span of the
     carrier. A part of a value that goes on in another text stays beside what this text says by itself: the two digits of it
-    may not stand for the address that they begin. What an operator's own recogniser finds displaces ours by the same rule, and
-    leaves nothing uncovered: of ours what is not in it stays.
+    may not stand for the address that they begin. What an operator's own recogniser finds, and what is found
+    across controls that may part values, displaces the rest by the same rule, and leaves nothing uncovered: of that what is not
+    in it stays.
     """
     alone: list[Claim] = []
     joined: list[Claim] = []
@@ -150,13 +152,18 @@ def settle(claims: Iterable[Claim]) -> tuple[Finding, ...]:
 
 
 def _settled(claims: Sequence[Claim]) -> list[Claim]:
-    """Those of `claims` that stay, which are all of one text alone or all of several, and parts of ours around an operator's."""
+    """Those of `claims` that stay, which are all of one text alone or all of several, and parts of others around guests."""
     kept = _strongest(claims)
-    ours = [each for each in claims if not each.finding.detector.startswith(_OWN)]
+    ours = [each for each in claims if not _is_guest(each.finding)]
     if len(ours) == len(claims):
         return kept
     taken = sorted((each.finding.span.start, each.finding.span.end) for each in kept)
     return kept + [part for each in _strongest(ours) for part in _uncovered(each, taken)]
+
+
+def _is_guest(finding: Finding) -> bool:
+    """Whether `finding` takes its own characters and no more: another reading than that of our rules alone."""
+    return finding.detector.startswith(_OWN) or UNPARTED in finding.via
 
 
 def _uncovered(claim: Claim, taken: Sequence[tuple[int, int]]) -> Iterator[Claim]:

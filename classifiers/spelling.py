@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 from classifiers.decoding import Budget
 from classifiers.registries import iban_structures
-from classifiers.view import BEFORE, BEHIND, Change, Draft, View, changed, disjoint
+from classifiers.view import BEFORE, BEHIND, UNPARTED, Change, Draft, View, changed, disjoint
 
 # ------------------------------------------------------------------------------------------------------ letter by letter
 
@@ -97,6 +97,19 @@ def _is_enclosed(scan: bytes, start: int, end: int) -> bool:
     """Whether brackets or the bars of a table stand beside it: a list or a row of numbers."""
     before, behind = scan[max(0, start - 4) : start].rstrip(), scan[end : end + 4].lstrip(b" ,")
     return before.endswith(_OPENING) or behind.startswith(_CLOSING)
+
+
+# ------------------------------------------------------------------------------------------------ without controls
+
+_CONTROLS = re.compile(rb"\x02+")
+
+
+def unparted(view: View, budget: Budget) -> View | None:
+    """Values with controls in them, which no terminal shows."""
+    if b"\x02" not in view.scan:
+        return None
+    found = budget.counted(_CONTROLS.finditer(view.scan))
+    return changed(view, ((*match.span(), b"", 0) for match in found), UNPARTED)
 
 
 # ------------------------------------------------------------------------------------------------- over a line end

@@ -15,6 +15,8 @@ Shift = tuple[int, int, int, int]
 
 IN_STEP: tuple[Shift, ...] = ((0, 0, 1, 1),)
 _LAST = 1 << 62
+# As `via`: controls are left out. Whether they part values or hide in one nobody can say, so that both readings count.
+UNPARTED = "controls"
 
 
 @frozen
@@ -22,7 +24,7 @@ class View:
     """What the scanner sees of a text, or of something encoded in it.
 
     `scan` holds one byte per code point that counts: ASCII where a code point folds to it, 0x80 to 0xFF for other
-    letters (they count as word characters), 0x01 for what separates. `via` says how the view came about: empty for the text
+    letters (they count as word characters), 0x01 for what separates, 0x02 for controls that do or do not. `via` says how the view came about: empty for the text
     itself, else the rewritings and encodings from the outside in (`percent>base64`, `spaced`).
 
     `text` is the segment's text, also where `scan` shows only parts of it. `shifts` say which code points the bytes

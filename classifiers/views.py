@@ -14,7 +14,18 @@ from classifiers.decoding import MAX_DEPTH, Budget, decoded, escapes
 from classifiers.fragments import rejoined
 from classifiers.meter import Meter
 from classifiers.normalisation import fold
-from classifiers.spelling import broken, dotted, grouped, hints_in, posing, rotated, spaced, spelled, underlined
+from classifiers.spelling import (
+    broken,
+    dotted,
+    grouped,
+    hints_in,
+    posing,
+    rotated,
+    spaced,
+    spelled,
+    underlined,
+    unparted,
+)
 from classifiers.view import Draft, View
 
 
@@ -64,6 +75,11 @@ def _derived(view: View, budget: Budget, depth: int, hints: Collection[str] | No
         if made is not None:
             budget.derive(len(made.scan))
             yield made
+    whole = unparted(view, budget)
+    if whole is not None:
+        budget.derive(len(whole.scan))
+        yield whole
+        yield from _derived(whole, budget, depth)
     if depth > MAX_DEPTH:
         if next(decoded(view, budget), None) is not None:
             budget.leave_out()

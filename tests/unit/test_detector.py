@@ -236,6 +236,23 @@ def test_letters_that_pass_for_latin_ones_belong_to_the_word(detector, word):
     assert () == detect(detector, f"{word}DE89370400440532013000").findings
 
 
+@pytest.mark.parametrize("control", ["\x01", "\x02", "\x08", "\x0e", "\x1a", "\x7f", "\x80", "\x9f"])
+def test_controls_that_do_not_show_part_values_and_hide_in_them(detector, control):
+    """Fields of FIX and Hive stand between them, and nobody sees them in a word: nothing is lost either way."""
+    values = ["4111111111111111", "5500005555555559", "DE89370400440532013000", "anna@example.com", "bob@example.com"]
+    fields = control.join(("name", *values, "end"))
+    broken = " ".join(control.join((value[:9], value[9:])) for value in values)
+    covered = {
+        text: {at for each in detect(detector, text).findings for at in range(each.span.start, each.span.end)}
+        for text in (fields, broken)
+    }
+
+    assert [] == [
+        value for value in values for at in range(len(value)) if fields.index(value) + at not in covered[fields]
+    ]
+    assert [broken] == ["".join(each if at in covered[broken] or each == " " else "" for at, each in enumerate(broken))]
+
+
 def test_a_mail_address_ends_before_another_script(detector):
     """No domain goes on in it; a domain of it stays one."""
     assert [["anna@example.com"], ["anna@пример.рф"]] == [

@@ -143,6 +143,16 @@ def test_what_an_operator_finds_uncovers_nothing_that_the_rules_found(detector):
     assert [ward.finding] == list(settle([ward, claim("PHONE_NUMBER", 12, 15)]))
 
 
+def test_what_is_found_across_controls_uncovers_nothing():
+    """They may part two values after all."""
+    first, across = (
+        claim("MAIL", 0, 16, 1000, validated=True),
+        claim("MAIL", 5, 32, 1000, validated=True, via="controls"),
+    )
+
+    assert [(0, 5), (5, 32)] == [(each.span.start, each.span.end) for each in settle([first, across])]
+
+
 @pytest.mark.parametrize("via", ["", "base64"])
 def test_a_token_before_a_host_is_no_mail_address(via):
     """Whatever the token scores; a label before it says that it may be any value."""
