@@ -62,6 +62,13 @@ _WORDS = frozenset(
 )
 # Words for something else as well: with nothing between them and the number.
 _BESIDE = re.compile(rb"(?<![0-9a-z_])(?:hp|ph|simi|simu|contact)(?: (?:no|nr|number))?\.?:? ?\Z")
+# Short for `celular` and `cep telefonu`, and other words elsewhere (Polish `cel` is a goal, Brazilian `CEP` a postcode): directly
+# before a number that one of their countries writes so.
+_SHORT_WORD = re.compile(rb"(?<![0-9a-z_])ce[lp]\.?:? ?\Z")
+_SHORT_WORDS: Mapping[int, Sequence[str]] = {
+    ord("l"): "AR BO BR CL CO CR DO EC ES GT HN MX NI PA PE PY SV UY VE".split(),
+    ord("p"): ("TR",),
+}
 # What may stand between a word and the number that it names.
 _FILLERS = frozenset(b"no nr num number numero numer nummer kom is ist es er je jest on at me us him her them".split())
 # Behind these a number may count something.
@@ -78,6 +85,7 @@ _OTHER_KINDS = frozenset(
 _OTHER_REACH = 56
 _MOST_OWN_GROUPS = 5
 _CALLED_REACH = 24
+_SHORT_REACH = 8
 _JOINT = re.compile(rb"[^0-9]+")
 _BROKEN = re.compile(rb"[0-9\n]")
 _ABROAD = re.compile(rb"\(?00[ )]{0,2}[1-9]")
@@ -322,6 +330,7 @@ class _Reading(NamedTuple):
     region: str
     permille: int
     validated: bool = False
+    by_short_word: bool = False
 
     @property
     def strong(self) -> bool:
@@ -411,7 +420,10 @@ class PhoneFinder:
         """Whether `match` is, at a glance, a date or a run of digits that counts beside a word only, and none is there."""
         written = match[0]
         if written.isdigit():
-            return not _MIN_DIGITS <= len(written) <= _MAX_DIGITS or not self._named(view, match.start())
+            start = match.start()
+            return not _MIN_DIGITS <= len(written) <= _MAX_DIGITS or not (
+                self._named(view, start) or _short_word(view, start)
+            )
         return len(written) == _DATE_LENGTH and _DATE.fullmatch(written) is not None
 
     def _within(self, match: re.Match[bytes], search: _Search) -> Iterator[_Reading]:
@@ -501,6 +513,8 @@ class PhoneFinder:
         american = _NANP_GROUPS.match(candidate.written) is not None
         if not american and _DAY.match(candidate.written) is not None:
             return None
+        if not piece and (told := self._in_short(view, candidate)):
+            return _Reading(candidate, told[0] if len(told) == 1 else "", NATIONAL_PERMILLE, by_short_word=True)
         usual = grouped and not piece
         if usual and not american:
             usual = (
@@ -540,12 +554,28 @@ class PhoneFinder:
         owners = [
             name
             for name in self._by_digits.get(len(candidate.digits), ())
-            if self._written_there(self._regions[name], candidate, directly) and self._owner(name, candidate.digits)
+            if self._written_there(self._regions[name], candidate, directly=directly)
+            and self._owner(name, candidate.digits)
         ]
         owner = owners[0] if len(owners) == 1 else ""
         return _Reading(candidate, owner, NATIONAL_PERMILLE) if owners else None
 
-    def _written_there(self, region: _Region, candidate: _Candidate, directly: bool) -> bool:
+    def _in_short(self, view: View, candidate: _Candidate) -> Sequence[str]:
+        """The countries of a short word directly before the number that have it and write it so, or without groups and no count."""
+        written = candidate.written
+        if not (told := _short_word(view, candidate.start)) or _AMOUNT.fullmatch(written) or written.endswith(b"000"):
+            return ()
+        whole = len(written) == len(candidate.digits) >= _OPEN_DIGITS
+        if whole and _COUNTED.match(view.scan, candidate.end):
+            return ()
+        return [
+            name
+            for name in told
+            if (whole or self._written_there(self._regions[name], candidate, directly=True))
+            and self._owner(name, candidate.digits) == name
+        ]
+
+    def _written_there(self, region: _Region, candidate: _Candidate, *, directly: bool) -> bool:
         if region.code == "1" or (region.prefix and candidate.digits.startswith(region.prefix)):
             return self._formatted(region, candidate)
         return directly and self._grouped(region, candidate)
@@ -652,12 +682,12 @@ class PhoneFinder:
 
     def _finding(self, view: View, reading: _Reading) -> Finding:
         """What is reported, with the extension behind the number."""
-        candidate, region, permille, validated = reading
+        candidate, region, permille, validated, by_short_word = reading
         end = candidate.end
         extension = _EXTENSION.match(view.scan, end)
         if extension is not None:
             end = extension.end()
-        named = self._named(view, candidate.start)
+        named = by_short_word or self._named(view, candidate.start)
         if named:
             permille = min(CONTEXT_CEILING, permille + CONTEXT_BONUS)
         return Finding(
@@ -691,6 +721,12 @@ class PhoneFinder:
             return False
         at = view.position(start)
         return self._other_context.search(view.text, max(0, at - CONTEXT_REACH), at) is not None
+
+
+def _short_word(view: View, start: int) -> Sequence[str]:
+    """The countries of the short word for a mobile telephone directly before `start`; none where there is no such word."""
+    match = _SHORT_WORD.search(view.scan[max(0, start - _SHORT_REACH) : start].lower())
+    return () if match is None else _SHORT_WORDS[match[0][2]]
 
 
 def _left(scan: bytes, start: int) -> int:

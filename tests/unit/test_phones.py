@@ -309,6 +309,38 @@ def test_a_number_of_any_plan_is_found_directly_behind_a_word(
 
 
 @pytest.mark.parametrize(
+    ("text", "number", "country"),
+    [
+        ("cel: (11) 91234-5678", "(11) 91234-5678", "BR"),
+        ("Cel. 11 91234 5678", "11 91234 5678", "BR"),
+        ("Cel: 55 1234 5678", "55 1234 5678", "MX"),
+        ("cel 3104567890", "3104567890", "CO"),
+        ("cep: 0532 123 45 67", "0532 123 45 67", "TR"),
+        ("Cep 05321234567", "05321234567", "TR"),
+        ("CEP: 532 123 45 67", "532 123 45 67", "TR"),
+    ],
+)
+def test_a_short_word_for_a_mobile_telephone_brings_the_numbers_of_its_countries(
+    finder: PhoneFinder, text: str, number: str, country: str
+) -> None:
+    """Directly before the number, which is of a form that one of them writes."""
+    assert [(number, country)] == [(each[0], each[1]) for each in found(finder, text) if each[2] >= 400]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cel: 600 123 456 zł do 2030 r.", "Nasz cel: 1 200 000 zł", "Cel 3000000000 zł", "cel 2: 2024-2030", "cel 1234567",
+        "Cel strategiczny nr 12 3456 7890", "the cel 11 2345 shading", "excel 5512345678", "CEP 01310-100", "CEP 01310100",
+        "CEP: 01.310-100, SP", "Cel: 5512345678 odsłon", "cep 0532 12", "Cel: 12 345 678", "cel na rok 2025: 310 456", "CEP 12345-678 e 87654-321",
+    ],
+)  # fmt: skip
+def test_a_goal_and_a_postcode_are_no_telephone_numbers(finder: PhoneFinder, text: str) -> None:
+    """Polish and Brazilian know these words otherwise."""
+    assert [] == reported(finder, text)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Please call 12 345 678 people before Friday.",
