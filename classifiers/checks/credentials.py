@@ -364,7 +364,42 @@ def _quoted_password(value: str) -> bool:
         return _plausible_password(value)
     if len(value) > _LONGEST_PHRASE or value.startswith("<") or "</" in value:
         return False
+    if _is_passphrase(words):
+        return True
     return _bare_password("".join(words)) and any(map(_mixed, re.split("[-/]", "-".join(words))))
+
+
+# What stands in the place of a password and is none (labels, hints, messages) has one of these nearly always; what dice make has not.
+_PROSE = frozenset(
+    """
+    a aan account admin after again against all already also alt an and any are as ask asked at auf aus avec be
+    before bei below between bez bis boot both brak but button by can change changed characters che check choose
+    code come con confirm conta contact contain contains conto contrasena correctly credentials current dans das
+    default dei del delivered delle dem demo den deploy der des det die digit digits din dla does down during een
+    ein eine eingeben email empty encoded encrypted enter entered entrez environment error escriba est este estes
+    every example expired factory failed field file first for forgot forgotten from geben gelo generated generic get
+    give has hash hashed haslo have here heslo het hidden how ich if ignored ihr ihre in incorrect ingrese injected
+    input inserisci inside insira into introduzca invalid is ist it item its jak jest keep kein keine key kod las
+    last least length letter letters like loaded login long los lowercase lub managed manager mas match may med met
+    minimum missing mit mode mot must my nach name nao need needed needs nel neues never new nicht no non not nova
+    nuevo number numbers och oder of off old olvidada on only optional or other oublie our out outside over par para
+    parola pas passe passphrase password passwords passwort per phone phrase placeholder plain please podaj por pour
+    prompt provided que qui random read reasons redacted remember repeat required reset retype rotated runtime same
+    secret secrets secure security see sein senha sent ses set shared should show sie sign sin since sind some
+    somewhere spaces stored string strong sua support sur sus taken test text than that the their then there these
+    this those through to toegang token too try twoje type ude uma und under une unique unknown unset until up
+    uppercase use used user username valid value van variable vault vergessen via voer von voor votre wachtwoord was
+    weak when where which while will with within without wrong year you your zijn zum zur
+    """.split()
+)
+_PHRASE_WORDS = range(4, 9)
+_PHRASE_WORD = re.compile(r"[a-z]{3,10}")
+
+
+def _is_passphrase(words: list[str]) -> bool:
+    """Whether there are as many small words as people join to a passphrase, and none that a label would have."""
+    plain = all(map(_PHRASE_WORD.fullmatch, words)) and _PROSE.isdisjoint(words)
+    return plain and len(words) in _PHRASE_WORDS and len(set(words)) == len(words)
 
 
 def _mixed(word: str) -> bool:

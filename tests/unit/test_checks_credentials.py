@@ -231,7 +231,29 @@ def test_the_password_of_a_server_as_it_comes_is_none_on_the_machine_itself(valu
     assert expected == CHECKS["connection_url"](value)
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("lamp orbit velvet pudding", True),
+        ("tulip anchor window seventeen clouds", True),
+        ("lamp orbit velvet", False),
+        ("lamp orbit lamp orbit", False),
+        ("Lamp orbit velvet pudding", False),
+        ("please enter your password", False),
+        ("alphanumeric characters allowed here", False),
+        ("read from secrets manager", False),
+        ("entrez votre mot de passe", False),
+        ("geben sie ihr passwort ein", False),
+    ],
+)
+def test_small_words_in_quotes_are_a_passphrase_unless_a_label_has_them(value: str, expected: bool) -> None:
+    """Four words or more, no two the same, in small letters: labels begin with a capital, or say what to do."""
+    assert expected == CHECKS["quoted_password"](value)
+
+
 PASSWORDS = [
+    ('password: "lamp orbit velvet pudding"', "lamp orbit velvet pudding"),
+    ("passphrase: 'tulip anchor window seventeen'", "tulip anchor window seventeen"),
     ("password: hunter2!x", "hunter2!x"),
     ("DB_PASSWORD=q8V2xLm7Rt", "q8V2xLm7Rt"),
     ('{"password": "T3mp9kWz", "user": "a"}', "T3mp9kWz"),
