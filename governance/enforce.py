@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 
 from governance import denial, pinning
 from governance.decision import Decision, Deny, Header, Obligations, Operator, Redact, Route
@@ -23,6 +23,7 @@ _OF_THE_BODY = frozenset({"content-type", "content-encoding"})
 # Operators that are part of the contract but not built: both need a vault.
 _UNSUPPORTED = frozenset({Operator.TOKENISE, Operator.GENERALISE})
 _NO_ROUTE = Route()
+_OVERRIDES = tuple(one.name for one in fields(Route) if one.name != "tools_allowed")
 
 
 def enforce(
@@ -40,7 +41,7 @@ def enforce(
     """
     if decision.deny is not None:
         return Refuse(denial=denial.of_decision(decision.deny))
-    if not _can_keep(decision.obligations):
+    if next(unkept(decision.obligations), None) is not None:
         return _refuse(501, "obligation_unsupported")
     if request.operation is Operation.LIST_MODELS:
         return Answer(models=tuple(sorted({model for node in nodes for model in node.models})))
@@ -71,32 +72,48 @@ def enforce(
     )
 
 
+def unkept(obligations: Obligations) -> Iterator[tuple[str, ...]]:
+    """What this version cannot carry out, each as the path in the effect that asks for it: its kind, then the keys.
+
+    Where there is one, the request is refused.
+    """
+    if obligations.route != _NO_ROUTE:
+        for name in _OVERRIDES:
+            if getattr(obligations.route, name) != getattr(_NO_ROUTE, name):
+                yield "route", "params", name
+    if obligations.response.inspect != "none":
+        yield "respond", "params", "inspect"
+    for rule in obligations.redact:
+        yield from _of_redaction(rule)
+    yield from _of_headers(obligations.headers)
+
+
+def _of_redaction(rule: Redact) -> Iterator[tuple[str, ...]]:
+    if rule.operator in _UNSUPPORTED:
+        yield "redact", "params", "operator"
+    if rule.apply != "request":
+        yield "redact", "params", "apply"
+    if rule.params.key_id is not None:
+        yield "redact", "params", "params", "key_id"
+    if rule.params.format is not None:
+        yield "redact", "params", "params", "format"
+
+
+def _of_headers(changes: Header) -> Iterator[tuple[str, ...]]:
+    for name, value in changes.set.items():
+        if name in _OF_THE_BODY or not (may_change(name) and may_hold(value)):
+            yield "header", "params", "set", name
+    for name in changes.remove:
+        if name in _OF_THE_BODY or not may_change(name):
+            yield "header", "params", "remove"
+
+
 def _edited(request: InferenceRequest, edits: tuple[Edit, ...]) -> SensitiveBytes:
     if not edits:
         return request.body
     if request.document is None:
         raise MalformedRequest("there is nothing to edit", code="obligation_unsupported")
     return SensitiveBytes(request.document.apply(edits))
-
-
-def _can_keep(obligations: Obligations) -> bool:
-    route = obligations.route
-    return (
-        (route == _NO_ROUTE or route == replace(_NO_ROUTE, tools_allowed=route.tools_allowed))
-        and obligations.response.inspect == "none"
-        and not any(_is_unsupported(rule) for rule in obligations.redact)
-        and _can_make(obligations.headers)
-    )
-
-
-def _can_make(changes: Header) -> bool:
-    names = (*changes.set, *changes.remove)
-    return _OF_THE_BODY.isdisjoint(names) and all(map(may_change, names)) and all(map(may_hold, changes.set.values()))
-
-
-def _is_unsupported(rule: Redact) -> bool:
-    keyed = rule.params.key_id is not None or rule.params.format is not None
-    return keyed or rule.operator in _UNSUPPORTED or rule.apply != "request"
 
 
 def _refuse(status: int, code: str) -> Refuse:

@@ -113,7 +113,8 @@ def check(
 ) -> None:
     """Says what is wrong with policies before any request meets them: file, line, and what to write instead.
 
-    `opa check` and `regal` are asked too where they are on the path. Exit code 1 on an error.
+    An effect that this version cannot carry out, and so refuses requests for, is a warning. `opa check` and `regal` are
+    asked too where they are on the path. Exit code 1 on an error.
     """
     from governance.policy.authoring.check import check_command
 

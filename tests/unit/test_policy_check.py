@@ -237,6 +237,83 @@ def test_what_is_right_is_left_alone(tmp_path: Path, body: str) -> None:
     assert [] == [rule for rule in rules if rule[1] not in {"nested-iteration", "load"}]
 
 
+# By the key that is at fault: the effect, its parameters, and what to write instead.
+UNSUPPORTED = {
+    "route.params.model": ("route", '{\n"model": input.request.model}', "an effect without it"),
+    "route.params.provider": ("route", '{\n"provider": "p"}', "an effect without it"),
+    "route.params.max_tokens": ("route", '{"tools_allowed": [],\n"max_tokens": 5}', "an effect without it"),
+    "route.params.temperature_max": ("route", '{\n"temperature_max": 500}', "an effect without it"),
+    "respond.params.inspect": ("respond", '{\n"inspect": "stream"}', "`none`"),
+    "redact.params.operator": (
+        "redact",
+        '{"entity": "A",\n"operator": "tokenise"}',
+        "one of `block`, `keep`, `keep_last`, `mask`, `pseudonymise`, `remove`, `replace`",
+    ),
+    "redact.params.apply": ("redact", '{"entity": "A", "operator": "mask",\n"apply": "log"}', "`request`"),
+    "redact.params.params.key_id": (
+        "redact",
+        '{"entity": "A", "operator": "pseudonymise", "params": {\n"key_id": "k"}}',
+        "an effect without it",
+    ),
+    "redact.params.params.format": (
+        "redact",
+        '{"entity": "A", "operator": "mask", "params": {\n"format": "f"}}',
+        "an effect without it",
+    ),
+    "header.params.set.host": ("header", '{"set": {\n"host": "a"}}', "an effect without it"),
+    "header.params.remove": ("header", '{\n"remove": ["Content-Type"]}', "an effect without it"),
+}
+
+
+def effect(kind: str, params: str) -> str:
+    """A rule whose effect has its parameters on its first line."""
+    return f'effects contains {{"effect": "{kind}", "rule": "a", "code": "a", "params": {params}}}'
+
+
+@pytest.mark.parametrize(("place", "said"), UNSUPPORTED.items(), ids=UNSUPPORTED)
+def test_an_effect_that_cannot_be_carried_out_is_a_warning(
+    tmp_path: Path, place: str, said: tuple[str, str, str]
+) -> None:
+    """It is right Rego and refuses each request, so its author is told: where, what, and what to write instead."""
+    kind, params, instead = said
+    write(tmp_path, {"policy.rego": HEAD + effect(kind, params) + "\n", "cases.yaml": CASES})
+
+    (one,) = [one for one in check_policies([str(tmp_path)]).findings if one.rule == "unsupported-effect"]
+    assert (FIRST + 1, Severity.WARNING, instead) == (one.line, one.severity, one.instead)
+    assert f"`{place}`" in one.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        ("route", '{"priority": 1, "tools_allowed": ["a"], "model": null}'),
+        ("respond", '{"inspect": "none", "entities": ["A"]}'),
+        (
+            "redact",
+            '{"entity": "A", "operator": "keep_last", "params": {"last": 2, "key_id": null}, "where": ["user"]}',
+        ),
+        ("redact", '{"entity": "A", "operator": _operators[input.classification.level]}'),
+        ("header", '{"set": {"x-team": "a"}, "remove": ["user-agent"]}'),
+    ],
+)
+def test_what_can_be_carried_out_is_no_warning(tmp_path: Path, kind: str, params: str) -> None:
+    """Neither what is built nor what is computed."""
+    body = effect(kind, params) + '\n\n_operators := {"public": "mask"}'
+
+    assert "unsupported-effect" not in {rule for _, rule in found(tmp_path, body)}
+
+
+def test_the_guide_names_what_cannot_be_carried_out() -> None:
+    """An author reads of each such key before writing it."""
+    guide = (Path(__file__).parents[2] / "docs/policy-guide.md").read_text()
+    rows = [line.split("|") for line in guide.splitlines() if line.startswith("| `")]
+    named = {row[1].strip(" `"): row[3] for row in rows}
+
+    for place in UNSUPPORTED:
+        kind, *keys = [key for key in place.split(".") if key != "params"]
+        assert f"`{keys[0]}`" in named[kind], place
+
+
 def test_what_a_broken_module_defines_is_not_missed_elsewhere(tmp_path: Path) -> None:
     """One mistake is one error, wherever the others refer to the module."""
     used = f"effects contains {ALLOW} if data.ringfence.lib.shared.open\n"

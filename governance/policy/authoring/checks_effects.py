@@ -6,9 +6,13 @@ A value that is computed is not judged; a key, a word or a number that stands th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from governance.policy.authoring.checks_finding import Finding, Unit, error, nearest
+from governance.decision import Contribution, Provenance
+from governance.enforce import unkept
+from governance.errors import PolicyResultInvalid
+from governance.policy.authoring.checks_finding import Finding, Unit, error, nearest, warning
 from governance.policy.authoring.syntax import (
     Call,
     Comprehension,
@@ -30,6 +34,8 @@ from governance.policy.authoring.typed import (
     seen_in,
     type_of,
 )
+from governance.policy.contract import parse_effects
+from governance.policy.lattice import combine
 
 _CODE = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _CODES = frozenset({"rule", "code", "message_id"})
@@ -64,6 +70,7 @@ def check_effects(unit: Unit) -> Iterator[Finding]:
             if isinstance(seen.term, Object) and _string(_entries(seen.term).get("effect")) is not None:
                 yield from _effect(unit, seen.term)
                 yield from _echoes(unit, seen.term, seen.types)
+                yield from _refused(unit, seen.term)
 
 
 def written_effects(unit: Unit) -> Iterator[tuple[str, str, int]]:
@@ -88,12 +95,14 @@ def _string(term: Term | None) -> str | None:
 # --- shape ---------------------------------------------------------------------------------------------------------
 
 
-def _effect(unit: Unit, term: Object) -> Iterator[Finding]:
+def _kinds() -> Mapping[str, Schema]:
     root = schema_of("effects")
-    kinds = {
-        resolved(one, root)["properties"]["effect"]["const"]: resolved(one, root)
-        for one in root["items"].get("oneOf", root["items"].get("anyOf", ()))
-    }
+    described = [resolved(one, root) for one in root["items"].get("oneOf", root["items"].get("anyOf", ()))]
+    return {one["properties"]["effect"]["const"]: one for one in described}
+
+
+def _effect(unit: Unit, term: Object) -> Iterator[Finding]:
+    kinds = _kinds()
     kind = _string(_entries(term).get("effect"))
     assert kind is not None  # noqa: S101  (for the type checker)
     if kind not in kinds:
@@ -124,9 +133,8 @@ def _object(unit: Unit, term: Object, schema: Schema, place: str) -> Iterator[Fi
 
 def _value(unit: Unit, term: Term, schema: Schema, place: str, name: str) -> Iterator[Finding]:
     schema = resolved(schema, schema_of("effects"))
-    options = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
-    if len(options) == 1 and not (isinstance(term, Constant) and term.value is None):
-        schema = resolved(options[0], schema_of("effects"))
+    if not (isinstance(term, Constant) and term.value is None):
+        schema = _given(schema)
     kind = schema.get("type")
     match term:
         case Object():
@@ -146,6 +154,12 @@ def _value(unit: Unit, term: Term, schema: Schema, place: str, name: str) -> Ite
                 yield error(unit, term.line, "effect-schema", f"`{place}` {fault}", _shown(schema, term.value))
         case _:
             return
+
+
+def _given(schema: Schema) -> Schema:
+    """The schema of a value that may be left out, where it is there."""
+    options = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    return resolved(options[0], schema_of("effects")) if len(options) == 1 else schema
 
 
 def _fault(value: object, schema: Schema, name: str) -> str | None:
@@ -179,6 +193,71 @@ def _shown(schema: Schema, value: object = "") -> str:
         keys = ", ".join(f"`{key}`" for key in schema.get("properties", {}))
         return f"an object of {keys}" if keys else "an object"
     return {"array": "a list", "integer": "a whole number", "boolean": "true or false"}.get(str(kind), "")
+
+
+# --- refused -------------------------------------------------------------------------------------------------------
+
+
+def _refused(unit: Unit, term: Object) -> Iterator[Finding]:
+    """What this version refuses to do, asked of what enforces it. The fault of an effect that is none is told already."""
+    kinds = _kinds()
+    effect = _example(term, kinds.get(_string(_entries(term).get("effect")) or "", {}))
+    for path in dict.fromkeys(_unkept(effect)):
+        line, schema = _along(term, kinds[path[0]], path[1:])
+        kept = [word for word in schema.get("enum", ()) if path not in _unkept(_with(effect, path[1:], word))]
+        yield warning(
+            unit,
+            line,
+            "unsupported-effect",
+            f"this version cannot carry out `{'.'.join(path)}`: where the policy is enforced, it refuses each request that"
+            " the effect is for (501 `obligation_unsupported`)",
+            nearest("", kept) if len(kept) > 1 else f"`{kept[0]}`" if kept else "an effect without it",
+        )
+
+
+def _example(term: Term, schema: Schema) -> Any:
+    """The value as far as it is written out. What is computed is the first that its schema admits, which asks for least."""
+    schema = _given(resolved(schema, schema_of("effects")))
+    match term:
+        case Constant():
+            return term.value
+        case Object():
+            properties, others = schema.get("properties", {}), schema.get("additionalProperties")
+            others = others if isinstance(others, dict) else {}
+            return {name: _example(value, properties.get(name, others)) for name, value in _entries(term).items()}
+        case Items():
+            return [_example(item, schema.get("items", {})) for item in term.items]
+        case _:
+            return _least(schema)
+
+
+def _least(schema: Schema) -> Any:
+    if "enum" in schema:
+        return schema["enum"][0]
+    nothing = {"integer": schema.get("minimum", 0), "boolean": False, "array": [], "object": {}}
+    return nothing.get(schema.get("type", ""), "a")
+
+
+def _unkept(effect: Any) -> tuple[tuple[str, ...], ...]:
+    try:
+        said = Contribution(policy="", version="", effects=parse_effects([effect]))
+    except PolicyResultInvalid:
+        return ()
+    return tuple(unkept(combine([said], decision_id="", phase="request", provenance=Provenance()).obligations))
+
+
+def _with(effect: Any, path: Sequence[str], value: object) -> Any:
+    """`effect` with another value at `path`."""
+    return {**effect, path[0]: _with(effect.get(path[0], {}), path[1:], value)} if path else value
+
+
+def _along(term: Term, schema: Schema, path: Sequence[str]) -> tuple[int, Schema]:
+    """The line and the schema of what stands at `path`, as far as it is written out."""
+    schema = _given(resolved(schema, schema_of("effects")))
+    inside = _entries(term).get(path[0]) if path and isinstance(term, Object) else None
+    if inside is None:
+        return term.line, schema
+    return _along(inside, schema.get("properties", {}).get(path[0], {}), path[1:])
 
 
 # --- echo ----------------------------------------------------------------------------------------------------------
