@@ -689,7 +689,8 @@ def audit_show(
 ) -> None:
     """Prints records, oldest first: decisions, their outcomes, and acts of the log itself.
 
-    Exit code 1 when the log is damaged or records before its end are missing, 2 when there is none.
+    A log whose oldest segments were removed is shown from where it begins now; what is missing is told on standard error.
+    Exit code 1 when the log is damaged or records between two others are missing, 2 when there is none.
     """
     from governance.audit.commands import show
 

@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from governance.audit import verify as verification
-from governance.audit.reader import Query, logs, read
+from governance.audit.reader import Query, logs, lost, read
 from governance.audit.verify import Seen, Verdict
 from governance.errors import AuditUnavailable
 
@@ -44,12 +44,17 @@ def show(
     last: int | None = 50,
     as_json: bool = False,
 ) -> int:
-    """Prints matching records, oldest first, at most the newest `last` (None: all). Returns the exit code."""
+    """Prints matching records, oldest first, at most the newest `last` (None: all). Returns the exit code.
+
+    Which records are missing before the oldest segment goes to standard error; what is left is shown.
+    """
     errors = Console(stderr=True, soft_wrap=True)
     try:
         if not logs(root):
             errors.print(Text(f"no audit log under `{root}`"))
             return UNREADABLE
+        for gone in lost(root):
+            errors.print(Text(gone))
         wanted = _newest(read(root, Query(decision=decision, action=action, kind=kind, since=since)), last)
         shown = 0
         if as_json:

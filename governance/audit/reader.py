@@ -47,12 +47,28 @@ def logs(root: Path) -> tuple[Path, ...]:
     return tuple(sorted(child for child in root.iterdir() if (child / WAL).is_dir()))
 
 
+def lost(root: Path) -> Iterator[str]:
+    """Which logs under `root` do not begin with their first record, and what is missing there. Raises OSError.
+
+    Records have a retention, and whoever removes the oldest segments leaves a log that can be read from there on.
+    """
+    for log in logs(root):
+        files = DiskFiles(log / WAL)
+        oldest, *_ = (*segment_names(files), "")
+        found = read_header(files, oldest) if oldest else None
+        if not oldest:
+            yield f"`{log}`: there is no segment"
+        elif found is not None and found[0].first:
+            yield f"`{log}`: records 0 to {found[0].first - 1} are missing before segment `{oldest}`"
+
+
 def read(root: Path, query: Query = EVERYTHING) -> Iterator[dict[str, Any]]:
     """The records of all logs under `root` that `query` admits.
 
     Order within a log is that of its seqs; between logs by time, for display only. Memory: one chunk per log. A tail
-    that is not whole (a writer at work, or a crash) ends a log silently. Raises AuditUnavailable (`audit_corrupt`)
-    where an earlier place is damaged or records are missing, after the records before it, and OSError.
+    that is not whole (a writer at work, or a crash) ends a log silently, and one whose oldest segments were removed begins
+    where it begins now: `lost` tells. Raises AuditUnavailable (`audit_corrupt`) where any other place is damaged or records
+    between two segments are missing, after the records before it, and OSError.
     """
     streams = [read_log(DiskFiles(log / WAL), query) for log in logs(root)]
     return heapq.merge(*streams, key=lambda record: (record.get("ts", 0), record.get("origin", ""), record["seq"]))
@@ -67,6 +83,9 @@ def read_log(files: Files, query: Query = EVERYTHING) -> Iterator[dict[str, Any]
         if found is None:
             raise _damaged(name, 0, seq)
         header, at = found
+        if position == 0 and header.first:
+            # Nothing is left that could be held against the link.
+            seq, leaf = header.first, header.prev
         if header.first > seq:
             raise AuditUnavailable(
                 f"records {seq} to {header.first - 1} are missing before segment `{name}`", code="audit_corrupt"

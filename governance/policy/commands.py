@@ -253,6 +253,7 @@ def replay(
 ) -> None:
     """Decides recorded requests again and shows what would change, first of all what would no longer be refused.
 
+    Of a log whose oldest segments were removed what is left is decided again, and what is missing told on standard error.
     Exit code 1 when --fail-on is met, or set and nothing could be compared; 2 without an audit log or with a damaged one.
     """
     from governance.policy.impact.replay_report import replay_command

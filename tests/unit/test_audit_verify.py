@@ -273,7 +273,7 @@ def test_reading_past_damage_is_refused(image: Mapping[str, bytes]) -> None:
     assert list(range(int(name[:20]) + 1)) == seen
 
 
-@pytest.mark.parametrize("position", range(4))
+@pytest.mark.parametrize("position", range(1, 4))
 def test_reading_over_removed_segments_is_refused(image: Mapping[str, bytes], position: int) -> None:
     """The records before them are given, then the missing ones are named."""
     names = segment_names(FailingStorage(image))
@@ -284,6 +284,41 @@ def test_reading_over_removed_segments_is_refused(image: Mapping[str, bytes], po
         seen.extend(record["seq"] for record in read_log(FailingStorage(rest)))
 
     assert ("audit_corrupt", list(range(first))) == (caught.value.code, seen)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_is_left_behind_a_removed_beginning_is_read(
+    as_json: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The missing records are named on standard error; to `verify` they are missing, and a hole behind them is damage."""
+    wal = tmp_path / "wal"
+    filled(Disk(wal))
+    _, second, third, *_ = sorted(wal.glob("*.seg"))
+    for segment in wal.glob("*.seg"):
+        if segment < second:
+            segment.unlink()
+    first = int(second.name[:20])
+
+    assert (OK, list(range(first, 26))) == (
+        show(tmp_path, last=None, as_json=as_json),
+        [one["seq"] for one in read(tmp_path)],
+    )
+    assert (
+        f"`{tmp_path}`: records 0 to {first - 1} are missing before segment `{second.name}`\n" == capfd.readouterr().err
+    )
+    assert {Fault.MISSING} == faults(verify(tmp_path).logs[0])
+    assert PROBLEMS == verify_command(tmp_path)
+    third.unlink()
+    assert PROBLEMS == show(tmp_path, as_json=as_json)
+    assert f"records {int(third.name[:20])} to " in capfd.readouterr().err
+
+
+def test_a_log_without_a_segment_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It may have been created just now: whoever follows it may look again."""
+    (tmp_path / "wal").mkdir()
+
+    assert (OK, []) == (show(tmp_path), list(read(tmp_path)))
+    assert f"`{tmp_path}`: there is no segment\nno such record\n" == capfd.readouterr().err
 
 
 def test_reading_on_in_the_segment_of_another_log_is_refused(image: Mapping[str, bytes]) -> None:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from governance.audit.journal import Limits
 from governance.audit.reader import read
 from governance.decision import Action, AnyOf, Obligations, Operator, OperatorParams, Pin, Redact
 from governance.errors import ConfigInvalid
@@ -428,6 +429,27 @@ def test_a_missing_log_and_a_damaged_one_are_wrong_use(tmp_path: Path, capsys: p
 
     assert (2, 2) == (missing, replay_command([strict], [open_], tmp_path / "second", engine="embedded"))
     assert "run `ringfence audit verify`" in capsys.readouterr().err
+
+
+def test_what_is_left_of_a_log_is_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Retention removes the oldest segments: what they held is said to be missing, and the rest is decided again."""
+    rules = bundle(tmp_path / "policies")
+    # Each record in a segment of its own.
+    limits = Limits(segment_bytes=1, batch_bytes=1 << 16, reserve_bytes=64)
+    audit = tmp_path / "audit"
+    for record in records_of(rules, *TRAFFIC[:2]):
+        log(audit, [record], limits=limits)
+    segments = sorted((audit / "wal").glob("*.seg"))
+    with_first = next(name for name in segments if b'"id":"d0"' in name.read_bytes())
+    for name in segments:
+        if name <= with_first:
+            name.unlink()
+
+    names = [str(tmp_path / "policies")]
+    assert 0 == replay_command(names, names, audit, engine="embedded", as_json=True)
+    told = capsys.readouterr()
+    assert 1 == json.loads(told.out)["compared"]
+    assert f"records 0 to {int(with_first.name[:20])} are missing before segment" in told.err
 
 
 def test_recorded_is_no_set_of_policies(tmp_path: Path) -> None:

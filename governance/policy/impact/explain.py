@@ -20,7 +20,7 @@ import yaml
 from governance import denial
 from governance.audit.canonical import decode
 from governance.audit.frame import Frame
-from governance.audit.reader import logs
+from governance.audit.reader import logs, lost
 from governance.audit.segment import FlawKind, Header, read_header, scan, segment_names
 from governance.audit.storage import WAL, DiskFiles, Files
 from governance.decision import Decision, Mode, Pin, Reason
@@ -74,8 +74,7 @@ def find_decision(root: Path, decision_id: str, *, most_bytes: int = MOST_BYTES)
     needle = orjson.dumps(decision_id)[1:-1]
     outcome: Mapping[str, Any] | None = None
     left, damaged = most_bytes, ""
-    all_files = [DiskFiles(log / WAL) for log in logs(root)]
-    for part in _newest_first(all_files):
+    for part in _newest_first([DiskFiles(log / WAL) for log in logs(root)]):
         if left <= 0:
             raise AuditUnavailable(
                 f"decision `{decision_id}` is not in the newest {most_bytes} bytes of `{root}`",
@@ -108,22 +107,12 @@ def find_decision(root: Path, decision_id: str, *, most_bytes: int = MOST_BYTES)
             f"decision `{decision_id}` is not in what can be read of `{root}`: segment `{damaged}` is damaged",
             code="audit_corrupt",
         )
-    for gone in filter(None, map(_before_the_oldest, all_files)):
+    for gone in lost(root):
         raise AuditUnavailable(
-            f"no decision `{decision_id}` in what is left of `{root}`: {gone}; ask a copy of the log that holds them",
+            f"no decision `{decision_id}` in what is left of {gone}; ask a copy of the log that holds more",
             code="audit_corrupt",
         )
     raise AuditUnavailable(f"no decision `{decision_id}` in `{root}`", code="decision_not_found")
-
-
-def _before_the_oldest(files: Files) -> str:
-    """What a log once held before the oldest segment that it has now; empty where that is its first."""
-    oldest, *_ = (*segment_names(files), "")
-    if not oldest:
-        return "a log there has no segment any more"
-    found = read_header(files, oldest)
-    first = found[0].first if found is not None else 0
-    return f"records 0 to {first - 1} are missing before segment `{oldest}`" if first else ""
 
 
 @frozen

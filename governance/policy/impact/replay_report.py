@@ -18,7 +18,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from governance.audit.reader import Query, logs, read
+from governance.audit.reader import Query, logs, lost, read
 from governance.decision import Action, Mode
 from governance.errors import AuditUnavailable, ConfigInvalid, PolicyUnavailable
 from governance.policy.bundle import BUILTIN, Bundle, load_known
@@ -71,6 +71,8 @@ def replay_command(
         if not logs(audit):
             errors.print(visible(f"no audit log under `{audit}`"))
             return 2
+        for gone in lost(audit):
+            errors.print(visible(gone))
         with _progress(errors) as progress:
             records = read(audit, Query(kind="decision", since=wanted.since))
             report = asyncio.run(replay(records, old, new, wanted=wanted, engine=engine, progress=progress))
