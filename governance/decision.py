@@ -20,6 +20,8 @@ from governance.segment import Role
 # A code names a reason in lower snake case; codes, rules and message ids are written by policy authors, never by callers.
 Code = Annotated[str, Len(1, 64)]
 Integer = Annotated[int, Ge(-(2**53) + 1), Le(2**53 - 1)]
+# A cap on days: there is a record of every decision, hence none of 0.
+Days = Annotated[int, Ge(1), Le(2**53 - 1)]
 # What a caller can change: one printable line, written by the author of a policy or by us.
 LONGEST_REMEDY = 300
 MOST_REMEDIES = 3
@@ -175,12 +177,13 @@ class Audit:
     """Every decision has its durable record, and no record holds content; the facts in it are what policy may leave out.
 
     With level `meta` they are, and with `decision` outside a sample of `sample_permille`. Such a decision can be neither
-    replayed nor explained by its policies. No record is deleted here: `retain_days` is in it for whoever deletes logs.
+    replayed nor explained by its policies. No record is deleted here: for how many days it is needed (`retain_days`) and may
+    be kept at most (`retain_days_max`, which wins) is in it for whoever deletes logs.
     """
 
     level: Literal["meta", "decision"] = "decision"
     retain_days: Count | None = None
-    retain_days_max: Count | None = None
+    retain_days_max: Days | None = None
     sample_permille: Permille = 1000
     alert: bool = False
 
@@ -315,10 +318,11 @@ class Route:
 
 @frozen
 class AuditObligation:
-    """Whether the record holds the facts, and how long it is to be kept."""
+    """Whether the record holds the facts, how long it is needed, and how long it may be kept, which is no less."""
 
     level: Literal["meta", "decision"] = "decision"
     retain_days: Count | None = None
+    retain_days_max: Days | None = None
     sample_permille: Permille = 1000
     alert: bool = False
 

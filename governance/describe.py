@@ -131,6 +131,7 @@ def _policy(judgement: Judgement) -> PolicyRecord | None:
         input_digest=source.input_digest,
         modes=source.modes,
         retain_days=audit.retain_days or 0,
+        retain_days_max=audit.retain_days_max or 0,
         rules=_rules(reason for reason in decision.reasons if reason.winning),
         shadow=_rules(decision.shadow),
         shadow_action=decision.shadow_action or "",

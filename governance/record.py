@@ -83,7 +83,8 @@ class PolicyRecord:
 
     `modes` holds `policy:mode` for each policy that was not enforced on this request.
     `shadow` are the rules of shadow policies that spoke, `shadow_action` is what the decision would have been with them.
-    `alert` asks that somebody be told, `retain_days` how long the record is needed at least; 0 where no policy says.
+    `alert` asks that somebody be told, `retain_days` how many days the record is needed at least and
+    `retain_days_max` how many it may be kept, which is no less; each is 0 where no policy says.
     """
 
     alert: bool = False
@@ -96,6 +97,7 @@ class PolicyRecord:
     input_digest: Digest
     modes: tuple[Id, ...] = ()
     retain_days: Count = 0
+    retain_days_max: Count = 0
     revision: Id
     rules: tuple[Id, ...]
     shadow: tuple[Id, ...] = ()

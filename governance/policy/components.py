@@ -423,14 +423,16 @@ def settle_response(spoken: Iterable[tuple[Voice, RespondEffect]]) -> Part[Respo
 
 
 def settle_audit(spoken: Iterable[tuple[Voice, AuditEffect]]) -> Part[AuditObligation]:
-    """The most detail asked for. A cap on retention beats any demand, and alone it is the retention."""
+    """The most detail asked for. Of demands for retention the longest counts, up to the least cap."""
     said = [(voice, effect.params) for voice, effect in spoken]
     if not said:
         return Part(value=_AUDITED)
     longest = max((one.retain_days for _, one in said if one.retain_days is not None), default=None)
+    cap = _least(one.retain_days_max for _, one in said)
     settled = AuditObligation(
         level=max((one.level for _, one in said), key=_AUDIT_LEVEL.index),
-        retain_days=_least((longest, *(one.retain_days_max for _, one in said))),
+        retain_days=None if longest is None else _least((longest, cap)),
+        retain_days_max=cap,
         sample_permille=max(one.sample_permille for _, one in said),
         alert=any(one.alert for _, one in said),
     )
@@ -439,6 +441,7 @@ def settle_audit(spoken: Iterable[tuple[Voice, AuditEffect]]) -> Part[AuditOblig
         for voice, one in said
         if one.level == settled.level
         or one.alert
-        or (settled.retain_days is not None and settled.retain_days in (one.retain_days, one.retain_days_max))
+        or (one.retain_days is not None and one.retain_days == settled.retain_days)
+        or (one.retain_days_max is not None and one.retain_days_max == cap)
     ]
     return Part(value=settled, winners=shaping)

@@ -155,7 +155,7 @@ audits = st.builds(
     Audit,
     level=st.sampled_from(["meta", "decision"]),
     retain_days=optional,
-    retain_days_max=optional,
+    retain_days_max=st.none() | st.integers(1, 3),
     sample_permille=st.integers(0, 3),
     alert=st.booleans(),
 )
@@ -728,14 +728,17 @@ def test_responses_join_to_the_strictest() -> None:
         ([audit(retain_days=30), audit(retain_days=90)], AuditObligation(retain_days=90)),
         (
             [audit(retain_days=90), audit(retain_days_max=60), audit(retain_days_max=70)],
-            AuditObligation(retain_days=60),
+            AuditObligation(retain_days=60, retain_days_max=60),
         ),
-        ([audit(retain_days=10), audit(retain_days_max=60)], AuditObligation(retain_days=10)),
-        ([audit(retain_days_max=60)], AuditObligation(retain_days=60)),
+        (
+            [audit(retain_days=10), audit(retain_days_max=60)],
+            AuditObligation(retain_days=10, retain_days_max=60),
+        ),
+        ([audit(retain_days_max=60)], AuditObligation(retain_days_max=60)),
     ],
 )
 def test_audit_joins_to_the_most_detail_under_the_cap(said: list[Effect], expected: AuditObligation) -> None:
-    """Level, sample and alert by maximum; retention by maximum, capped."""
+    """Level, sample and alert by maximum; retention by maximum, capped; a cap alone asks for no retention."""
     decision = decide(says("p", allow(), *said))
 
     assert (Action.ALLOW, expected) == (decision.action, decision.obligations.audit)

@@ -111,14 +111,16 @@ async def test_a_value_has_another_pseudonym_for_every_tenant() -> None:
 
 @pytest.mark.parametrize("deny", [None, Deny(status=403, code="no", message_id="blocked", policy="p")])
 async def test_what_policies_ask_of_the_record_stands_in_it(deny: Deny | None) -> None:
-    """That somebody is told and how long it is needed, of a refusal as well."""
+    """That somebody is told, how long it is needed and how long it may be kept, of a refusal as well."""
     audit = FakeAudit()
-    asked = Obligations(audit=AuditObligation(alert=True, retain_days=365))
+    asked = Obligations(audit=AuditObligation(alert=True, retain_days=365, retain_days_max=400))
     await admit(arrival(), runtime(audit=audit, policy=FakePolicy(decision(deny, obligations=asked))))
     await admit(arrival(), runtime(audit=audit, policy=FakePolicy(decision(deny))))
     policies = [record.policy for record in audit.records if isinstance(record, DecisionRecord)]
 
-    assert [(True, 365), (False, 0)] == [(each.alert, each.retain_days) for each in policies if each is not None]
+    assert [(True, 365, 400), (False, 0, 0)] == [
+        (each.alert, each.retain_days, each.retain_days_max) for each in policies if each is not None
+    ]
 
 
 async def test_the_record_names_the_engine_and_its_version() -> None:

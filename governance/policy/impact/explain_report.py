@@ -270,7 +270,9 @@ def obligation_lines(decision: Decision) -> Iterator[str]:
     if due.audit.alert:
         yield "alert"
     if due.audit.retain_days is not None:
-        yield f"keep the record {due.audit.retain_days} days"
+        yield f"keep the record at least {due.audit.retain_days} days"
+    if due.audit.retain_days_max is not None:
+        yield f"keep the record at most {due.audit.retain_days_max} days"
     if due.audit.level == "meta":
         yield "leave the facts out of the record"
     elif due.audit.sample_permille < 1000:
