@@ -6,6 +6,7 @@ import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 from governance.facts import (
     Basis,
@@ -16,6 +17,7 @@ from governance.facts import (
     LabelFact,
     Origin,
     Parse,
+    Phase,
     Principal,
     Request,
     SubjectJurisdiction,
@@ -32,6 +34,8 @@ from governance.segment import TextSegment
 
 # Bytes of English text per token, the rule of thumb of https://help.openai.com/en/articles/4936856 (about 4).
 _BYTES_PER_TOKEN = 4
+# When policies are asked: before a request goes anywhere. Answers and streams are not facts yet.
+PHASE: Final[Phase] = "request"
 
 
 @frozen
@@ -72,7 +76,7 @@ def gather(
     """
     return Facts(
         schema="ringfence.input/1",
-        phase="request",
+        phase=PHASE,
         principal=caller.principal,
         origin=Origin(
             jurisdiction=caller.jurisdiction,

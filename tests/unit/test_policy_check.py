@@ -303,6 +303,18 @@ def test_what_can_be_carried_out_is_no_warning(tmp_path: Path, kind: str, params
     assert "unsupported-effect" not in {rule for _, rule in found(tmp_path, body)}
 
 
+@pytest.mark.parametrize(
+    ("phases", "warned"), [("[request]", []), ("[request, response]", [9]), ("[response, stream]", [9, 9])]
+)
+def test_a_phase_in_which_nobody_asks_is_a_warning(tmp_path: Path, phases: str, warned: list[int]) -> None:
+    """Such a policy is right and says nothing, so that its author is told on the line of its phases."""
+    head = HEAD.replace("package", f"#   phases: {phases}\npackage")
+    write(tmp_path, {"policy.rego": f"{head}effects contains {ALLOW}\n", "cases.yaml": CASES})
+
+    findings = check_policies([str(tmp_path)]).findings
+    assert warned == [one.line - 1 for one in findings if one.rule == "unsupported-phase"]
+
+
 def test_the_guide_names_what_cannot_be_carried_out() -> None:
     """An author reads of each such key before writing it."""
     guide = (Path(__file__).parents[2] / "docs/policy-guide.md").read_text()

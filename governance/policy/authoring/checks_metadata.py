@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from governance.decision import LONGEST_REMEDY, Mode
+from governance.gather import PHASE
 from governance.policy.authoring.checks_finding import Finding, Unit, World, error, nearest, warning
 from governance.policy.authoring.syntax import Constant, Object
 from governance.policy.authoring.typed import seen_in
@@ -70,6 +71,16 @@ def _custom(unit: Unit, custom: Mapping[str, object]) -> Iterator[Finding]:
         yield error(
             unit, _line(unit, "mode", here), "metadata-value", "unknown `mode`", nearest(str(custom["mode"]), Mode)
         )
+    phases = custom.get("phases")
+    for phase in phases if isinstance(phases, list) else ():
+        if phase != PHASE:
+            yield warning(
+                unit,
+                _line(unit, "phases", here),
+                "unsupported-phase",
+                f"this version asks no policy in the phase `{phase}`",
+                f"`phases: [{PHASE}]`",
+            )
     for field in custom:
         if field not in _FIELDS:
             instead = nearest(str(field), _FIELDS) or "a comment, or no such line"
