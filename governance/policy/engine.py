@@ -21,7 +21,7 @@ from typing import Any, Literal, Protocol, get_type_hints
 import orjson
 
 from governance.decision import Contribution, Decision, Provenance
-from governance.errors import ConfigInvalid
+from governance.errors import ConfigInvalid, GovernanceError, PolicyUnavailable, told
 from governance.facts import DetectorFact, Facts, Phase
 from governance.frozen import frozen
 from governance.policy import embedded
@@ -221,6 +221,8 @@ class Decider:
     async def reload(self, bundle: Bundle, *, before: Callable[[Bundle], Awaitable[object]] | None = None) -> None:
         """Puts `bundle` in force at once. Raises as `open` and `before` do; then the last good one stays.
 
+        PolicyUnavailable that says so is raised where an OPA server cannot be given that again; then requests are refused.
+
         `before` is awaited when `bundle` can be used and has decided nothing yet: the place to record it.
         """
         last = self._active
@@ -232,14 +234,23 @@ class Decider:
                 if before is not None:
                     await before(bundle)
                 refused.pop_all()
-        except Exception:
+        except Exception as error:
             # Also what is none of ours: the candidate may be on the server, where nobody would put the last good one again.
             if last.engine.name == OpaEngine.name:
-                # The server may hold half of the candidate, and refuses until it holds a whole bundle again.
-                self._active = replace(last, engine=await self._make(last.bundle))
-                await last.engine.close()
+                await self._put_back(last, told(error))
             raise
         self._active = _activate(bundle, reach, engine, DecisionCache(self._cache_size, self._clock))
+        await last.engine.close()
+
+    async def _put_back(self, last: _Active, refused: GovernanceError) -> None:
+        # The server may hold half of the candidate, and refuses until it holds a whole bundle again.
+        try:
+            engine = await self._make(last.bundle)
+        except GovernanceError as error:
+            raise PolicyUnavailable(
+                f"{refused}; and the last good bundle is not in force again: {error}; requests are refused until a reload succeeds"
+            ) from None
+        self._active = replace(last, engine=engine)
         await last.engine.close()
 
     async def close(self) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from governance.decision import Action
-from governance.errors import PolicyUnavailable
+from governance.errors import AuditUnavailable, PolicyUnavailable
+from governance.policy.bundle import Bundle
 from governance.policy.engine import Decider
 from governance.policy.sample import plain
 from tests.bundles import ALLOW, bundle_of, facts_with, one_policy, policy
@@ -54,6 +55,24 @@ async def test_decisions_name_the_engine_that_made_them(tmp_path: Path) -> None:
     ]
     assert ["opa", "regopy", "regopy"] == [one.provenance.engine_version.partition(" ")[0] for one in found]
     assert [bundle.digest] * 3 == [one.provenance.digest for one in found]
+
+
+@pytest.mark.opa
+async def test_a_server_that_goes_while_a_candidate_is_refused_is_told_beside_the_refusal(tmp_path: Path) -> None:
+    """The last good bundle cannot be put back: whoever asked for the reload reads both, and requests are refused."""
+    bundle, address = one_policy(tmp_path, f"effects contains {ALLOW}"), free_address()
+    with contextlib.ExitStack() as server:
+        server.enter_context(opa_server(address))
+
+        async def refused(_: Bundle) -> None:
+            server.close()
+            raise AuditUnavailable("the disk is full")
+
+        async with Decider.open(bundle, "opa", f"http://{address}", deadline_ms=2_000, cache_size=0) as decider:
+            with pytest.raises(PolicyUnavailable, match="the disk is full; and the last good bundle is not in force"):
+                await decider.reload(bundle, before=refused)
+            with pytest.raises(PolicyUnavailable):
+                await decider.decide(plain(), decision_id="d")
 
 
 @pytest.mark.opa
