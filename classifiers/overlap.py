@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from itertools import takewhile
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from classifiers.entity_names import MODEL_NAMES, SPACY
@@ -33,6 +33,7 @@ _MOST_CARRIED = 16
 WORDS: Final = frozenset(MODEL_NAMES)
 # Parts of addresses that say nothing of their own.
 _PARTS_OF_ADDRESSES = frozenset({"DATE_TIME", "UUID"})
+_STREET, _PHONE = "STREET_ADDRESS", "PHONE_NUMBER"
 
 
 @frozen
@@ -134,14 +135,14 @@ def settle(claims: Iterable[Claim]) -> tuple[Finding, ...]:
     """Findings of one text, sorted by start, of which no two overlap but as countries' equal claims to one value.
 
     Verified beats a word beside it beats bare shape; then longer beats shorter, then the higher score, then the nearer
-    context word, then one with a country; the loser is dropped. A web address gives way to all but dates in it, so that a
-    card number inside a URL is a card number, and a mail address to the token that it begins with. Where the numbers of two
-    countries look the same, pass the same check and bear the same name, both findings stay: the value cannot decide between
-    them, the rest of the text may. Values that stand apart in what one carrier holds stay, too, each with the span of the
-    carrier. A part of a value that goes on in another text stays beside what this text says by itself: the two digits of it
-    may not stand for the address that they begin. What an operator's own recogniser finds, and what is found
-    across controls that may part values, displaces the rest by the same rule, and leaves nothing uncovered: of that what is not
-    in it stays.
+    context word, then one with a country; the loser is dropped. A web address gives way to all but dates in it, so that
+    a card number inside a URL is a card number, and a mail address to the token that it begins with. The end of a
+    telephone number is no house of the street behind it. Where the numbers of two countries look the same, pass the
+    same check and bear the same name, both findings stay: the value cannot decide between them, the rest of the text
+    may. Values that stand apart in what one carrier holds stay, too, each with the span of the carrier. A part of a
+    value that goes on in another text stays beside what this text says by itself: the two digits of it may not stand
+    for the address that they begin. What an operator's own recogniser finds, and what is found across controls that may
+    part values, displaces the rest by the same rule, and leaves nothing uncovered: of that what is not in it stays.
     """
     alone: list[Claim] = []
     joined: list[Claim] = []
@@ -178,7 +179,7 @@ def _uncovered(claim: Claim, taken: Sequence[tuple[int, int]]) -> Iterator[Claim
 
 def _strongest(claims: Iterable[Claim]) -> list[Claim]:
     """Those of `claims` that stay whole."""
-    merged = sorted(_without_users(_without_parts(merge_same_type(claims))), key=_rank)
+    merged = sorted(_without_users(_without_parts(merge_same_type(_without_tails(claims)))), key=_rank)
     taken: list[tuple[int, int]] = []
     kept: list[Claim] = []
     carried: dict[tuple[int, int], list[Claim]] = {}
@@ -254,6 +255,23 @@ def _without_parts(claims: list[Claim]) -> list[Claim]:
         for each in claims
         if each.finding.entity_type not in _PARTS_OF_ADDRESSES or not _inside(addresses, each.finding.span)
     ]
+
+
+def _without_tails(claims: Iterable[Claim]) -> list[Claim]:
+    """`claims` without the streets whose house is the last digits of a telephone number before them."""
+    claims = list(claims)
+    numbers = [each.finding.span for each in claims if each.finding.entity_type == _PHONE]
+    if not numbers:
+        return claims
+    numbers.sort(key=attrgetter("start"))
+    begins = [each.start for each in numbers]
+    return [each for each in claims if each.finding.entity_type != _STREET or not _cuts(begins, numbers, each)]
+
+
+def _cuts(begins: Sequence[int], numbers: Sequence[Span], claim: Claim) -> bool:
+    """Whether `claim` begins inside the last of `numbers` (sorted) that begins before it, and ends behind that."""
+    at = bisect_left(begins, claim.finding.span.start)
+    return at > 0 and claim.finding.span.start < numbers[at - 1].end < claim.finding.span.end
 
 
 def _without_users(claims: list[Claim]) -> list[Claim]:

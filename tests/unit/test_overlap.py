@@ -115,6 +115,16 @@ def test_a_part_of_a_value_that_goes_on_elsewhere_stays_beside_what_the_text_say
     assert (part.finding, address.finding) == settle([address, smaller, part])
 
 
+def test_the_end_of_a_telephone_number_is_no_house():
+    """The street begins behind the number, whatever speaks for either; one that begins with it or before is left alone."""
+    number, street = claim("PHONE_NUMBER", 0, 12, 400), claim("STREET_ADDRESS", 13, 31, 600)
+    cut = claim("STREET_ADDRESS", 8, 31, 600, distance=0, via="broken")
+    around = claim("STREET_ADDRESS", 0, 31, 600)
+
+    assert (number.finding, street.finding) == settle([number, street, cut])
+    assert (around.finding,) == settle([number, around])
+
+
 def test_values_that_stand_apart_in_one_carrier_all_remain():
     """One of a kind, and none that is part of another; settling again changes nothing."""
     mail = claim("MAIL", 0, 90, 1000, via="base64", inner=(5, 25), validated=True)
