@@ -31,7 +31,7 @@ _NO_PERSON = frozenset(
 # Types, members in code and words that stand where a name would, as a whole or as a piece of one.
 _NO_NAMES = frozenset(
     "str string text varchar char value name login user username account foo bar foobar example sample demo placeholder null someone somebody "
-    "true false env replace change changeme todo fixme tbd models os process request settings".split()
+    "true false env replace change changeme todo fixme tbd models os process request settings required optional".split()
 )
 # Left of `.net` and `.com` in code and product names.
 _NO_SITES = frozenset(
