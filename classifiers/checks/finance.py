@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from classifiers.checks.arithmetic import ALPHABET, compact, is_date, luhn, mod_97_10, one_digit_repeated
@@ -15,6 +16,8 @@ _ISIN_FILLED = ("AT0000", "CH00", "DE000", "ES01", "FR000", "NL00", "SE000")
 # ISO 17442 (2012): the fifth and sixth character were reserved, as zeros.
 _LEI_RESERVED = "00"
 _SEDOL_WEIGHTS = (1, 3, 1, 7, 3, 9, 1)
+# Grouped as on a card: four and four, or as American Express does.
+_LEADING_CARD = re.compile("3[47][0-9]{2}[ -]?[0-9]{6}[ -]?[0-9]{5}|(?:[0-9]{4}[ -]?){3}[0-9]{4}")
 
 
 def _iban(value: str) -> bool:
@@ -107,6 +110,12 @@ def _card_expiry(value: str) -> bool:
     return 1 <= int(digits[:2]) <= 12
 
 
+def _behind_card(value: str) -> bool:
+    """Whether `value` begins with a card number."""
+    number = _LEADING_CARD.match(value)
+    return number is not None and luhn(compact(number[0])) and not one_digit_repeated(compact(number[0]))
+
+
 def _track(value: str) -> bool:
     """ISO/IEC 7813: the card number between the start and the first separator, then year and month of expiry."""
     body = value.lstrip("%;bB")
@@ -120,6 +129,7 @@ def _track(value: str) -> bool:
 
 CHECKS: Mapping[str, Callable[[str], bool]] = {
     "bic": _bic,
+    "behind_card": _behind_card,
     "card": _card,
     "card_expiry": _card_expiry,
     "card_of_any_issuer": _card_of_any_issuer,
