@@ -58,10 +58,11 @@ _WORDS = frozenset(
     b"phone phones telephone telefon telefono telefone telefoon tel tlf tfn mobile mobil movil celular cellulare cell cellphone "
     b"handy call fax whatsapp hotline rufnummer durchwahl portable gsm sms komorka puhelin ring telefonnummer mobilnummer "
     b"handynummer telefonszam phonenumber natel mobitel telemovel fono puh talr thoai sdt telp telepon swish telefonu "
-    b"telefonnr mobilnr telefonnumber gsmnummer komorkowy telefonos".split()
+    b"telefonnr mobilnr telefonnumber gsmnummer komorkowy telefonos mobiltelefon telefoonnummer mobiele puhelinnumero "
+    b"matkapuhelin".split()
 )
 # Words for something else as well: with nothing between them and the number.
-_BESIDE = re.compile(rb"(?<![0-9a-z_])(?:hp|ph|simi|simu|contact)(?: (?:no|nr|number))?\.?:? ?\Z")
+_BESIDE = re.compile(rb"(?<![0-9a-z_])(?:hp|ph|mob|simi|simu|contact)(?: (?:no|nr|number))?\.?:? ?\Z")
 # Short for `celular` and `cep telefonu`, and other words elsewhere (Polish `cel` is a goal, Brazilian `CEP` a postcode): directly
 # before a number that one of their countries writes so.
 _SHORT_WORD = re.compile(rb"(?<![0-9a-z_])ce[lp]\.?:? ?\Z")
@@ -121,7 +122,8 @@ _EXTENSION = re.compile(
     rb"(?:;ext=|[ ,]{0,2}(?:ext(?:ension|n)?\.?|x|durchwahl|dw\.?|poste)[ :.]{0,2})[0-9]{1,7}(?![0-9A-Z_a-z])",
     re.IGNORECASE,
 )
-_BEFORE = re.compile(rb"[0-9A-Z_a-z\x80-\xff$#%&=*~^<>+@\\]\Z|[0-9][.,:/-]\Z|[A-Za-z]-\Z")
+# A tag of XML ends before a number, an arrow leads to one.
+_BEFORE = re.compile(rb"[0-9A-Z_a-z\x80-\xff$#%&=*~^<+@\\]\Z|(?:\A|[^A-Za-z\"'/])>\Z|[0-9][.,:/-]\Z|[A-Za-z]-\Z")
 _BEFORE_PLUS = re.compile(rb"[0-9A-Z_a-z+]\Z")
 # A comma or slash with a number of as many digits on its other side parts the two.
 _LISTED_BEFORE = re.compile(rb"[0-9](?:[ .\-/()]{0,2}[0-9]){6}[,/]\Z")
@@ -145,6 +147,11 @@ _TYPES = ("fixed_line mobile toll_free premium_rate shared_cost personal_number 
 # By digits, whether a plus stands before them and whether an eight apart: the regions in play that read the number, each with the
 # region that owns it.
 _Memo = dict[tuple[str, bool, bool], tuple[tuple[str, str], ...]]
+
+
+def names_telephones(words: bytes) -> bool:
+    """Whether one of `words` is one for telephones."""
+    return not _WORDS.isdisjoint(_WORD.findall(words.lower()))
 
 
 def phone_table() -> dict[str, Any]:
@@ -534,6 +541,10 @@ class PhoneFinder:
         if not memo[key]:
             return self._elsewhere(search, candidate) if weak and grouped and not piece else None
         region, formatted = self._written_in(memo[key], candidate)
+        if weak and grouped and not (piece or formatted):
+            elsewhere = self._elsewhere(search, candidate)
+            if elsewhere is not None and elsewhere.region:
+                return elsewhere
         usual = usual and formatted
         if usual and b"(" not in candidate.written:
             usual = not self._other_kind(view, candidate.start)
@@ -715,7 +726,7 @@ class PhoneFinder:
     def _named(self, view: View, start: int) -> bool:
         """Whether a word for telephones stands before the number."""
         before = view.scan[max(0, start - CONTEXT_REACH) : start].lower()
-        if not _WORDS.isdisjoint(_WORD.findall(before)) or _BESIDE.search(before) is not None:
+        if names_telephones(before) or _BESIDE.search(before) is not None:
             return True
         if view.text.isascii():
             return False

@@ -24,7 +24,7 @@ from classifiers.mail import address_start
 from classifiers.meter import Exhausted, Meter
 from classifiers.normalisation import fold
 from classifiers.overlap import DISTINCTIVE, FAR, Claim, settle
-from classifiers.phones import PhoneFinder
+from classifiers.phones import PhoneFinder, names_telephones
 from classifiers.places import known_places
 from classifiers.residency import markings
 from classifiers.rules import CONTEXT_FLOOR
@@ -163,7 +163,8 @@ class Reader:
                     _add(claims, Claim(finding=_at(finding, typed.original)))
             sure = sorted(_span(each) for each in claims if _needs_no_word(each.finding))
             known = partial(_within, sure, plain)
-            for view in further(plain, meter, hints, tells=surroundings.any_in, known=known):
+            tells = partial(self._tells, plain, surroundings)
+            for view in further(plain, meter, hints, tells=tells, known=known):
                 self._collect(view, Surroundings(view, self._compiled.lexicon, meter), meter, claims, regions)
         except Exhausted as stop:
             stops.append(stop.status)
@@ -202,6 +203,10 @@ class Reader:
             self._collect(view, surroundings, meter, claims, partial(self._regions, partial(spoken_in, text)))
         return tuple(claims)
 
+    def _tells(self, view: View, surroundings: Surroundings, start: int, end: int) -> bool:
+        """Whether the name of a column there says what its values are."""
+        return surroundings.any_in(start, end) or (self._phones is not None and names_telephones(view.scan[start:end]))
+
     def _regions(self, spoken: Callable[[], str]) -> tuple[str, ...]:
         """Whose national telephone numbers a text may hold: those of its language, then the usual ones."""
         usual = () if self._phones is None else self._phones.regions
@@ -225,7 +230,9 @@ class Reader:
             # What a checksum owns whole is no telephone number.
             others = [run for run in digit_runs if not _within(owned, view, *run)] if owned else digit_runs
             proven = dict.fromkeys(
-                each.finding.country for each in claims[first:] if each.finding.validated and each.finding.country
+                each.finding.country
+                for each in (*claims[first:], *claims[:first])
+                if each.finding.validated and each.finding.country
             )
             in_play = regions_in_play([*proven][:_MOST_PROVEN], regions())
             for finding in self._phones.search(view, others, owned, meter, regions=in_play, floor=self._floor):

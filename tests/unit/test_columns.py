@@ -86,6 +86,11 @@ def test_a_column_that_tells_nothing_is_not_read_again() -> None:
             "UK_COMPANY_NUMBER",
             ["09876543"] * 5,
         ),
+        (
+            "nombre,dni,telefono,correo\nAna,63466587L,648219330,ana@correo.es\nPepe,28321278K,912345678,pepe@correo.es",
+            "PHONE_NUMBER",
+            ["648219330", "912345678"],
+        ),
     ],
 )
 def test_every_row_of_a_table_is_found(text: str, entity: str, values: list[str]) -> None:

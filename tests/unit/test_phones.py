@@ -220,7 +220,7 @@ def test_a_table_of_numbers_does_not_use_up_the_allowance(finder: PhoneFinder, p
         "1.234.567", "€ 1.234.567,89", "$1,234,567", "0.123456789", "version 10.0.19041.1", "v1.2.3.4", "192.168.100.200",
         "order 0123-456-789", "00123456789012", "0301234567", "1700000000000", "ISBN 978-3-16-148410-0", "52.516312,13.377712",
         "4111 1111 1111 1111", "2024 2025 2026 2027", "0x0123456789", "012-34-5678", "123 456 789", "12:30:00 +0200",
-        "x+12125551234", "abc0301234567", "#030 1234567", "ORD-0895-208508", "0291-0930",
+        "x+12125551234", "abc0301234567", "=>415-555-0134", "->415-555-0134", "2>415-555-0134", "#030 1234567", "ORD-0895-208508", "0291-0930",
     ],
 )  # fmt: skip
 def test_what_only_looks_like_a_number_is_not_reported(finder: PhoneFinder, text: str) -> None:
@@ -299,6 +299,10 @@ def test_a_number_of_elsewhere_is_found_beside_a_word(finder: PhoneFinder, numbe
         ("連絡先 9482 9173", "9482 9173", None),
         ("연락처 010-4829-1736", "010-4829-1736", None),
         ("số điện thoại 0912 482 917", "0912 482 917", None),
+        ("mob 98765 43210", "98765 43210", "IN"),
+        ("telefoonnummer 0648219330", "0648219330", None),
+        ("<mobile>7025550191</mobile>", "7025550191", "US"),
+        ('<td class="phone">(415) 555-0134</td>', "(415) 555-0134", "US"),
     ],
 )
 def test_a_number_of_any_plan_is_found_directly_behind_a_word(
