@@ -14,7 +14,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +22,7 @@ import numpy as np
 import orjson
 
 from classifiers.bench_texts import mixed_chat
-from classifiers.model.batching import BatchLimits
+from classifiers.model.batching import BatchCounts, BatchLimits
 from classifiers.model.detector import ModelDetector, limits_for
 from classifiers.model.manifest import ModelFiles, read_model
 from classifiers.model.pieces import piece_reader
@@ -44,6 +44,8 @@ _PROMPT_PIECES: Final = 500
 _PROMPTS: Final = 32
 _CLIENTS: Final = (1, 32, 256)
 _CLIENT_CHARS: Final = (80, 300, 900)
+_TEXTS: Final = 256
+_TURNS: Final = 4
 _DEADLINE_MS: Final = 60_000
 _MATRIX: Final = 1_024
 
@@ -83,7 +85,7 @@ class Load:
 def measure(models: Sequence[Path], console: Console, *, seconds: float, as_json: bool) -> int:
     """Prints the tables; each cell runs for `seconds`. 0, since a slow machine is no failure."""
     costs: list[Cost] = []
-    loads: list[Load] = []
+    loaded: list[Load] = []
     skipped: list[str] = []
     with console.status("multiplying matrices"):
         peak = _peak_flops(seconds)
@@ -98,16 +100,15 @@ def measure(models: Sequence[Path], console: Console, *, seconds: float, as_json
             with console.status(f"{files.manifest.name} on {provider}, one client"):
                 costs.append(_cost(files, session, peak if provider is Provider.CPU else 0.0, seconds))
             for clients in _CLIENTS:
-                for batched in (False, True):
-                    with console.status(f"{files.manifest.name} on {provider}, {clients} clients"):
-                        loads.append(load(files, session, clients, seconds, batched=batched))
+                with console.status(f"{files.manifest.name} on {provider}, {clients} clients"):
+                    loaded += loads(files, session, clients, seconds)
     if as_json:
-        rows: list[Cost | Load] = [*costs, *loads]
+        rows: list[Cost | Load] = [*costs, *loaded]
         for row in rows:
             print(orjson.dumps({"kind": type(row).__name__.lower(), **_fields(row)}).decode())
         print(orjson.dumps({"kind": "skipped", "reasons": skipped, **_machine()}).decode())
     else:
-        _print(console, costs, loads, skipped)
+        _print(console, costs, loaded, skipped)
     return 0
 
 
@@ -188,12 +189,29 @@ def median_s(work: Callable[[], object], seconds: float) -> float:
 # --- many clients --------------------------------------------------------------------------------------------------
 
 
-def load(files: ModelFiles, session: ModelSession, clients: int, seconds: float, *, batched: bool) -> Load:
-    """What `clients` at once get of a model in `seconds`, in batches or one window in each run."""
-    limits = limits_for(session.report) if batched else BatchLimits(max_pieces=1)
-    with _detector(files, session, limits) as detector:
-        taken = asyncio.run(_ask(detector, clients, seconds))
-        counts = detector.counts
+def loads(files: ModelFiles, session: ModelSession, clients: int, seconds: float) -> tuple[Load, ...]:
+    """What `clients` at once get of a model in `seconds`, one window in each run and in batches, which take turns."""
+    texts = [mixed_chat(_CLIENT_CHARS[number % len(_CLIENT_CHARS)], seed=number) for number in range(_TEXTS)]
+    ways = {False: BatchLimits(max_pieces=1), True: limits_for(session.report)}
+    with ExitStack() as stack:
+        detectors = {batched: stack.enter_context(_detector(files, session, each)) for batched, each in ways.items()}
+        taken: dict[bool, list[float]] = {batched: [] for batched in ways}
+        for _ in range(_TURNS):
+            for batched, detector in detectors.items():
+                taken[batched] += asyncio.run(_ask(detector, texts, clients, seconds / _TURNS))
+        counts = {batched: detector.counts for batched, detector in detectors.items()}
+    return tuple(_load(files, session, clients, taken[each], counts[each], batched=each) for each in ways)
+
+
+def _load(
+    files: ModelFiles,
+    session: ModelSession,
+    clients: int,
+    taken: Sequence[float],
+    counts: BatchCounts,
+    *,
+    batched: bool,
+) -> Load:
     # What ran before the last answer came counts with it.
     elapsed = sum(taken) / clients
     return Load(
@@ -209,7 +227,7 @@ def load(files: ModelFiles, session: ModelSession, clients: int, seconds: float,
     )
 
 
-async def _ask(detector: ModelDetector, clients: int, seconds: float) -> list[float]:
+async def _ask(detector: ModelDetector, texts: Sequence[str], clients: int, seconds: float) -> list[float]:
     """Seconds of each request of `clients`, each of which asks again as soon as it is answered."""
     taken: list[float] = []
     until = time.monotonic() + seconds
@@ -218,7 +236,7 @@ async def _ask(detector: ModelDetector, clients: int, seconds: float) -> list[fl
         turn = 0
         while time.monotonic() < until or not turn:
             turn += 1
-            text = mixed_chat(_CLIENT_CHARS[(number + turn) % len(_CLIENT_CHARS)], seed=number * 100_003 + turn)
+            text = texts[(number * 7 + turn) % len(texts)]
             started = time.perf_counter()
             await detector.detect([_segment(text)], deadline_ms=_DEADLINE_MS)
             taken.append(time.perf_counter() - started)

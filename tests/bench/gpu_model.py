@@ -86,7 +86,7 @@ def _ours(directory: Path, device: str, seconds: float, peak: float) -> dict[str
         batch = bench.random_batch(rows, size, files)
         rates[rows] = rows * size / median_s(lambda batch=batch: session.run(batch), seconds)
     multiplied = int(files.manifest.metrics.get("multiplied", 0))
-    loads = [bench.load(files, session, clients, seconds, batched=True) for clients in (1, 32, 256)]
+    loads = [bench.loads(files, session, clients, seconds)[-1] for clients in (1, 32, 256)]
     return {
         "model": files.version,
         "ran_on": f"{session.report.provider} {session.report.precision}",
