@@ -2,8 +2,8 @@
 
     python -m tests.bench.gpu_model classifiers/models/teacher --seconds 5
 
-needs `onnxruntime-gpu` in the place of `onnxruntime`, torch with CUDA and transformers. Where there is no GPU it says that it did
-not run and ends with 0. `--device cpu` runs all of it, slowly, to see that it works.
+needs `onnxruntime-gpu` in the place of `onnxruntime`, torch with CUDA and transformers. Where one of these or a GPU is missing it says that it
+did not run and ends with 0. `--device cpu` runs all of it, slowly, to see that it works.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5.0, help="how long each cell runs (%(default)s)")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     chosen = parser.parse_args()
+    if missing := [name for name in ("torch", "transformers") if not _has(name)]:
+        print(f"did not run: {' and '.join(missing)} not installed")
+        return 0
     import torch
 
     if chosen.device == "cuda" and not torch.cuda.is_available():
