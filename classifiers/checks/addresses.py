@@ -57,7 +57,7 @@ def _city_country(value: str) -> str | None:
     if end is None:
         return None
     postcode = end[1]
-    like_a_year = len(postcode) == 4 and int(postcode) in _YEARS
+    like_a_year = len(postcode) == 4 and postcode.isdigit() and int(postcode) in _YEARS
     forms = _forms_of(postcode)
     for city in _beginnings(end[2]):
         country = next((code for code in known_places().cities(city) if code in forms), None)
@@ -87,9 +87,9 @@ def _to_city(value: str) -> bool:
 def _last_cities(value: str) -> Sequence[str]:
     """The countries of the cities that the name at the end of `value` can mean."""
     end = _CITY.search(value)
-    meant = (
-        () if end is None else (known_places().cities(city) for city in _beginnings(end[1]) if not is_everyday(city))
-    )
+    if end is None:
+        return ()
+    meant = (known_places().cities(city) for city in _beginnings(end[1]) if not is_everyday(city))
     return next(filter(None, meant), ())
 
 

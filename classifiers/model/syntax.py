@@ -33,19 +33,22 @@ _KEYWORDS: Final = frozenset(
     uintptr ulong undef unsigned volatile wchar
     """.split()
 )
+# Of a name, and of what is looked at before it.
+_LONGEST: Final = 256
 _IDENTIFIER: Final = re.compile(r"[@#]?[A-Za-z_$][\w$]*(?:[.-][A-Za-z_$][\w$]*)*")
 _MACRO: Final = re.compile(r"[A-Z0-9]+(?:_+[A-Z0-9]+){2,}_*")
 # A capital after a small letter, but not as families write their names.
 _CAMEL: Final = re.compile(r"(?!(?:Mc|Mac|De|Di|Du|La|Le|Van|Von|O|Fitz|St|Jo)[A-Z])\w*[a-z][A-Z]\w*")
 _MEMBER: Final = re.compile(r"\w*_\w*(?:\.\w+)+|\w+\.(?:\w*_\w*|[A-Z]\w*[a-z][A-Z]\w*)")
-# Whose definition stands on one of the next lines is decorated. Behind a call stands its end, and not `(at)`.
+# What is defined on one of the next lines is decorated. Bounded: every name of a text may ask.
 _DECORATES: Final = re.compile(
-    r"[ \t]*(?:\([^\n]{0,200}\))?[ \t]*\r?\n(?:\s*@[^\n]{0,200}\n)*\s*"
+    r"[ \t]*(?:\([^\n]{0,200}\))?[ \t]*\r?\n(?:\s{0,64}@[^\n]{0,200}\n){0,8}\s{0,64}"
     r"(?:(?:async|export|public|private|protected|internal|static|final|abstract|open|override|default|inline|suspend) )*"
     r"(?:def|class|fun|function|func|interface|enum|struct|record|object|val|var|let|const|void|constructor|int|String|boolean)\b"
 )
 # Elif is a name as well.
 _BRANCH: Final = re.compile(r"elif\b[^\n]*:[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)")
+# A call, and not `(at)` of a mail address.
 _CALLED: Final = re.compile(r"\((?!(?:at|a|æt|@)\))|::|->|:=|\[")
 _REACHED: Final = re.compile(r"(?:->|::|#\s?(?:define|ifn?def|undef) )\Z")
 
@@ -55,8 +58,10 @@ def is_syntax(text: str, start: int, end: int) -> bool:
 
     A name in quotes or in a comment is one, and so is all that only could be an identifier, such as `jane_doe`.
     """
+    if end - start > _LONGEST:
+        return False
     token = text[start:end]
-    opens = not text[text.rfind("\n", 0, start) + 1 : start].strip()
+    opens = not text[max(0, start - _LONGEST) : start].rpartition("\n")[2].strip()
     if token.split(maxsplit=1)[0] in _KEYWORDS or (opens and _BRANCH.match(text, start) is not None):
         return True
     if _IDENTIFIER.fullmatch(token) is None:

@@ -41,6 +41,12 @@ def test_syntax_is_no_name(marked: str) -> None:
     assert judged(marked)
 
 
+@pytest.mark.parametrize(("lines", "decorates"), [(8, True), (12, False)])
+def test_a_definition_is_looked_for_in_a_few_lines(lines: int, decorates: bool) -> None:
+    """In lines and lines of handles each is as quick to judge as one alone."""
+    assert decorates is judged("|@jane|\n" + "@jane\n" * lines + "def ask(): ...")
+
+
 @pytest.mark.parametrize(
     "marked",
     [
